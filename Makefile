@@ -1,0 +1,75 @@
+# Kura's make targets. `make` alone lists them.
+# Everything is built into .build/ and the demo lives in .demo/; nothing else is written.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BUILD   := .build
+LDFLAGS := -s -w
+# runtime/secret keeps what the arithmetic on a seed leaves in registers and on stacks from lying about.
+export GOEXPERIMENT := runtimesecret
+
+FUZZTIME ?= 30s
+DURATION ?= 60s
+SEED     ?= 1
+KEEP     ?=
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build the binaries into .build/
+	@mkdir -p $(BUILD)
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/ ./cmd/...
+
+.PHONY: demo
+demo: ## the whole story on this machine, in about a minute (KEEP=1 leaves the service up)
+	@scripts/setup demo
+	@echo "building (the first build takes a minute or two)…"
+	@$(MAKE) build
+	@KEEP='$(KEEP)' scripts/demo
+
+.PHONY: test
+test: ## run every test, with the race detector
+	@scripts/setup test
+	@go vet ./...
+	@go test -race -timeout 15m ./...
+
+.PHONY: check
+check: check-fast lint vuln test ## everything that CI holds: format, lint, generated files, race tests
+
+.PHONY: check-fast
+check-fast: ## format, vet, staticcheck, generated files and go.mod unchanged
+	@scripts/check-format
+	@go vet ./...
+	@cd tools && go build -o ../$(BUILD)/staticcheck honnef.co/go/tools/cmd/staticcheck
+	@$(BUILD)/staticcheck ./...
+	@scripts/check-generated
+
+.PHONY: lint
+lint: ## golangci-lint at the version that tools/go.mod pins (builds it first: minutes)
+	@cd tools && go build -o ../$(BUILD)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@$(BUILD)/golangci-lint run ./...
+
+.PHONY: vuln
+vuln: ## govulncheck, or 'skipped' where its database cannot be reached
+	@scripts/vuln
+
+.PHONY: bench
+bench: ## every benchmark, as Go benchmark lines
+	@go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
+	@FUZZTIME='$(FUZZTIME)' scripts/fuzz
+
+.PHONY: interop
+interop: ## exchange transactions with symbol-sdk and nem-sdk (needs Node 20 and npm)
+	@scripts/interop
+
+.PHONY: clean
+clean: ## remove what was built and the demo
+	@rm -rf $(BUILD) .demo
