@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+	"golang.org/x/term"
+)
+
+// signer opens the key of this home: a private key file (its passphrase is asked
+// for on the terminal), or, if the file holds a public key, the same key in
+// ssh-agent, which is also the way to FIDO2 security keys and smart cards.
+func (h *home) signer(cmd *cobra.Command) (ssh.Signer, error) {
+	if h.key == "" {
+		return nil, usagef("%s names no key, and this command signs", h.path(homeFileName))
+	}
+	text, err := os.ReadFile(h.key)
+	if err != nil {
+		return nil, fmt.Errorf("reading the signing key: %w", err)
+	}
+	if public, _, _, _, err := ssh.ParseAuthorizedKey(text); err == nil {
+		return agentSigner(public)
+	}
+	defer clear(text)
+	signer, err := ssh.ParsePrivateKey(text)
+	var locked *ssh.PassphraseMissingError
+	if !errors.As(err, &locked) {
+		if err != nil {
+			return nil, fmt.Errorf("%s is neither a private nor a public OpenSSH key: %w", h.key, err)
+		}
+		return signer, nil
+	}
+	passphrase, err := askSecret(cmd, fmt.Sprintf("Passphrase for %s: ", h.key))
+	if err != nil {
+		return nil, err
+	}
+	defer clear(passphrase)
+	signer, err = ssh.ParsePrivateKeyWithPassphrase(text, passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", h.key, err)
+	}
+	return signer, nil
+}
+
+// askSecret reads a line from the terminal without showing it.
+func askSecret(cmd *cobra.Command, prompt string) ([]byte, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("the key has a passphrase and there is no terminal to ask for it; use ssh-agent: %w", err)
+	}
+	defer tty.Close()
+	fmt.Fprint(cmd.ErrOrStderr(), prompt)
+	defer fmt.Fprintln(cmd.ErrOrStderr())
+	return term.ReadPassword(int(tty.Fd()))
+}
+
+func agentSigner(public ssh.PublicKey) (ssh.Signer, error) {
+	socket := os.Getenv("SSH_AUTH_SOCK")
+	if socket == "" {
+		return nil, errors.New("the home's key is a public key, so ssh-agent must hold the private one, but SSH_AUTH_SOCK is not set")
+	}
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return nil, fmt.Errorf("asking ssh-agent: %w", err)
+	}
+	signers, err := agent.NewClient(conn).Signers()
+	if err != nil {
+		return nil, fmt.Errorf("asking ssh-agent for its keys: %w", err)
+	}
+	for _, s := range signers {
+		if bytes.Equal(s.PublicKey().Marshal(), public.Marshal()) {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("ssh-agent does not hold %s", ssh.FingerprintSHA256(public))
+}

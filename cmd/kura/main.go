@@ -1,0 +1,81 @@
+// Command kura is people's hands: the tool of clients, officers, directors and
+// auditors.
+//
+// It trusts the genesis line that its home pins and the key of the person who
+// runs it; nothing that a gateway says is believed without a proof. Everything it
+// shows of a payment is decoded here, from the text that was signed. It never
+// links PKCS#11 and never sees a wallet's key.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole program, with its surroundings passed in; it returns the exit
+// code (see exit.go).
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var quiet *exitError
+	if !errors.As(err, &quiet) || !quiet.quiet {
+		fmt.Fprintln(stderr, "kura:", err)
+	}
+	return exitCode(err)
+}
+
+// group ids order the help page by who uses a command.
+const (
+	groupClient  = "client"
+	groupOfficer = "officer"
+	groupAuditor = "auditor"
+	groupChain   = "chain"
+	groupSetup   = "setup"
+)
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "kura",
+		Short:         "Clients', officers' and auditors' tool of the Kura signing service",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.AddGroup(
+		&cobra.Group{ID: groupClient, Title: "For a client:"},
+		&cobra.Group{ID: groupOfficer, Title: "For officers and directors:"},
+		&cobra.Group{ID: groupAuditor, Title: "For auditors:"},
+		&cobra.Group{ID: groupChain, Title: "About the chains (offline):"},
+		&cobra.Group{ID: groupSetup, Title: "Setting up:"},
+	)
+	root.PersistentFlags().String("home", os.Getenv("KURA_HOME"), "directory with kura.toml, the pinned genesis line and the last checkpoint (default $KURA_HOME, then ~/.kura)")
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add(groupChain, newAddress(), newTx())
+	return root
+}
