@@ -1,0 +1,123 @@
+package journal
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// A Checkpoint is a signed head: a C2SP tlog-checkpoint in a signed note, as bytes.
+type Checkpoint []byte
+
+// MaxCheckpoint bounds a checkpoint with all its cosignatures, in bytes.
+const MaxCheckpoint = 16 << 10
+
+// ErrCheckpoint is wrapped by every error about a checkpoint's form or signature.
+var ErrCheckpoint = errors.New("bad checkpoint")
+
+// A Sign function signs a checkpoint's text with the log key (Ed25519, RFC 8032).
+type Sign func(text []byte) ([64]byte, error)
+
+// UnsignedCheckpoint returns the text that the log key signs: origin, size and base64 root, a line each.
+func UnsignedCheckpoint(origin string, h Head) string {
+	return origin + "\n" + strconv.FormatUint(h.Size, 10) + "\n" + h.Root.String() + "\n"
+}
+
+// SignCheckpoint signs a head with the log key. What sign returns is verified against logKey before it is
+// used: a token that answers with another key or a bad signature must not write a head that nobody can open.
+func SignCheckpoint(origin string, h Head, sign Sign, logKey [32]byte) (Checkpoint, error) {
+	g := Genesis{Origin: origin, LogKey: logKey}
+	verifier, err := g.verifier()
+	if err != nil {
+		return nil, err
+	}
+	text := UnsignedCheckpoint(origin, h)
+	signature, err := sign([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("sign the head of size %d: %w", h.Size, err)
+	}
+	if !verifier.Verify([]byte(text), signature[:]) {
+		return nil, fmt.Errorf("%w: the signature that was made for the head of size %d does not verify under the log key", ErrCheckpoint, h.Size)
+	}
+	line := binary.BigEndian.AppendUint32(nil, verifier.KeyHash())
+	line = append(line, signature[:]...)
+	return Checkpoint(text + "\n— " + origin + " " + base64.StdEncoding.EncodeToString(line) + "\n"), nil
+}
+
+// OpenCheckpoint returns the head of a checkpoint that the pinned log key signed. It is strict: the
+// pinned origin, a size and a root in their one form, no further lines in the text. Signatures of others
+// (witnesses) are tolerated and not judged; Cosignatures returns them.
+func OpenCheckpoint(g Genesis, c []byte) (Head, error) {
+	h, _, err := openCheckpoint(g, c)
+	return h, err
+}
+
+// Cosignatures returns the signature lines of a checkpoint that are not the log's, unverified.
+func Cosignatures(g Genesis, c []byte) ([]note.Signature, error) {
+	_, others, err := openCheckpoint(g, c)
+	return others, err
+}
+
+func openCheckpoint(g Genesis, c []byte) (Head, []note.Signature, error) {
+	verifier, err := g.verifier()
+	if err != nil {
+		return Head{}, nil, err
+	}
+	if len(c) > MaxCheckpoint {
+		return Head{}, nil, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrCheckpoint, len(c), MaxCheckpoint)
+	}
+	opened, err := note.Open(c, note.VerifierList(verifier))
+	if err != nil {
+		return Head{}, nil, fmt.Errorf("%w: %w (log key of %s)", ErrCheckpoint, err, g.Origin)
+	}
+	h, err := parseHead(g.Origin, opened.Text)
+	if err != nil {
+		return Head{}, nil, fmt.Errorf("%w: %w", ErrCheckpoint, err)
+	}
+	return h, opened.UnverifiedSigs, nil
+}
+
+// parseHead reads a checkpoint's text, signed or not.
+func parseHead(origin, text string) (Head, error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) != 4 || lines[3] != "" {
+		return Head{}, fmt.Errorf("text has %d lines, it must be origin, size and root", len(lines)-1)
+	}
+	if lines[0] != origin {
+		return Head{}, fmt.Errorf("origin is %q, not %q", lines[0], origin)
+	}
+	var h Head
+	var err error
+	if h.Size, err = strconv.ParseUint(lines[1], 10, 64); err != nil || h.Size > MaxSeq+1 {
+		return Head{}, fmt.Errorf("size %q is not a number of entries", lines[1])
+	}
+	root, err := base64.StdEncoding.DecodeString(lines[2])
+	if err != nil || len(root) != len(h.Root) {
+		return Head{}, fmt.Errorf("root %q is not the base64 of 32 bytes", lines[2])
+	}
+	h.Root = Hash(root)
+	if UnsignedCheckpoint(origin, h) != text {
+		return Head{}, errors.New("size or root is not in its one form")
+	}
+	return h, nil
+}
+
+func (g Genesis) verifier() (note.Verifier, error) {
+	key, err := g.VerifierKey()
+	if err != nil {
+		return nil, err
+	}
+	return note.NewVerifier(key)
+}
+
+// CheckpointSays reports whether a checkpoint, signed or not, is about the head h. It judges no
+// signature: stores use it for their compare-and-swap.
+func CheckpointSays(c Checkpoint, h Head) bool {
+	origin, _, _ := strings.Cut(string(c), "\n")
+	return strings.HasPrefix(string(c), UnsignedCheckpoint(origin, h)+"\n")
+}

@@ -1,0 +1,70 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// view is one consistent moment of the journal, as readers see it.
+func (l *Log) view() (head Head, checkpoint Checkpoint, last Group) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.head, l.checkpoint, l.last
+}
+
+// Entries yields entries as they are stored, from `from` (inclusive) to `to` (exclusive) and never past
+// the signed head. They are not verified one by one: a reader that must be sure asks for a receipt, or
+// verifies the whole (Verify).
+func (l *Log) Entries(ctx context.Context, from, to uint64) iter.Seq2[StoredEntry, error] {
+	return l.store.Entries(ctx, from, min(to, l.Head().Size))
+}
+
+// Receipt returns an entry with its proof under the newest checkpoint. The proof is checked before it is
+// given out, so a store whose rows were edited yields an error and no receipt.
+func (l *Log) Receipt(ctx context.Context, index uint64) (Receipt, error) {
+	head, checkpoint, last := l.view()
+	if index >= head.Size {
+		return Receipt{}, fmt.Errorf("receipt of entry %d: the journal has %d entries", index, head.Size)
+	}
+	entry, err := l.entry(ctx, index, last)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("receipt of entry %d: %w", index, err)
+	}
+	proof, err := proveInclusion(head.Size, index, l.cache.reader(ctx, head.Size))
+	if err != nil {
+		return Receipt{}, fmt.Errorf("receipt: %w", err)
+	}
+	if err := tlog.CheckRecord(proof, int64(head.Size), head.Root, int64(index), LeafHash(entry)); err != nil {
+		return Receipt{}, &TamperError{TamperRoot, index, index, "entry and stored tree hashes do not lead to the signed root"}
+	}
+	return Receipt{Index: index, Entry: entry, Proof: proof, Checkpoint: checkpoint}, nil
+}
+
+// entry returns the bytes of one entry, from the last group or from the store.
+func (l *Log) entry(ctx context.Context, index uint64, last Group) ([]byte, error) {
+	if index >= last.Prev.Size && index-last.Prev.Size < uint64(len(last.Entries)) {
+		return last.Entries[index-last.Prev.Size], nil
+	}
+	for row, err := range l.store.Entries(ctx, index, index+1) {
+		if err != nil {
+			return nil, err
+		}
+		return row.Bytes, nil
+	}
+	return nil, &TamperError{TamperMissing, index, index, "the store does not have it"}
+}
+
+// ProveConsistency returns the proof that the journal at size newer extends the journal at size old.
+func (l *Log) ProveConsistency(ctx context.Context, old, newer uint64) ([]Hash, error) {
+	size := l.Head().Size
+	if newer > size {
+		return nil, fmt.Errorf("prove consistency with size %d: the journal has %d entries", newer, size)
+	}
+	return proveConsistency(old, newer, l.cache.reader(ctx, newer))
+}
+
+// Stray reports rows of the store past the signed head.
+func (l *Log) Stray(ctx context.Context) (Stray, error) { return l.store.Stray(ctx) }
