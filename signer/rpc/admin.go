@@ -1,0 +1,95 @@
+package rpc
+
+import "context"
+
+// Admin is what the signer does for the administrator of its host, over the second socket. Nothing in it can
+// release a payment: it adds keys that no policy names yet, and denies.
+type Admin interface {
+	// CreateWallet makes a key and journals its ceremony.
+	CreateWallet(ctx context.Context, by Caller, w NewWallet) (Ceremony, error)
+	// ImportWallet takes the key of an account that exists. keyText is the private key in a form that the chain's
+	// tools print; it is wiped before ImportWallet returns.
+	ImportWallet(ctx context.Context, by Caller, w NewWallet, expectedAddress string, keyText []byte) (Ceremony, error)
+	ListWallets(ctx context.Context) ([]Wallet, error)
+	// SetWalletState moves a wallet to suspended, retired or compromised, never back to active.
+	SetWalletState(ctx context.Context, by Caller, id, state, reason string) (Answer, error)
+	// FreezeHost stops every signature of this signer, with an entry in the journal.
+	FreezeHost(ctx context.Context, by Caller, reason string) (Answer, error)
+	Ready(ctx context.Context) (Ready, error)
+}
+
+// NewWallet names a wallet to be made.
+type NewWallet struct {
+	ID      string   `json:"id"`
+	Network string   `json:"network"`
+	Present []string `json:"present"` // who is there, for the record
+}
+
+// Ceremony is the record of how a wallet came to be, as journalled.
+type Ceremony struct {
+	Wallet Wallet `json:"wallet"`
+	Seq    uint64 `json:"seq"`
+	Record string `json:"record"` // the entry's body, JSON
+}
+
+type (
+	importParams struct {
+		Wallet          NewWallet
+		ExpectedAddress string
+	}
+	walletStateParams struct{ ID, State, Reason string }
+	freezeParams      struct{ Reason string }
+)
+
+// AdminMethods are the methods of the administrator's socket.
+func AdminMethods(a Admin) Methods {
+	return Methods{
+		"wallet.create": handle(func(ctx context.Context, by Caller, w NewWallet, _ []byte) (Ceremony, error) {
+			return a.CreateWallet(ctx, by, w)
+		}),
+		"wallet.import": handle(func(ctx context.Context, by Caller, p importParams, keyText []byte) (Ceremony, error) {
+			defer clear(keyText)
+			return a.ImportWallet(ctx, by, p.Wallet, p.ExpectedAddress, keyText)
+		}),
+		"wallet.list": handle(func(ctx context.Context, _ Caller, _ noParams, _ []byte) ([]Wallet, error) {
+			return a.ListWallets(ctx)
+		}),
+		"wallet.state": handle(func(ctx context.Context, by Caller, p walletStateParams, _ []byte) (Answer, error) {
+			return a.SetWalletState(ctx, by, p.ID, p.State, p.Reason)
+		}),
+		"freeze": handle(func(ctx context.Context, by Caller, p freezeParams, _ []byte) (Answer, error) {
+			return a.FreezeHost(ctx, by, p.Reason)
+		}),
+		"ready": handle(func(ctx context.Context, _ Caller, _ noParams, _ []byte) (Ready, error) {
+			return a.Ready(ctx)
+		}),
+	}
+}
+
+// AdminClient is the administrator's end. Who is asking is the server's to find out: there is no Caller to give.
+type AdminClient struct{ *Client }
+
+func (c AdminClient) CreateWallet(ctx context.Context, w NewWallet) (Ceremony, error) {
+	return ask[Ceremony](ctx, c.Client, "wallet.create", w, nil)
+}
+
+// ImportWallet sends keyText as the attachment; wiping it is the caller's.
+func (c AdminClient) ImportWallet(ctx context.Context, w NewWallet, expectedAddress string, keyText []byte) (Ceremony, error) {
+	return ask[Ceremony](ctx, c.Client, "wallet.import", importParams{w, expectedAddress}, keyText)
+}
+
+func (c AdminClient) ListWallets(ctx context.Context) ([]Wallet, error) {
+	return ask[[]Wallet](ctx, c.Client, "wallet.list", noParams{}, nil)
+}
+
+func (c AdminClient) SetWalletState(ctx context.Context, id, state, reason string) (Answer, error) {
+	return ask[Answer](ctx, c.Client, "wallet.state", walletStateParams{id, state, reason}, nil)
+}
+
+func (c AdminClient) FreezeHost(ctx context.Context, reason string) (Answer, error) {
+	return ask[Answer](ctx, c.Client, "freeze", freezeParams{reason}, nil)
+}
+
+func (c AdminClient) Ready(ctx context.Context) (Ready, error) {
+	return ask[Ready](ctx, c.Client, "ready", noParams{}, nil)
+}
