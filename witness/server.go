@@ -1,0 +1,138 @@
+package witness
+
+import (
+	"bufio"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"kura/journal"
+	"kura/statement"
+)
+
+// maxRequest bounds an add-checkpoint request: 63 proof lines and a checkpoint.
+const maxRequest = 8<<10 + journal.MaxCheckpoint
+
+// Stoppers are the keys whose freeze of everything stops the witness, too.
+type Stoppers map[statement.Key]string // key → the person's name
+
+// Handler serves C2SP tlog-witness:
+//
+//	POST /add-checkpoint   old size, proof, checkpoint → signature line
+//	GET  /checkpoint       the last head cosigned, with its signatures
+//	POST /freeze           an envelope of a freeze/1 about everything, by one of the stoppers: stops cosigning
+//
+// relay, if not nil, is handed the bytes of an accepted freeze, to take them to
+// the gateway by a way of its own.
+func (w *Witness) Handler(stoppers Stoppers, relay func(envelope []byte), log *slog.Logger) http.Handler {
+	s := &server{witness: w, stoppers: stoppers, relay: relay, log: log}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /add-checkpoint", s.addCheckpoint)
+	mux.HandleFunc("GET /checkpoint", s.checkpoint)
+	mux.HandleFunc("POST /freeze", s.freeze)
+	return mux
+}
+
+type server struct {
+	witness  *Witness
+	stoppers Stoppers
+	relay    func([]byte)
+	log      *slog.Logger
+}
+
+func (s *server) addCheckpoint(rw http.ResponseWriter, r *http.Request) {
+	old, proof, checkpoint, err := readAddCheckpoint(http.MaxBytesReader(rw, r.Body, maxRequest))
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if origin, _, _ := strings.Cut(string(checkpoint), "\n"); origin != s.witness.genesis.Origin {
+		http.Error(rw, ErrUnknownLog.Error(), http.StatusNotFound)
+		return
+	}
+	line, err := s.witness.AddCheckpoint(r.Context(), old, proof, checkpoint)
+	var conflict *Conflict
+	switch {
+	case err == nil:
+		rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = io.WriteString(rw, line) // the peer that went away asks again
+	case errors.As(err, &conflict):
+		rw.Header().Set("Content-Type", "text/x.tlog.size")
+		rw.WriteHeader(http.StatusConflict)
+		fmt.Fprintf(rw, "%d\n", conflict.Size)
+	default:
+		status := statusOf(err)
+		s.log.Warn("checkpoint refused", "status", status, "reason", err)
+		http.Error(rw, err.Error(), status)
+	}
+}
+
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, ErrSignature), errors.Is(err, ErrStopped):
+		return http.StatusForbidden
+	case errors.Is(err, ErrOldSize):
+		return http.StatusBadRequest
+	case errors.Is(err, ErrProof):
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusInternalServerError
+}
+
+// readAddCheckpoint reads a request of tlog-witness: "old SIZE", proof hashes in
+// base64, a line each, an empty line, the checkpoint.
+func readAddCheckpoint(body io.Reader) (old uint64, proof []journal.Hash, checkpoint journal.Checkpoint, err error) {
+	r := bufio.NewReader(body)
+	line := func() (string, error) {
+		text, err := r.ReadString('\n')
+		if err != nil {
+			return "", errors.New("the request ends before its checkpoint")
+		}
+		return strings.TrimSuffix(text, "\n"), nil
+	}
+	first, err := line()
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	digits, ok := strings.CutPrefix(first, "old ")
+	if old, err = strconv.ParseUint(digits, 10, 63); !ok || err != nil || strconv.FormatUint(old, 10) != digits {
+		return 0, nil, nil, fmt.Errorf("first line is %.40q, want \"old\" and a size", first)
+	}
+	for {
+		text, err := line()
+		if err != nil {
+			return 0, nil, nil, err
+		}
+		if text == "" {
+			break
+		}
+		raw, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(raw) != len(journal.Hash{}) {
+			return 0, nil, nil, fmt.Errorf("proof line %d is not the base64 of 32 bytes", len(proof)+1)
+		}
+		if len(proof) == 63 {
+			return 0, nil, nil, errors.New("the proof has more than 63 lines")
+		}
+		proof = append(proof, journal.Hash(raw))
+	}
+	checkpoint, err = io.ReadAll(r)
+	if err != nil {
+		return 0, nil, nil, fmt.Errorf("read the checkpoint: %w", err)
+	}
+	return old, proof, checkpoint, nil
+}
+
+func (s *server) checkpoint(rw http.ResponseWriter, _ *http.Request) {
+	newest := s.witness.Newest()
+	if newest == nil {
+		http.Error(rw, "nothing cosigned yet", http.StatusNotFound)
+		return
+	}
+	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = rw.Write(newest)
+}

@@ -1,0 +1,114 @@
+package witness
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/journal"
+)
+
+// stateFile is what a witness must never forget, in one JSON file that is
+// replaced whole.
+type stateFile struct {
+	name string
+
+	Genesis    string             // the pinned line: a file of another journal is refused
+	Head       journal.Head       // the last head that was cosigned; the empty one before
+	Checkpoint journal.Checkpoint // its text, the log's signature and ours; nil before the first
+	Stopped    string             // why it was told to stop, "" if it cosigns
+}
+
+type stateText struct {
+	Genesis    string `json:"genesis"`
+	Checkpoint string `json:"checkpoint"`
+	Stopped    string `json:"stopped"`
+}
+
+func openState(name string, genesis journal.Genesis) (*stateFile, error) {
+	s := &stateFile{name: name, Genesis: genesis.String(), Head: journal.EmptyHead()}
+	raw, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Written at once, so that a path on which nothing can be kept is found now.
+		return s, s.write()
+	}
+	if err != nil {
+		return nil, err
+	}
+	var text stateText
+	if err := json.Unmarshal(raw, &text, json.RejectUnknownMembers(true)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if text.Genesis != s.Genesis {
+		return nil, fmt.Errorf("%s is the state of another journal (%s)", name, text.Genesis)
+	}
+	s.Stopped = text.Stopped
+	if text.Checkpoint == "" {
+		return s, nil
+	}
+	s.Checkpoint = journal.Checkpoint(text.Checkpoint)
+	if s.Head, err = journal.OpenCheckpoint(genesis, s.Checkpoint); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return s, nil
+}
+
+func (s *stateFile) advance(head journal.Head, checkpoint journal.Checkpoint) error {
+	next := *s
+	next.Head, next.Checkpoint = head, checkpoint
+	return s.replace(next)
+}
+
+func (s *stateFile) stop(reason string) error {
+	next := *s
+	next.Stopped = reason
+	return s.replace(next)
+}
+
+// replace makes next durable, and only then current.
+func (s *stateFile) replace(next stateFile) error {
+	if err := next.write(); err != nil {
+		return err
+	}
+	*s = next
+	return nil
+}
+
+// write replaces the file whole: a temporary one, synced, renamed over it, and
+// the directory synced.
+func (s *stateFile) write() error {
+	text, err := json.Marshal(stateText{Genesis: s.Genesis, Checkpoint: string(s.Checkpoint), Stopped: s.Stopped})
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(s.name)
+	f, err := os.CreateTemp(dir, filepath.Base(s.name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already when all went well
+	if _, err := f.Write(append(text, '\n')); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), s.name); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
