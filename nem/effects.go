@@ -45,10 +45,6 @@ type Outflow struct {
 	Message Message // of transfers
 }
 
-func control(format string, args ...any) Effect {
-	return Effect{Control: true, Why: fmt.Sprintf(format, args...)}
-}
-
 // Effects returns what the transaction does, given the assets that somebody
 // vouched for. It is total: every transaction, at any depth, is either outflows
 // that are complete, levies as stated and fees included, or control.
@@ -74,11 +70,26 @@ func (e *Effect) add(tx *Transaction, assets Assets) (why string) {
 		if !tx.embedded {
 			e.addFee(tx, tx.signer)
 		}
-		return ""
+	case MultisigBody:
+		if why := e.add(&body.Inner, assets); why != "" {
+			return "wraps what " + why
+		}
+		e.addFee(tx, body.Inner.signer) // charged to the account, not to who announces
+	case AggregateBody:
+		for i := range body.Embedded {
+			if why := e.add(&body.Embedded[i], assets); why != "" {
+				return fmt.Sprintf("embeds, as number %d, what %s", i+1, why)
+			}
+		}
+		e.addFee(tx, tx.signer)
+	case CosignatureBody:
+		return "approves another transaction, of which only the hash is known"
+	case HashLockBody:
+		return "locks a deposit, which is lost if the aggregate does not complete"
 	default:
-		_ = body
-		return "is a " + tx.kind.String() + ", which is not a transfer"
+		return "is " + tx.kind.String() + ", which is not a transfer"
 	}
+	return ""
 }
 
 func (e *Effect) addFee(tx *Transaction, payer PublicKey) {

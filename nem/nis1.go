@@ -18,28 +18,22 @@ const (
 	nis1Encrypted = 2
 )
 
-// nis1Versions is the highest layout version of each type; all start at 1.
-var nis1Versions = map[Type]uint8{
-	NIS1Transfer: 2, NIS1ImportanceTransfer: 1, NIS1Modification: 2, NIS1Cosignature: 1,
-	NIS1Multisig: 1, NIS1Namespace: 1, NIS1MosaicDefinition: 1, NIS1SupplyChange: 1,
-}
-
 // readNIS1 reads one transaction. depth is 1 inside a multisig wrapper.
 func (tx *Transaction) readNIS1(r *reader, n Network, depth int) {
 	tx.network = n
 	at := r.pos
 	tx.kind = Type(r.u32("type"))
-	last, known := nis1Versions[tx.kind]
-	if r.err == nil && !known {
+	first, last := tx.kind.nis1Versions()
+	if r.err == nil && last == 0 {
 		r.failAt(at, "type", "0x%08X is not a NIS1 transaction type", uint32(tx.kind))
 	}
 	if depth > 0 && (tx.kind == NIS1Multisig || tx.kind == NIS1Cosignature) {
-		r.failAt(at, "type", "a %s cannot stand inside a multisig", tx.kind)
+		r.failAt(at, "type", "%s cannot stand inside a multisig", tx.kind)
 	}
 	at = r.pos
 	tx.version = r.u8("version")
-	if r.err == nil && (tx.version < 1 || tx.version > last) {
-		r.failAt(at, "version", "is %d, want 1 to %d for a %s", tx.version, last, tx.kind)
+	if r.err == nil && (tx.version < first || tx.version > last) {
+		r.failAt(at, "version", "is %d, want %d to %d for %s", tx.version, first, last, tx.kind)
 	}
 	r.zeros("version", 2)
 	at = r.pos
@@ -54,11 +48,10 @@ func (tx *Transaction) readNIS1(r *reader, n Network, depth int) {
 	if r.err != nil {
 		return
 	}
-	switch tx.kind {
-	case NIS1Transfer:
+	if tx.kind == NIS1Transfer {
 		tx.transfer.readNIS1(r, n, tx.version)
-	default:
-		tx.body = readNIS1Body(r, n, tx.kind, tx.version)
+	} else {
+		tx.body = readNIS1Body(r, tx)
 	}
 }
 

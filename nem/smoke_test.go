@@ -14,7 +14,7 @@ import (
 func TestSmoke(t *testing.T) {
 	b, _ := os.ReadFile("testdata/worked-examples.json")
 	var w struct {
-		NIS1 []struct{ Name, Kind, Network, PrivateKey, Data, Signature, Hash string } `json:"nis1"`
+		NIS1   []struct{ Name, Kind, Network, PrivateKey, Data, Signature, Hash string }                `json:"nis1"`
 		Symbol []struct{ Name, Kind, Network, PrivateKey, Payload, SignedData, Signature, Hash string } `json:"symbol"`
 	}
 	if err := json.Unmarshal(b, &w, json.MatchCaseInsensitiveNames(true)); err != nil {

@@ -47,7 +47,7 @@ func (tx *Transaction) readSymbolType(r *reader, n Network) {
 	case last == 0:
 		r.failAt(at, "type", "0x%04X is not a Symbol transaction type", uint32(tx.kind))
 	case tx.version < first || tx.version > last:
-		r.failAt(versionAt, "version", "is %d, want %d to %d for a %s", tx.version, first, last, tx.kind)
+		r.failAt(versionAt, "version", "is %d, want %d to %d for %s", tx.version, first, last, tx.kind)
 	case tx.embedded && tx.kind.isAggregate():
 		r.failAt(at, "type", "an aggregate cannot stand inside an aggregate")
 	}

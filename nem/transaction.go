@@ -19,7 +19,7 @@ type Transaction struct {
 	deadline  uint64
 	fee       Amount
 
-	transfer TransferBody // held in place, for speed, if body is nil
+	transfer TransferBody // held in place, for speed; then body is nil
 	body     Body
 }
 
@@ -38,6 +38,13 @@ type TransferBody struct {
 	Amount  Amount
 	Mosaics []AssetAmount
 	Message Message
+}
+
+func (b TransferBody) appendTo(dst []byte, tx *Transaction) []byte {
+	if tx.network.Chain() == NIS1 {
+		return b.appendNIS1(dst, tx.version)
+	}
+	return b.appendSymbol(dst)
 }
 
 // Network returns the network that the bytes are of.
