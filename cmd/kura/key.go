@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +10,8 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/term"
+
+	"kura/statement"
 )
 
 // signer opens the key of this home: a private key file (its passphrase is asked
@@ -24,24 +25,13 @@ func (h *home) signer(cmd *cobra.Command) (ssh.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the signing key: %w", err)
 	}
+	defer clear(text)
 	if public, _, _, _, err := ssh.ParseAuthorizedKey(text); err == nil {
 		return agentSigner(public)
 	}
-	defer clear(text)
-	signer, err := ssh.ParsePrivateKey(text)
-	var locked *ssh.PassphraseMissingError
-	if !errors.As(err, &locked) {
-		if err != nil {
-			return nil, fmt.Errorf("%s is neither a private nor a public OpenSSH key: %w", h.key, err)
-		}
-		return signer, nil
-	}
-	passphrase, err := askSecret(cmd, fmt.Sprintf("Passphrase for %s: ", h.key))
-	if err != nil {
-		return nil, err
-	}
-	defer clear(passphrase)
-	signer, err = ssh.ParsePrivateKeyWithPassphrase(text, passphrase)
+	signer, err := statement.ParsePrivateKey(text, func() ([]byte, error) {
+		return askSecret(cmd, fmt.Sprintf("Passphrase for %s: ", h.key))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", h.key, err)
 	}
@@ -61,6 +51,10 @@ func askSecret(cmd *cobra.Command, prompt string) ([]byte, error) {
 }
 
 func agentSigner(public ssh.PublicKey) (ssh.Signer, error) {
+	want, err := statement.KeyOf(public)
+	if err != nil {
+		return nil, err
+	}
 	socket := os.Getenv("SSH_AUTH_SOCK")
 	if socket == "" {
 		return nil, errors.New("the home's key is a public key, so ssh-agent must hold the private one, but SSH_AUTH_SOCK is not set")
@@ -69,14 +63,5 @@ func agentSigner(public ssh.PublicKey) (ssh.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking ssh-agent: %w", err)
 	}
-	signers, err := agent.NewClient(conn).Signers()
-	if err != nil {
-		return nil, fmt.Errorf("asking ssh-agent for its keys: %w", err)
-	}
-	for _, s := range signers {
-		if bytes.Equal(s.PublicKey().Marshal(), public.Marshal()) {
-			return s, nil
-		}
-	}
-	return nil, fmt.Errorf("ssh-agent does not hold %s", ssh.FingerprintSHA256(public))
+	return statement.AgentKey(agent.NewClient(conn), want)
 }
