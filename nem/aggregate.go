@@ -9,6 +9,7 @@ import (
 // AggregateBody holds what several Symbol accounts do at once. A complete one
 // carries every cosignature; a bonded one gathers them on the chain.
 type AggregateBody struct {
+	Bonded bool
 	// TransactionsHash is the root over Embedded. It is all of them that the
 	// signature covers; [Decode] has recomputed it.
 	TransactionsHash Hash
@@ -18,7 +19,7 @@ type AggregateBody struct {
 
 // AggregateCosignature is another account's signature of the aggregate's hash.
 type AggregateCosignature struct {
-	Signer    PublicKey
+	Cosigner  PublicKey
 	Signature Signature
 }
 
@@ -38,15 +39,15 @@ const (
 func readSymbolBody(r *reader, tx *Transaction) Body {
 	switch {
 	case tx.kind.isAggregate():
-		return readAggregate(r, tx.network)
+		return readAggregate(r, tx.network, tx.kind == SymbolAggregateBonded)
 	case tx.kind == SymbolHashLock:
 		return readHashLock(r)
 	}
 	return readControl(r, func(r *reader) { walkLayout(r, controlLayouts[tx.kind]) })
 }
 
-func readAggregate(r *reader, n Network) Body {
-	var b AggregateBody
+func readAggregate(r *reader, n Network, bonded bool) Body {
+	b := AggregateBody{Bonded: bonded}
 	hashAt := r.pos
 	b.TransactionsHash = r.hash("transactions hash")
 	sizeAt := r.pos
@@ -107,7 +108,7 @@ func padding(size int) int { return -size & (embeddedAlignment - 1) }
 
 func (r *reader) aggregateCosignature() (c AggregateCosignature) {
 	r.zeros("cosignature version", 8)
-	c.Signer = r.publicKey("cosignature signer")
+	c.Cosigner = r.publicKey("cosignature signer")
 	copy(c.Signature[:], r.bytes("cosignature", len(c.Signature)))
 	return c
 }
@@ -146,7 +147,7 @@ func (b AggregateBody) appendTo(dst []byte, _ *Transaction) []byte {
 	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-8))
 	for i := range b.Cosignatures {
 		dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
-		dst = append(dst, b.Cosignatures[i].Signer[:]...)
+		dst = append(dst, b.Cosignatures[i].Cosigner[:]...)
 		dst = append(dst, b.Cosignatures[i].Signature[:]...)
 	}
 	return dst

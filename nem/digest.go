@@ -99,7 +99,7 @@ func HashOf(n Network, unsigned []byte, sig Signature) (Hash, error) {
 }
 
 // VerifyTransaction decodes the bytes strictly and checks the signature under
-// the signer that they name.
+// the signer that they name, and an aggregate's cosignatures under theirs.
 func VerifyTransaction(n Network, unsigned []byte, sig Signature) error {
 	tx, err := Decode(n, unsigned)
 	if err != nil {
@@ -109,7 +109,24 @@ func VerifyTransaction(n Network, unsigned []byte, sig Signature) error {
 	if err != nil {
 		return err
 	}
-	return Verify(n, tx.signer, message, sig)
+	if err := Verify(n, tx.signer, message, sig); err != nil {
+		return err
+	}
+	body, isAggregate := tx.body.(AggregateBody)
+	if !isAggregate {
+		return nil
+	}
+	hash, err := HashOf(n, unsigned, sig)
+	if err != nil {
+		return err
+	}
+	for i := range body.Cosignatures {
+		c := &body.Cosignatures[i]
+		if err := Verify(n, c.Cosigner, hash[:], c.Signature); err != nil {
+			return fmt.Errorf("cosignature %d: %w", i+1, err)
+		}
+	}
+	return nil
 }
 
 // Announcement is the HTTP request by which a node takes a signed transaction.

@@ -104,11 +104,10 @@ func (e *Effect) addTransfer(tx *Transaction, assets Assets) (why string) {
 	for _, a := range b.Mosaics {
 		if tx.network.Chain() == NIS1 {
 			// The amount field multiplies; the node takes whole factors only.
-			factor := uint64(b.Amount) / nis1Multiplier
-			quantity, ok := mulDiv(uint64(a.Amount), factor, 1)
-			if uint64(b.Amount)%nis1Multiplier != 0 {
+			if b.Amount%nis1Multiplier != 0 {
 				return fmt.Sprintf("multiplies its mosaics by %d millionths, which is not a whole number", b.Amount)
 			}
+			quantity, ok := mulDiv(uint64(a.Amount), uint64(b.Amount), nis1Multiplier)
 			if !ok || quantity > nis1MaxQuantity {
 				return fmt.Sprintf("moves more of %s than can exist", a.ID)
 			}

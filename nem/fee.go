@@ -64,6 +64,23 @@ func SymbolFee(size int, multiplier uint32) Amount {
 	return Amount(max(size, 0)) * Amount(multiplier)
 }
 
+// FeeOf prices a transaction of any type. NIS1: the least fee that nodes accept
+// for it alone; what a multisig wraps is priced by itself, and so is each
+// cosignature (assets as for [MinimumFee]). Symbol: all of its bytes and those
+// of the cosignatures still to come, at the multiplier.
+func FeeOf(tx Transaction, assets Assets, multiplier uint32, cosignatures int) (Amount, error) {
+	switch tx.network.Chain() {
+	case NIS1:
+		return minimumNIS1Fee(&tx, assets)
+	case Symbol:
+		if tx.embedded {
+			return 0, fmt.Errorf("what is embedded pays no fee of its own")
+		}
+		return SymbolFee(len(tx.Encode())+cosignatureSize*max(cosignatures, 0), multiplier), nil
+	}
+	return 0, fmt.Errorf("no transaction was decoded")
+}
+
 // minimumNIS1Fee is the least fee of one transaction, without what it wraps.
 func minimumNIS1Fee(tx *Transaction, assets Assets) (Amount, error) {
 	switch {

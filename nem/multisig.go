@@ -43,6 +43,17 @@ const (
 	DeleteCosignatory ChangeKind = 2
 )
 
+// String returns "add" or "delete".
+func (k ChangeKind) String() string {
+	switch k {
+	case AddCosignatory:
+		return "add"
+	case DeleteCosignatory:
+		return "delete"
+	}
+	return "none"
+}
+
 const (
 	changeSize         = 40 // of a change's structure: kind, length, key
 	cosignedHashSize   = 36 // of the hash object: length, hash
