@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"bytes"
 	"reflect"
 	"strings"
 	"unicode/utf8"
@@ -14,7 +15,8 @@ func Decode(text string) (Body, error) {
 	if len(text) > MaxProposalText {
 		return nil, refuse(CodeTooLarge, "", "%d bytes; want at most %d, and %d for a proposal", len(text), MaxText, MaxProposalText)
 	}
-	if err := checkUTF8(text); err != nil {
+	data := []byte(text)
+	if err := checkUTF8(data); err != nil {
 		return nil, err
 	}
 	// Before and after the object not even white space: what people see, and
@@ -25,7 +27,7 @@ func Decode(text string) (Body, error) {
 	if !strings.HasSuffix(text, "}") {
 		return nil, refuse(CodeSyntax, "", "the last byte must be }; sign the text without a newline or anything else after it")
 	}
-	t, err := typeOf(text)
+	t, err := typeOf(data)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +38,7 @@ func Decode(text string) (Body, error) {
 	if len(text) > t.MaxText() {
 		return nil, refuse(CodeTooLarge, "", "%d bytes; want at most %d", len(text), t.MaxText())
 	}
-	d := decoder(text)
+	d := decoder(data)
 	if err := body.members().read(d, ""); err != nil {
 		return nil, err
 	}
@@ -50,7 +52,7 @@ func Decode(text string) (Body, error) {
 }
 
 // typeOf finds the `type` member, wherever it stands; clients put it first.
-func typeOf(text string) (Type, error) {
+func typeOf(text []byte) (Type, error) {
 	d := decoder(text)
 	if err := begin(d, '{', "", "an object"); err != nil {
 		return "", err
@@ -95,24 +97,23 @@ func Encode(body Body) (string, error) {
 	return text, nil
 }
 
-func checkUTF8(text string) error {
-	if utf8.ValidString(text) {
+func checkUTF8(text []byte) error {
+	if utf8.Valid(text) {
 		return nil
 	}
 	valid := 0
-	for valid < len(text) {
-		r, size := utf8.DecodeRuneInString(text[valid:])
+	for {
+		r, size := utf8.DecodeRune(text[valid:])
 		if r == utf8.RuneError && size <= 1 {
-			break
+			return refuse(CodeSyntax, "", "want valid UTF-8; byte %d is not", valid)
 		}
 		valid += size
 	}
-	return refuse(CodeSyntax, "", "want valid UTF-8; byte %d is not", valid)
 }
 
-// decoder reads data token by token. Duplicated members are found by object
-// itself, in order to name them.
-func decoder(data string, options ...jsontext.Options) *jsontext.Decoder {
+// decoder reads data token by token, in place. Duplicated members are found by
+// object itself, in order to name them.
+func decoder(data []byte, options ...jsontext.Options) *jsontext.Decoder {
 	options = append([]jsontext.Options{jsontext.AllowDuplicateNames(true)}, options...)
-	return jsontext.NewDecoder(strings.NewReader(data), options...)
+	return jsontext.NewDecoder(bytes.NewBuffer(data), options...)
 }

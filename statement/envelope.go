@@ -26,12 +26,11 @@ func DecodeEnvelope(data []byte) (Envelope, error) {
 	if len(data) > MaxEnvelope {
 		return Envelope{}, refuse(CodeTooLarge, "", "%d bytes; want an envelope of at most %d", len(data), MaxEnvelope)
 	}
-	text := string(data)
-	if err := checkUTF8(text); err != nil {
+	if err := checkUTF8(data); err != nil {
 		return Envelope{}, err
 	}
 	var e Envelope
-	d := decoder(text)
+	d := decoder(data)
 	if err := e.members().read(d, ""); err != nil {
 		return Envelope{}, err
 	}
@@ -74,7 +73,7 @@ func Open(e Envelope) (Signed, error) {
 	}
 	key, sk, err := verify(e.Statement, e.Signature, body.Type().Namespace())
 	if err != nil {
-		return Signed{}, err
+		return Signed{}, at("signature", err)
 	}
 	return Signed{Envelope: e, Hash: HashText(e.Statement), Key: key, Body: body, SK: sk}, nil
 }

@@ -1,6 +1,9 @@
 package statement
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Code is the stable, machine-readable reason of an [Error]. Codes are part of
 // the API and are never renamed.
@@ -28,7 +31,7 @@ const (
 )
 
 // Error says why a statement was refused. Field is the path of the member
-// ("assets[0].amount"), or empty when it is about the text or signature as a
+// ("assets[0].amount"), "signature", or empty when it is about the text as a
 // whole. Msg says what was wrong and what would be right; foreign text in it is
 // quoted and bounded, so that it can be shown as it is.
 type Error struct {
@@ -46,4 +49,12 @@ func (e *Error) Error() string {
 
 func refuse(code Code, field, format string, args ...any) *Error {
 	return &Error{Code: code, Field: field, Msg: fmt.Sprintf(format, args...)}
+}
+
+// at says that err, one of ours, is about the member field.
+func at(field string, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return &Error{Code: e.Code, Field: field, Msg: e.Msg}
+	}
+	return err
 }

@@ -55,7 +55,7 @@ func (p *Proposal) check() error {
 // parseDocument reads the text of one JSON object. What its members mean is
 // read by those who judge the proposal.
 func parseDocument(text string) (string, error) {
-	d := decoder(text, jsontext.AllowDuplicateNames(false))
+	d := decoder([]byte(text), jsontext.AllowDuplicateNames(false))
 	kind := d.PeekKind()
 	if kind != '{' && kind != 0 {
 		return "", errors.New("want the text of a JSON object")

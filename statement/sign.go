@@ -22,7 +22,8 @@ func Sign(signer ssh.Signer, entropy io.Reader, body Body) (Envelope, error) {
 	if err != nil {
 		return Envelope{}, err
 	}
-	if _, err := KeyOf(signer.PublicKey()); err != nil {
+	key, err := KeyOf(signer.PublicKey())
+	if err != nil {
 		return Envelope{}, err
 	}
 	sig, err := sshsig.SignWithRand(strings.NewReader(text), entropy, signer, sshsig.HashSHA512, body.Type().Namespace())
@@ -30,8 +31,12 @@ func Sign(signer ssh.Signer, entropy io.Reader, body Body) (Envelope, error) {
 		return Envelope{}, fmt.Errorf("signing a %s: %w", body.Type(), err)
 	}
 	e := Envelope{Statement: text, Signature: armor(sig.Marshal(), armorWidth) + "\n"}
-	if _, err := Open(e); err != nil {
+	opened, err := Open(e)
+	if err != nil {
 		return Envelope{}, fmt.Errorf("checking the signature just made: %w", err)
+	}
+	if opened.Key != key {
+		return Envelope{}, fmt.Errorf("checking the signature just made: it is that of %s, not of %s", opened.Key.Fingerprint(), key.Fingerprint())
 	}
 	return e, nil
 }

@@ -1,8 +1,6 @@
 package statement
 
-import (
-	"kura/nem"
-)
+import "kura/nem"
 
 // maxAssets is how many assets one withdrawal may pay.
 const maxAssets = 10
