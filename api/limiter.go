@@ -1,0 +1,78 @@
+package api
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// maxCallers bounds how many callers a limiter remembers at once. Above it strangers share one
+// allowance until old ones are forgotten, so that a flood of addresses cannot grow the gateway's memory.
+const maxCallers = 1 << 16
+
+// A limiter holds each caller to a rate with a burst. A caller is an IP address (a /64 of IPv6, which is
+// what one subscriber holds) or, with mutual TLS, a client certificate. The keys of statements are not
+// callers: the gateway does not verify signatures, so anybody could spend another's allowance by
+// naming their key. The signer has a budget of its own for each client.
+//
+// It is the generic cell rate algorithm: one integer for each caller, the time at which the allowance
+// will be whole again. Safe for concurrent use.
+type limiter struct {
+	interval time.Duration // one request's share of the rate
+	burst    time.Duration // how far ahead of now that time may lie
+	mu       sync.Mutex
+	whole    map[string]time.Time
+}
+
+// newLimiter allows perSecond requests a second on average and burst at once.
+func newLimiter(perSecond, burst int) *limiter {
+	interval := time.Second / time.Duration(perSecond)
+	return &limiter{interval: interval, burst: interval * time.Duration(burst), whole: map[string]time.Time{}}
+}
+
+// allow takes one request from the caller's allowance, or says after what time there will be one.
+func (l *limiter) allow(caller string, now time.Time) (wait time.Duration, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	whole, known := l.whole[caller]
+	if !known && len(l.whole) >= maxCallers {
+		l.forget(now)
+		if len(l.whole) >= maxCallers {
+			caller = ""
+			whole = l.whole[caller]
+		}
+	}
+	if whole.Before(now) {
+		whole = now
+	}
+	whole = whole.Add(l.interval)
+	if over := whole.Sub(now) - l.burst; over > 0 {
+		return over, false
+	}
+	l.whole[caller] = whole
+	return 0, true
+}
+
+// forget drops the callers whose allowance is whole: a stranger has the same.
+func (l *limiter) forget(now time.Time) {
+	for caller, whole := range l.whole {
+		if !whole.After(now) {
+			delete(l.whole, caller)
+		}
+	}
+}
+
+// callerOf names the caller behind a connection's remote address.
+func callerOf(remote string) string {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return remote
+	}
+	ip := at.Addr().Unmap().WithZone("")
+	if ip.Is6() {
+		if prefix, err := ip.Prefix(64); err == nil {
+			return prefix.String()
+		}
+	}
+	return ip.String()
+}

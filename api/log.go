@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"kura/signer/rpc"
+)
+
+// maxPage is how many entries one page holds at most.
+const maxPage = 1000
+
+// checkpoint answers with the newest signed head and the genesis line.
+func checkpoint(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	if err := queryOf(r).done(); err != nil {
+		return err
+	}
+	return ask(g, w, r, 0, g.signer.Checkpoint)
+}
+
+// note answers with the newest signed head as it is, where C2SP tlog-tiles looks for it.
+func note(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	if err := queryOf(r).done(); err != nil {
+		return err
+	}
+	ctx, cancel := g.callContext(r, 0)
+	defer cancel()
+	c, err := g.signer.Checkpoint(ctx)
+	if err != nil {
+		return readOnly(err)
+	}
+	return writeBytes(w, "text/plain; charset=utf-8", c.Checkpoint)
+}
+
+// consistency answers with the proof that one size of the journal extends another.
+func consistency(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	q := queryOf(r, "old", "new")
+	older, newer := q.required("old"), q.required("new")
+	if older > newer {
+		q.fail("old", "must not be above new")
+	}
+	if err := q.done(); err != nil {
+		return err
+	}
+	return ask(g, w, r, 0, func(ctx context.Context) (rpc.Consistency, error) {
+		return g.signer.Consistency(ctx, older, newer)
+	})
+}
+
+// entries answers with a page of the journal.
+func entries(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	q := queryOf(r, "from", "to")
+	from := q.number("from", 0)
+	to := q.number("to", from+maxPage)
+	if to <= from || to-from > maxPage {
+		q.fail("to", fmt.Sprintf("must be above from, by at most %d: it is the seq after the last one wanted", maxPage))
+	}
+	if err := q.done(); err != nil {
+		return err
+	}
+	bearer, err := bearerOf(r)
+	if err != nil {
+		return err
+	}
+	return ask(g, w, r, 0, func(ctx context.Context) (rpc.Entries, error) {
+		return g.signer.Entries(ctx, bearer, from, to)
+	})
+}
+
+// receipt answers with the proof that one entry is in the journal.
+func receipt(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	if err := queryOf(r).done(); err != nil {
+		return err
+	}
+	text := r.PathValue("seq")
+	seq, err := strconv.ParseUint(text, 10, 53)
+	if err != nil || strconv.FormatUint(seq, 10) != text {
+		return refuse(CodeBadParameter, "seq", "must be a whole number in digits, the entry's place in the journal")
+	}
+	bearer, err := bearerOf(r)
+	if err != nil {
+		return err
+	}
+	return ask(g, w, r, 0, func(ctx context.Context) (rpc.Receipt, error) {
+		return g.signer.Receipt(ctx, bearer, seq)
+	})
+}
+
+// tile answers with a tile of the hash tree: C2SP tlog-tiles, /tile/<L>/<N>[.p/<W>] with 256 hashes in
+// a whole tile. Only hashes are served to all; entries need a session.
+func tile(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	if err := queryOf(r).done(); err != nil {
+		return err
+	}
+	// The library's paths carry the height that C2SP fixes at 8.
+	path := "tile/8/" + r.PathValue("*")
+	t, err := tlog.ParseTilePath(path)
+	if err != nil || t.L < 0 || t.N < 0 || t.Path() != path {
+		return refuse(CodeBadParameter, "tile", "must be a tile of hashes as C2SP tlog-tiles names it, like /tile/0/x001/234 or /tile/0/000.p/17")
+	}
+	ctx, cancel := g.callContext(r, 0)
+	defer cancel()
+	hashes, err := g.signer.Tile(ctx, t.L, uint64(t.N), t.W)
+	if err != nil {
+		return readOnly(err)
+	}
+	if len(hashes) != t.W*tlog.HashSize {
+		return fmt.Errorf("the signer's %s has %d bytes, not %d", path, len(hashes), t.W*tlog.HashSize)
+	}
+	return writeBytes(w, "application/octet-stream", hashes)
+}
+
+func writeBytes(w http.ResponseWriter, media string, body []byte) error {
+	w.Header().Set("Content-Type", media)
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // fails when the caller has gone; the log line says how far it came
+	return nil
+}

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+
+	"kura/signer/rpc"
+)
+
+// Codes of the problems that the gateway itself finds. Those of the signer come through as they are.
+const (
+	CodeBodyTooLarge      = "body_too_large"
+	CodeBodyUnread        = "body_unread"
+	CodeUnsupportedCoding = "unsupported_coding"
+	CodeWrongType         = "wrong_type"
+	CodeBadParameter      = "bad_parameter"
+	CodeNoSession         = "no_session"
+	CodeNoRoute           = "no_route"
+	CodeMethodNotAllowed  = "method_not_allowed"
+	CodeNotObserver       = "not_observer"
+	CodeRateLimited       = "rate_limited"
+)
+
+// A Problem is the body of every failure: application/problem+json of RFC 9457 with members of our own.
+// Answer is the recorded state of the statement, with its receipt, when there is one.
+type Problem struct {
+	Type   string      `json:"type"`
+	Title  string      `json:"title"`
+	Status int         `json:"status"`
+	Detail string      `json:"detail"`
+	Code   string      `json:"code"`
+	Field  string      `json:"field,omitempty"`
+	Retry  string      `json:"retry"`
+	Effect string      `json:"effect"`
+	Answer *rpc.Answer `json:"answer,omitempty"`
+}
+
+// ProblemMedia is the media type of a Problem.
+const ProblemMedia = "application/problem+json"
+
+// typePrefix and a code make a problem's type: a name, not an address.
+const typePrefix = "urn:kura:problem:"
+
+// A meaning is what a code stands for to HTTP: its status, a title that never changes, and what retry
+// says when whoever found the problem did not.
+type meaning struct {
+	status int
+	title  string
+	retry  string
+}
+
+// problems is the one table from codes to statuses. A code that is not in it is answered by what it
+// carries (see meaningOf): a new code of the signer must not turn into a lost receipt.
+var problems = map[string]meaning{
+	// Found by the gateway: the signer has not seen the request.
+	CodeBodyTooLarge:      {http.StatusRequestEntityTooLarge, "Body too large", rpc.RetryNewStatement},
+	CodeBodyUnread:        {http.StatusBadRequest, "Body did not arrive", rpc.RetrySame},
+	CodeUnsupportedCoding: {http.StatusUnsupportedMediaType, "Content coding not taken", rpc.RetryNever},
+	CodeWrongType:         {http.StatusBadRequest, "Statement of another type", rpc.RetryNever},
+	CodeBadParameter:      {http.StatusBadRequest, "Bad parameter", rpc.RetryNever},
+	CodeNoRoute:           {http.StatusNotFound, "No such route", rpc.RetryNever},
+	CodeMethodNotAllowed:  {http.StatusMethodNotAllowed, "Method not allowed", rpc.RetryNever},
+	CodeNotObserver:       {http.StatusForbidden, "For observers only", rpc.RetryNever},
+	CodeRateLimited:       {http.StatusTooManyRequests, "Too many requests", rpc.RetrySame},
+	rpc.CodeBusy:          {http.StatusServiceUnavailable, "Busy", rpc.RetrySame},
+	rpc.CodeInternal:      {http.StatusInternalServerError, "Internal error", rpc.RetrySame},
+
+	// The way to the signer.
+	rpc.CodeUnavailable: {http.StatusServiceUnavailable, "Signer unavailable", rpc.RetrySame},
+	rpc.CodeNoAnswer:    {http.StatusServiceUnavailable, "No answer from the signer", rpc.RetrySame},
+	rpc.CodeTooLarge:    {http.StatusRequestEntityTooLarge, "Too large", rpc.RetryNewStatement},
+	rpc.CodeBadCall:     {http.StatusInternalServerError, "Internal error", rpc.RetryNever},
+	rpc.CodeNotAllowed:  {http.StatusInternalServerError, "Internal error", rpc.RetryNever},
+
+	// Sessions.
+	CodeNoSession: {http.StatusUnauthorized, "No session", rpc.RetryNever},
+}
+
+// meaningOf says what a code stands for.
+func meaningOf(p *rpc.Problem) meaning {
+	if m, ok := problems[p.Code]; ok {
+		return m
+	}
+	switch {
+	case p.Answer != nil:
+		return meaning{http.StatusForbidden, "Refused", rpc.RetryNewStatement}
+	case p.Field != "":
+		return meaning{http.StatusBadRequest, "Bad request", rpc.RetryNewStatement}
+	}
+	return meaning{http.StatusInternalServerError, "Internal error", rpc.RetrySame}
+}
+
+// problemOf is the body of a problem, with what its finder left open filled in. An effect that nobody
+// vouched for is unknown: only a refusal that surely came before the signer may say none.
+func problemOf(p *rpc.Problem) Problem {
+	m := meaningOf(p)
+	out := Problem{
+		Type: typePrefix + p.Code, Title: m.title, Status: m.status, Detail: p.Detail,
+		Code: p.Code, Field: p.Field, Retry: p.Retry, Effect: p.Effect, Answer: p.Answer,
+	}
+	if out.Retry == "" {
+		out.Retry = m.retry
+	}
+	if out.Effect == "" {
+		out.Effect = rpc.EffectUnknown
+	}
+	return out
+}
+
+// refuse is a problem that the gateway found before the signer saw anything.
+func refuse(code, field, detail string) *rpc.Problem {
+	return &rpc.Problem{Code: code, Field: field, Detail: detail, Effect: rpc.EffectNone}
+}
+
+// problemIn finds the problem in an error.
+func problemIn(err error) (*rpc.Problem, bool) { return errors.AsType[*rpc.Problem](err) }

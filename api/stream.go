@@ -1,0 +1,205 @@
+package api
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"kura/journal"
+	"kura/signer/rpc"
+)
+
+// pageTime is how long a reader of a stream may take for one page or one event before it is cut off: a
+// slow reader must not hold a stream for ever.
+const pageTime = time.Minute
+
+// export streams the whole journal as it stood when the stream began: one line for each entry, its exact
+// bytes (which are one line of JSON), then one line {"checkpoint":"<base64 of the signed note>"}. The
+// last line is what makes it whole: a file without it was cut short.
+func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	if err := queryOf(r).done(); err != nil {
+		return err
+	}
+	bearer, err := bearerOf(r)
+	if err != nil {
+		return err
+	}
+	leave, err := g.enterStream()
+	if err != nil {
+		return err
+	}
+	defer leave()
+
+	first, err := g.page(r, bearer, 0, maxPage)
+	if err != nil {
+		return err
+	}
+	// Every page carries its own newest checkpoint; the export ends at the first one's.
+	size, err := checkpointSize(first.Checkpoint)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Content-Disposition", `attachment; filename="kura-journal.ndjson"`)
+	page, next := first, uint64(0)
+	for {
+		g.allowPage(w)
+		for _, entry := range page.Entries {
+			if next == size {
+				break
+			}
+			if _, err := w.Write(append(entry, '\n')); err != nil {
+				return err
+			}
+			next++
+		}
+		if next == size {
+			break
+		}
+		if page, err = g.page(r, bearer, next, min(size, next+maxPage)); err != nil {
+			return err
+		}
+		if len(page.Entries) == 0 {
+			return fmt.Errorf("the signer gave no entry from %d on, below its size %d", next, size)
+		}
+	}
+	_, err = fmt.Fprintf(w, "{\"checkpoint\":%q}\n", base64.StdEncoding.EncodeToString(first.Checkpoint))
+	return err
+}
+
+// page asks for entries from..to, to exclusive.
+func (g *Gateway) page(r *http.Request, bearer string, from, to uint64) (rpc.Entries, error) {
+	ctx, cancel := g.callContext(r, 0)
+	defer cancel()
+	page, err := g.signer.Entries(ctx, bearer, from, to)
+	if err != nil {
+		return rpc.Entries{}, readOnly(err)
+	}
+	return page, nil
+}
+
+// checkpointSize reads the size out of a checkpoint without opening it: the gateway pins nothing.
+func checkpointSize(checkpoint []byte) (uint64, error) {
+	_, rest, _ := strings.Cut(string(checkpoint), "\n")
+	text, _, _ := strings.Cut(rest, "\n")
+	size, err := strconv.ParseUint(text, 10, 53)
+	if err != nil {
+		return 0, fmt.Errorf("the signer's checkpoint has no size in its second line")
+	}
+	return size, nil
+}
+
+// events streams the journal as it grows, as server-sent events: each entry is one event with its seq as
+// id, its kind as event name and its exact bytes as data. A reader that comes back with Last-Event-ID
+// misses nothing; ?from= begins at a seq, and without either the stream begins at the end.
+func events(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	q := queryOf(r, "from")
+	next, given := uint64(0), false
+	if _, given = q.text("from"); given {
+		next = q.number("from", 0)
+	}
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		seq, err := strconv.ParseUint(last, 10, 53)
+		if err != nil {
+			q.fail("Last-Event-ID", "must be the seq of the last event that was read")
+		}
+		next, given = seq+1, true
+	}
+	if err := q.done(); err != nil {
+		return err
+	}
+	bearer, err := bearerOf(r)
+	if err != nil {
+		return err
+	}
+	leave, err := g.enterStream()
+	if err != nil {
+		return err
+	}
+	defer leave()
+
+	size, err := g.follow(r, 0, 0)
+	if err != nil {
+		return err
+	}
+	if !given {
+		next = size
+	}
+	// The session is tried before the stream begins, so that a problem can still be answered as one.
+	if _, err := g.page(r, bearer, 0, 1); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.WriteHeader(http.StatusOK)
+	for g.closing.Err() == nil {
+		for next < size {
+			page, err := g.page(r, bearer, next, min(size, next+maxPage))
+			if err != nil {
+				return err
+			}
+			if len(page.Entries) == 0 {
+				return fmt.Errorf("the signer gave no entry from %d on, below its size %d", next, size)
+			}
+			g.allowPage(w)
+			for _, entry := range page.Entries {
+				if err := writeEvent(w, entry); err != nil {
+					return err
+				}
+				next++
+			}
+		}
+		// A comment when nothing happens keeps the connection open and finds readers that have gone.
+		g.allowPage(w)
+		if _, err := fmt.Fprint(w, ": \n\n"); err != nil {
+			return err
+		}
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return err
+		}
+		if size, err = g.follow(r, max(size, next), heartbeat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heartbeat is the longest silence of an event stream.
+const heartbeat = 15 * time.Second
+
+func writeEvent(w http.ResponseWriter, entry []byte) error {
+	e, err := journal.DecodeEntry(entry)
+	if err != nil {
+		return fmt.Errorf("an entry of the signer: %w", err)
+	}
+	_, err = fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", e.Seq, e.Kind, entry)
+	return err
+}
+
+// follow waits until the journal is longer than size, and returns its length.
+func (g *Gateway) follow(r *http.Request, size uint64, wait time.Duration) (uint64, error) {
+	ctx, cancel := g.callContext(r, wait)
+	defer cancel()
+	c, err := g.signer.Follow(ctx, size, wait.Milliseconds())
+	if err != nil {
+		return 0, readOnly(err)
+	}
+	return checkpointSize(c.Checkpoint)
+}
+
+// enterStream takes one of the places for long answers.
+func (g *Gateway) enterStream() (leave func(), err error) {
+	select {
+	case g.streams <- struct{}{}:
+		return func() { <-g.streams }, nil
+	default:
+		return nil, refuse(rpc.CodeBusy, "", "as many exports and event streams are open as this gateway allows; try again")
+	}
+}
+
+// allowPage moves the connection's deadline on for what is written next.
+func (g *Gateway) allowPage(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pageTime))
+}
