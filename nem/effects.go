@@ -101,23 +101,35 @@ func (e *Effect) addTransfer(tx *Transaction, assets Assets) (why string) {
 	if tx.network.Chain() == NIS1 && len(b.Mosaics) == 0 {
 		return e.addAsset(tx, AssetAmount{xem, b.Amount}, assets)
 	}
-	for _, a := range b.Mosaics {
-		if tx.network.Chain() == NIS1 {
-			// The amount field multiplies; the node takes whole factors only.
-			if b.Amount%nis1Multiplier != 0 {
-				return fmt.Sprintf("multiplies its mosaics by %d millionths, which is not a whole number", b.Amount)
-			}
-			quantity, ok := mulDiv(uint64(a.Amount), uint64(b.Amount), nis1Multiplier)
-			if !ok || quantity > nis1MaxQuantity {
-				return fmt.Sprintf("moves more of %s than can exist", a.ID)
-			}
-			a.Amount = Amount(quantity)
+	for i := range b.Mosaics {
+		a, why := tx.moved(i)
+		if why == "" {
+			why = e.addAsset(tx, a, assets)
 		}
-		if why := e.addAsset(tx, a, assets); why != "" {
+		if why != "" {
 			return why
 		}
 	}
 	return ""
+}
+
+// moved returns what a transfer moves of its mosaic i. In NIS1 the amount field
+// multiplies; the node takes whole factors only.
+func (tx *Transaction) moved(i int) (a AssetAmount, why string) {
+	a = tx.transfer.Mosaics[i]
+	if tx.network.Chain() != NIS1 {
+		return a, ""
+	}
+	factor := tx.transfer.Amount
+	if factor%nis1Multiplier != 0 {
+		return a, fmt.Sprintf("multiplies its mosaics by %d millionths, which is not a whole number", factor)
+	}
+	quantity, ok := mulDiv(uint64(a.Amount), uint64(factor), nis1Multiplier)
+	if !ok || quantity > nis1MaxQuantity {
+		return a, fmt.Sprintf("moves more of %s than can exist", a.ID)
+	}
+	a.Amount = Amount(quantity)
+	return a, ""
 }
 
 func (e *Effect) addAsset(tx *Transaction, a AssetAmount, assets Assets) (why string) {
