@@ -1,0 +1,180 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/miekg/pkcs11"
+)
+
+// connection is one life of the module, from C_Initialize to C_Finalize: its
+// sessions, each owned by one goroutine, and the object handles found so far.
+// Handles mean nothing in the next life.
+type connection struct {
+	module cryptoki
+	info   pkcs11.TokenInfo
+	quirk  quirk
+	size   int       // sessions
+	known  *sync.Map // CKA_IDs that this process has seen, in this life or an earlier one
+	jobs   chan *job
+	stop   chan struct{}
+	live   sync.WaitGroup // sessions' goroutines
+
+	mutex sync.RWMutex
+	keys  map[string]foundKey // by CKA_ID
+}
+
+// job is one piece of work for whichever session is free. Results are captured
+// by work; a caller that left before done must not read them.
+type job struct {
+	ctx  context.Context
+	work func(*session) error
+	done chan error // capacity 1: a session never waits for a caller that left
+}
+
+// session is one PKCS#11 session and the locked page that seeds are opened into.
+type session struct {
+	*connection
+	handle pkcs11.SessionHandle
+	seed   *Secret
+}
+
+// lostError says that the module has to be finalized and opened anew.
+type lostError struct{ cause error }
+
+func (e *lostError) Error() string { return e.cause.Error() }
+func (e *lostError) Unwrap() error { return e.cause }
+
+// newConnection opens count sessions on a module that is logged in. When it
+// fails, the module is closed.
+func newConnection(module cryptoki, count int, known *sync.Map) (*connection, error) {
+	info, err := module.TokenInfo()
+	if err != nil {
+		_ = module.Close()
+		return nil, fmt.Errorf("ask the token: %w", err)
+	}
+	c := &connection{
+		module: module,
+		info:   info,
+		quirk:  quirkOf(info),
+		size:   count,
+		known:  known,
+		jobs:   make(chan *job),
+		stop:   make(chan struct{}),
+		keys:   map[string]foundKey{},
+	}
+	var sessions []*session
+	for range count {
+		s := &session{connection: c}
+		if s.seed, err = NewSecret(seedRoom); err == nil {
+			s.handle, err = module.OpenSession()
+		}
+		if err != nil {
+			s.seed.Wipe()
+			for _, opened := range sessions {
+				opened.seed.Wipe()
+			}
+			_ = module.Close()
+			return nil, fmt.Errorf("open a session: %w", err)
+		}
+		sessions = append(sessions, s)
+	}
+	c.live.Add(count)
+	for _, s := range sessions {
+		go s.serve()
+	}
+	return c, nil
+}
+
+// run hands work to the first free session, in the order of arrival, and waits
+// for it. When ctx ends first, run returns at once: a call into the module cannot
+// be interrupted, so its session stays busy until the module answers.
+func (c *connection) run(ctx context.Context, work func(*session) error) error {
+	j := &job{ctx: ctx, work: work, done: make(chan error, 1)}
+	select {
+	case c.jobs <- j:
+	case <-c.stop:
+		return &lostError{errors.New("the token is being recovered")}
+	case <-ctx.Done():
+		return fmt.Errorf("all %d sessions are busy: %w", c.size, ctx.Err())
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the token has not answered in time: %w", ctx.Err())
+	}
+}
+
+// retire lets the sessions end and finalizes the module once the last call has
+// come back: finalizing under a call in flight is undefined. idle is closed then.
+func (c *connection) retire() (idle <-chan struct{}) {
+	close(c.stop)
+	ended := make(chan struct{})
+	go func() {
+		c.live.Wait()
+		_ = c.module.Close()
+		close(ended)
+	}()
+	return ended
+}
+
+func (s *session) serve() {
+	defer s.live.Done()
+	defer s.seed.Wipe()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case j := <-s.jobs:
+			if err := j.ctx.Err(); err != nil {
+				j.done <- err
+				continue
+			}
+			j.done <- s.perform(j.work)
+		}
+	}
+}
+
+// perform does the work and whatever can be mended within this connection: a
+// lost session is replaced, a stale handle is found again, each once. It then
+// tells a token that is gone (lostError) from a call that was refused.
+func (s *session) perform(work func(*session) error) error {
+	err := work(s)
+	switch failureOf(err) {
+	case failureSession:
+		if reopened := s.reopen(); reopened != nil {
+			return &lostError{fmt.Errorf("replace a session after %w: %w", err, reopened)}
+		}
+		err = work(s)
+	case failureHandle:
+		s.forgetKeys()
+		err = work(s)
+	}
+	switch failureOf(err) {
+	case failureNone, failurePlain:
+		return err
+	case failureDoubt:
+		if _, probe := s.module.TokenInfo(); probe == nil && !errors.Is(err, errVanished) && !errors.Is(err, errBinding) {
+			return err
+		}
+	}
+	return &lostError{err}
+}
+
+func (s *session) reopen() error {
+	_ = s.module.CloseSession(s.handle)
+	handle, err := s.module.OpenSession()
+	if err == nil {
+		s.handle = handle
+	}
+	return err
+}
+
+func (c *connection) forgetKeys() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	clear(c.keys)
+}

@@ -1,0 +1,253 @@
+package token
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/miekg/pkcs11"
+)
+
+// Setup is what Initialise left in the token. It holds no secret.
+type Setup struct {
+	LogKey       string         `json:"logKey"`     // public key in hex
+	SealingKey   string         `json:"sealingKey"` // CKA_ID in hex
+	Made         bool           `json:"made"`       // false: everything was there already
+	Model        string         `json:"model"`
+	Manufacturer string         `json:"manufacturer"`
+	Firmware     string         `json:"firmware"`
+	Serial       string         `json:"serial"`
+	Leaky        bool           `json:"leaky"`
+	Objects      []ObjectReport `json:"objects"`
+}
+
+// Initialise prepares a token: where no token has the label, it initialises the
+// first free slot with soPIN and sets the PIN; then it makes the sealing key and
+// the log key, each if it is missing, with exactly the uses it needs. It can be
+// interrupted at any step and run again. A PIN or SO PIN weaker than 128 random
+// bits is refused on a software token, before anything is changed. soPIN may be
+// nil for a token that has its PIN already. Both PINs are wiped.
+func Initialise(ctx context.Context, config Config, soPIN *PIN) (Setup, error) {
+	defer soPIN.Wipe()
+	defer config.PIN.Wipe()
+	config, err := config.withDefaults()
+	if err != nil {
+		return Setup{}, err
+	}
+	if err := os.MkdirAll(walletDirectory(config.StateDir), 0o700); err != nil {
+		return Setup{}, fmt.Errorf("initialise token: make the state directory: %w", err)
+	}
+	if err := checkRefusedPIN(config.StateDir); err != nil {
+		return Setup{}, err
+	}
+	if err := claimModule(config.Module); err != nil {
+		return Setup{}, err
+	}
+	err = prepareToken(config, soPIN)
+	releaseModule(config.Module)
+	if err != nil {
+		return Setup{}, fmt.Errorf("initialise token %q: %w", config.Label, err)
+	}
+	t, err := unstarted(config, nil)
+	if err != nil {
+		return Setup{}, err
+	}
+	setup, err := t.initialise(ctx)
+	if closing := t.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return Setup{}, fmt.Errorf("initialise token %q: %w", config.Label, err)
+	}
+	return setup, nil
+}
+
+// prepareToken brings the token to where the user can log in.
+func prepareToken(config Config, soPIN *PIN) error {
+	functions, err := loadNative(config.Module)
+	if err != nil {
+		return err
+	}
+	context := pkcs11.New(config.Module)
+	if context == nil {
+		return fmt.Errorf("load PKCS#11 module %s", config.Module)
+	}
+	if err := context.Initialize(); err != nil {
+		return fmt.Errorf("initialise module %s: %w", config.Module, err)
+	}
+	defer func() { _ = context.Finalize() }()
+
+	slots, err := slotsWithLabel(context, config.Label)
+	if err != nil {
+		return err
+	}
+	switch len(slots) {
+	case 0:
+		if err := newToken(context, functions, config, soPIN); err != nil {
+			return err
+		}
+		// SoftHSM gives an initialised token another slot, which only a fresh
+		// library sees.
+		if err := context.Finalize(); err != nil {
+			return fmt.Errorf("finalize the module: %w", err)
+		}
+		if err := context.Initialize(); err != nil {
+			return fmt.Errorf("initialise the module again: %w", err)
+		}
+		if slots, err = slotsWithLabel(context, config.Label); err != nil {
+			return err
+		}
+		if len(slots) != 1 {
+			return fmt.Errorf("%d tokens have the label after C_InitToken", len(slots))
+		}
+	case 1:
+	default:
+		return fmt.Errorf("%d tokens carry the label, it has to be one", len(slots))
+	}
+	info, err := context.GetTokenInfo(slots[0])
+	if err != nil {
+		return fmt.Errorf("ask the token: %w", err)
+	}
+	if err := checkStrength(info, config.PIN); err != nil {
+		return err
+	}
+	if info.Flags&pkcs11.CKF_USER_PIN_INITIALIZED != 0 {
+		return nil
+	}
+	return setPIN(context, functions, slots[0], config.PIN, soPIN)
+}
+
+func newToken(context *pkcs11.Ctx, functions native, config Config, soPIN *PIN) error {
+	if soPIN == nil {
+		return errors.New("no token carries the label, and without an SO PIN none can be made")
+	}
+	slots, err := context.GetSlotList(true)
+	if err != nil {
+		return fmt.Errorf("list slots: %w", err)
+	}
+	for _, slot := range slots {
+		info, err := context.GetTokenInfo(slot)
+		if err != nil || info.Flags&pkcs11.CKF_TOKEN_INITIALIZED != 0 {
+			continue
+		}
+		for _, pin := range []*PIN{config.PIN, soPIN} {
+			if err := checkStrength(info, pin); err != nil {
+				return err
+			}
+		}
+		label := [32]byte([]byte(fmt.Sprintf("%-32s", config.Label)))
+		if err := functions.initToken(slot, soPIN, label); err != nil {
+			return fmt.Errorf("C_InitToken: %w", err)
+		}
+		return nil
+	}
+	return errors.New("no slot holds a token that is not initialised yet")
+}
+
+func setPIN(context *pkcs11.Ctx, functions native, slot uint, pin, soPIN *PIN) error {
+	if soPIN == nil {
+		return errors.New("the token has no user PIN, and without the SO PIN none can be set")
+	}
+	session, err := context.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	if err != nil {
+		return fmt.Errorf("open a session: %w", err)
+	}
+	defer func() { _ = context.CloseSession(session) }()
+	if err := functions.login(session, pkcs11.CKU_SO, soPIN); err != nil {
+		return fmt.Errorf("as security officer: %w", loginError(err))
+	}
+	if err := functions.initPIN(session, pin); err != nil {
+		return fmt.Errorf("C_InitPIN: %w", err)
+	}
+	if err := context.Logout(session); err != nil {
+		return fmt.Errorf("log the security officer out: %w", err)
+	}
+	return nil
+}
+
+// checkStrength refuses a weak PIN where the token is files: whoever copies them
+// can try PINs without end. A token of hardware counts the attempts itself.
+func checkStrength(info pkcs11.TokenInfo, pin *PIN) error {
+	if quirkOf(info).software && !pin.Strong() {
+		return fmt.Errorf("%w: it has to be %d random hex digits, as Kura makes them", ErrWeakPIN, pinDigits)
+	}
+	return nil
+}
+
+func (t *Token) initialise(ctx context.Context) (Setup, error) {
+	c, err := t.dial()
+	if err != nil {
+		if errors.Is(err, ErrPIN) {
+			t.refusedPIN(err)
+		}
+		return Setup{}, err
+	}
+	t.current = c
+	if err := t.checkLeak(ctx); err != nil {
+		return Setup{}, err
+	}
+	setup := Setup{Leaky: t.leaks}
+	err = t.do(ctx, "make the sealing key", func(s *session) error {
+		keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
+		if err != nil {
+			return err
+		}
+		if len(keys) == 0 {
+			setup.Made = true
+			return s.generateSealingKey(1)
+		}
+		return nil
+	})
+	if err != nil {
+		return Setup{}, err
+	}
+	err = t.do(ctx, "make the log key", func(s *session) error {
+		keys, err := s.generations(pkcs11.CKO_PRIVATE_KEY, labelLog)
+		if err != nil {
+			return err
+		}
+		if len(keys) == 0 {
+			setup.Made = true
+			return s.generateLogKey(1)
+		}
+		return nil
+	})
+	if err != nil {
+		return Setup{}, err
+	}
+	if err := t.checkOwnKeys(ctx); err != nil {
+		return Setup{}, err
+	}
+	logKey, err := t.LogPublicKey()
+	if err != nil {
+		return Setup{}, err
+	}
+	setup.LogKey = hex.EncodeToString(logKey[:])
+	setup.Model, setup.Manufacturer = c.info.Model, c.info.ManufacturerID
+	setup.Firmware, setup.Serial = firmware(c.info), c.info.SerialNumber
+	if setup.Objects, err = t.List(); err != nil {
+		return Setup{}, err
+	}
+	err = t.do(ctx, "find the sealing key", func(s *session) error {
+		key, err := s.newestSealingKey()
+		setup.SealingKey = hex.EncodeToString(key.id)
+		return err
+	})
+	return setup, err
+}
+
+func firmware(info pkcs11.TokenInfo) string {
+	return fmt.Sprintf("%d.%d", info.FirmwareVersion.Major, info.FirmwareVersion.Minor)
+}
+
+// newID is the CKA_ID of a log or sealing key of this generation.
+func newID(generation uint64) ([]byte, error) {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return nil, fmt.Errorf("choose a key id: %w", err)
+	}
+	return generationID(generation, random), nil
+}

@@ -1,0 +1,246 @@
+package token
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"kura/nem"
+)
+
+// generations lists Kura's log or sealing keys, oldest first. An object that
+// carries the label but no generation is refused: somebody else made it.
+func (s *session) generations(class uint, label string) ([]identified, error) {
+	keys, err := s.labelled(class, label)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		if _, ok := generationOf(key.id); !ok {
+			return nil, fmt.Errorf("%w: an object labelled %q has the foreign CKA_ID %x", ErrUnsafeKey, label, key.id)
+		}
+	}
+	slices.SortFunc(keys, func(a, b identified) int { return bytes.Compare(a.id, b.id) })
+	for i := 1; i < len(keys); i++ {
+		before, _ := generationOf(keys[i-1].id)
+		if this, _ := generationOf(keys[i].id); cmp.Compare(before, this) == 0 {
+			return nil, fmt.Errorf("%w: two objects labelled %q are of generation %d", ErrUnsafeKey, label, this)
+		}
+	}
+	return keys, nil
+}
+
+func (s *session) logTemplate(id []byte) []*pkcs11.Attribute {
+	return s.quirk.without(ed25519PrivateTemplate(labelLog, id))
+}
+
+func (s *session) sealingTemplate(id []byte) []*pkcs11.Attribute {
+	mechanism := uint(pkcs11.CKM_AES_GCM)
+	if s.quirk.noGCM {
+		mechanism = pkcs11.CKM_AES_CBC_PAD
+	}
+	return s.quirk.without(secretTemplate(labelSealing, id, true, mechanism))
+}
+
+func (s *session) macTemplate(id []byte) []*pkcs11.Attribute {
+	return s.quirk.without(secretTemplate(labelMAC, id, false, pkcs11.CKM_SHA512_HMAC))
+}
+
+func (s *session) generateLogKey(generation uint64) error {
+	id, err := newID(generation)
+	if err != nil {
+		return err
+	}
+	public := s.quirk.without(ed25519PublicTemplate(labelLog, id, s.quirk.ecParams))
+	return s.module.GenerateEd25519(s.handle, public, s.logTemplate(id))
+}
+
+// generateSealingKey makes the AES key last: a MAC key without it is harmless,
+// and is found again by its generation.
+func (s *session) generateSealingKey(generation uint64) error {
+	id, err := newID(generation)
+	if err != nil {
+		return err
+	}
+	if s.quirk.noGCM {
+		if err := s.module.GenerateSecretKey(secretHMAC512, s.macTemplate(macID([16]byte(id)))); err != nil {
+			return fmt.Errorf("make the MAC key: %w", binding(err))
+		}
+	}
+	if err := s.module.GenerateSecretKey(secretAES256, s.sealingTemplate(id)); err != nil {
+		return fmt.Errorf("make the sealing key: %w", binding(err))
+	}
+	return nil
+}
+
+// binding marks an error of crypto11 whose CKR_ value is lost.
+func binding(err error) error {
+	if err == nil || failureOf(err) != failurePlain {
+		return err
+	}
+	if _, known := errors.AsType[pkcs11.Error](err); known {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errBinding, err)
+}
+
+func (s *session) newestSealingKey() (foundKey, error) {
+	keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
+	if err != nil {
+		return foundKey{}, err
+	}
+	if len(keys) == 0 {
+		return foundKey{}, fmt.Errorf("%w: there is no sealing key: run token init", ErrNoKey)
+	}
+	return s.sealingKey(keys[len(keys)-1].id)
+}
+
+func (s *session) sealingKey(id []byte) (foundKey, error) {
+	key, err := s.findKey(id, s.sealingTemplate(id))
+	if err != nil {
+		return foundKey{}, fmt.Errorf("sealing key: %w", err)
+	}
+	return key, nil
+}
+
+func (s *session) logKeys() ([]foundKey, error) {
+	objects, err := s.generations(pkcs11.CKO_PRIVATE_KEY, labelLog)
+	if err != nil {
+		return nil, err
+	}
+	if len(objects) == 0 {
+		return nil, fmt.Errorf("%w: there is no log key: run token init", ErrNoKey)
+	}
+	keys := make([]foundKey, 0, len(objects))
+	for _, object := range objects {
+		key, err := s.findKey(object.id, s.logTemplate(object.id))
+		if err != nil {
+			return nil, fmt.Errorf("log key: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// checkOwnKeys finds the sealing key and the log key once, so that Open fails
+// rather than the first signature.
+func (t *Token) checkOwnKeys(ctx context.Context) error {
+	err := t.do(ctx, "check the sealing key", func(s *session) error {
+		_, err := s.newestSealingKey()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var oldest nem.PublicKey
+	err = t.do(ctx, "check the log key", func(s *session) error {
+		keys, err := s.logKeys()
+		if err == nil {
+			oldest = keys[0].publicKey
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t.mutex.Lock()
+	t.logKey = oldest
+	t.mutex.Unlock()
+	return nil
+}
+
+// LogPublicKey is the Ed25519 public key whose heads SignHead signs: the oldest
+// log key of the token unless UseLogKey chose another.
+func (t *Token) LogPublicKey() ([32]byte, error) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if t.logKey == (nem.PublicKey{}) {
+		return [32]byte{}, fmt.Errorf("log key: %w", ErrNoKey)
+	}
+	return t.logKey, nil
+}
+
+// SignHead signs a checkpoint's text with the log key (plain Ed25519) and
+// verifies the signature before it returns it.
+func (t *Token) SignHead(ctx context.Context, message []byte) ([64]byte, error) {
+	public, err := t.LogPublicKey()
+	if err != nil {
+		return [64]byte{}, err
+	}
+	signature, err := t.signLog(ctx, public, message)
+	if err != nil {
+		return [64]byte{}, err
+	}
+	if !ed25519.Verify(public[:], message, signature[:]) {
+		return [64]byte{}, fmt.Errorf("sign a head: %w", ErrWrongSignature)
+	}
+	return signature, nil
+}
+
+func (t *Token) signLog(ctx context.Context, public nem.PublicKey, message []byte) ([64]byte, error) {
+	message = bytes.Clone(message) // the module may still read it when the caller has left
+	return answer(t, ctx, "sign a head", func(s *session) ([64]byte, error) {
+		key, err := s.logKeyFor(public)
+		if err != nil {
+			return [64]byte{}, err
+		}
+		return s.signEd25519(key, message)
+	})
+}
+
+// logKeyFor looks in the cache first: a head is signed with every group.
+func (s *session) logKeyFor(public nem.PublicKey) (foundKey, error) {
+	s.mutex.RLock()
+	for _, key := range s.keys {
+		if key.publicKey == public && len(key.id) == 16 {
+			s.mutex.RUnlock()
+			return key, nil
+		}
+	}
+	s.mutex.RUnlock()
+	keys, err := s.logKeys()
+	if err != nil {
+		return foundKey{}, err
+	}
+	for _, key := range keys {
+		if key.publicKey == public {
+			return key, nil
+		}
+	}
+	return foundKey{}, fmt.Errorf("log key %s: %w", public, ErrNoKey)
+}
+
+func (s *session) signEd25519(key foundKey, message []byte) (signature [64]byte, err error) {
+	n, err := s.module.Sign(s.handle, mechanismEdDSA, key.handle, message, signature[:])
+	if err != nil {
+		return [64]byte{}, fmt.Errorf("C_Sign: %w", err)
+	}
+	if n != len(signature) {
+		return [64]byte{}, fmt.Errorf("%w: the token gave %d bytes, not 64", ErrWrongSignature, n)
+	}
+	return signature, nil
+}
+
+// answer is do for work that has a result: the result is handed over only with
+// the work's end, so a caller that left early shares nothing with it.
+func answer[T any](t *Token, ctx context.Context, what string, work func(*session) (T, error)) (T, error) {
+	results := make(chan T, 4) // do makes at most four attempts, each runs work at most twice, and only one succeeds
+	err := t.do(ctx, what, func(s *session) error {
+		result, err := work(s)
+		if err == nil {
+			results <- result
+		}
+		return err
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return <-results, nil
+}

@@ -1,0 +1,121 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// backOff waits 100 ms after the first failed attempt, twice as long after each
+// further one, 30 s at most.
+func backOff(attempt int) <-chan time.Time {
+	wait := 30 * time.Second
+	if attempt < 8 {
+		wait = 100 * time.Millisecond << attempt
+	}
+	return time.After(wait)
+}
+
+// lose retires a connection whose token is gone and starts the one goroutine
+// that recovers it. Of many callers that meet the same loss, the first does it.
+func (t *Token) lose(c *connection, cause error) {
+	t.mutex.Lock()
+	if t.current != c || t.final != nil {
+		t.mutex.Unlock()
+		return
+	}
+	idle := c.retire()
+	ended := make(chan struct{})
+	t.recovery = ended
+	t.current, t.cause = nil, cause
+	t.mutex.Unlock()
+	t.log.Warn("the token is lost and is being recovered", "token", t.config.Label, "cause", cause)
+	go func() {
+		defer close(ended)
+		t.recover(idle)
+	}()
+}
+
+// recover finalizes, initializes and logs in anew until the token answers. The
+// PIN was accepted once in this process; if it is refused now (it was changed, or
+// locked from elsewhere), that is the end: it is not tried again.
+func (t *Token) recover(idle <-chan struct{}) {
+	<-idle // a hanging call keeps the module; callers are told so by cause
+	for attempt := 0; ; attempt++ {
+		select {
+		case <-t.closing:
+			return
+		default:
+		}
+		recovered, err := t.revive()
+		if recovered {
+			return
+		}
+		t.log.Warn("the token is still lost", "token", t.config.Label, "attempt", attempt+1, "cause", err)
+		select {
+		case <-t.pause(attempt):
+		case <-t.closing:
+			return
+		}
+	}
+}
+
+// revive makes one attempt; done means that no other is to follow.
+func (t *Token) revive() (done bool, err error) {
+	c, err := t.dial()
+	switch {
+	case errors.Is(err, ErrPIN):
+		t.refusedPIN(err)
+		return true, err
+	case err != nil:
+		t.set(func() { t.cause = err })
+		return false, err
+	}
+	closed := false
+	t.set(func() {
+		closed = t.final != nil
+		if !closed {
+			t.current, t.cause = c, nil
+		}
+	})
+	if closed {
+		<-c.retire()
+		return true, nil
+	}
+	t.log.Info("the token is back", "token", t.config.Label)
+	return true, nil
+}
+
+// refusedPIN ends the token's use, wipes the PIN, and leaves a mark so that a
+// service manager that restarts the process does not try the same PIN again and
+// again until a hardware token locks or erases itself.
+func (t *Token) refusedPIN(cause error) {
+	t.set(func() {
+		if t.final == nil {
+			t.current, t.final = nil, cause
+		}
+	})
+	t.config.PIN.Wipe()
+	mark := refusedPINPath(t.config.StateDir)
+	text := fmt.Sprintf("The token %q refused the PIN. Put the PIN right, then remove this file.\n", t.config.Label)
+	if err := os.WriteFile(mark, []byte(text), 0o600); err != nil {
+		t.log.Error("the mark of a refused PIN cannot be written; do not restart before the PIN is right", "error", err)
+	}
+	t.log.Error("the token refused the PIN; it is not tried again", "token", t.config.Label, "cause", cause)
+}
+
+func refusedPINPath(stateDir string) string { return filepath.Join(stateDir, "pin-refused") }
+
+func checkRefusedPIN(stateDir string) error {
+	mark := refusedPINPath(stateDir)
+	_, err := os.Stat(mark)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("open token: look for the mark of a refused PIN: %w", err)
+	}
+	return fmt.Errorf("open token: %w: put the PIN right, then remove %s", ErrPIN, mark)
+}

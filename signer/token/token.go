@@ -1,0 +1,265 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"kura/nem"
+)
+
+// Config names one token and how to use it.
+type Config struct {
+	Module string // path of the PKCS#11 library
+	Label  string // the token's label; exactly one token has to carry it
+	// PIN opens the token. The Token owns it from Open on and wipes it when it
+	// closes or the PIN is refused.
+	PIN *PIN
+	// Sessions is how many calls are in the module at once. More than the number
+	// of cores only lengthens the tail; 0 means that number.
+	Sessions int
+	// StateDir holds the sealed wallets (StateDir/wallets) and the mark of a
+	// refused PIN. It is made when missing, mode 0700.
+	StateDir string
+	// AcceptLeakyToken is the operator's reason for using a token that gives
+	// private keys away to whoever has the PIN (SoftHSM does). Empty refuses it.
+	AcceptLeakyToken string
+	Log              *slog.Logger // nil: slog.Default()
+	// Timeout bounds every operation, on top of the caller's own deadline.
+	// 0 means 10 seconds.
+	Timeout time.Duration
+}
+
+// Token is an open token. Its methods may be called from any number of
+// goroutines; at most Config.Sessions calls are in the module at once, the others
+// wait in the order of arrival.
+type Token struct {
+	config  Config
+	log     *slog.Logger
+	connect func() (cryptoki, error) // tests wrap it
+	pause   func(attempt int) <-chan time.Time
+	known   sync.Map
+	leaks   bool
+	trial   trial
+	wallets walletCache
+
+	mutex   sync.Mutex
+	genesis [32]byte      // zero: not bound; set once
+	current *connection   // nil while the token is being recovered
+	final   error         // not nil: never usable again
+	cause   error         // why current is nil
+	changed chan struct{} // closed when current or final changes
+	logKey  nem.PublicKey // chosen by UseLogKey; zero: the oldest
+	closing chan struct{}
+	// recovery is closed when the goroutine that recovers has ended; nil when
+	// there has been none. Only that goroutine and Open use the PIN.
+	recovery chan struct{}
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Module == "" || c.Label == "" || c.StateDir == "" {
+		return c, errors.New("token configuration: module, label and state directory are all needed")
+	}
+	if len(c.Label) > 32 {
+		return c, fmt.Errorf("token configuration: the label %q has %d bytes, PKCS#11 allows 32", c.Label, len(c.Label))
+	}
+	if len(c.PIN.bytes()) == 0 {
+		return c, errors.New("token configuration: there is no PIN")
+	}
+	if c.Sessions < 0 || c.Sessions > 256 {
+		return c, fmt.Errorf("token configuration: %d sessions, 0 to 256 are possible", c.Sessions)
+	}
+	if c.Sessions == 0 {
+		c.Sessions = runtime.NumCPU()
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c, nil
+}
+
+// Open logs in to the token, checks that it has a sealing key and a log key with
+// the right attributes, reads the genesis it is bound to, tries whether it gives
+// keys away and whether its Ed25519 is deterministic. It makes one attempt: the
+// caller decides whether to wait for a token that is not there.
+func Open(ctx context.Context, config Config) (*Token, error) {
+	return open(ctx, config, nil)
+}
+
+// open takes a wrapper for the module, which only tests give.
+func open(ctx context.Context, config Config, wrap func(cryptoki) cryptoki) (*Token, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	t, err := unstarted(config, wrap)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.start(ctx); err != nil {
+		_ = t.Close()
+		return nil, fmt.Errorf("open token %q: %w", config.Label, err)
+	}
+	return t, nil
+}
+
+// unstarted claims the module and prepares a Token that has not touched it yet.
+func unstarted(config Config, wrap func(cryptoki) cryptoki) (*Token, error) {
+	if err := os.MkdirAll(walletDirectory(config.StateDir), 0o700); err != nil {
+		return nil, fmt.Errorf("open token: make the state directory: %w", err)
+	}
+	if err := checkRefusedPIN(config.StateDir); err != nil {
+		return nil, err
+	}
+	if err := claimModule(config.Module); err != nil {
+		return nil, err
+	}
+	t := &Token{
+		config:  config,
+		log:     config.Log,
+		pause:   backOff,
+		changed: make(chan struct{}),
+		closing: make(chan struct{}),
+	}
+	t.connect = func() (cryptoki, error) {
+		module, err := connectModule(config.Module, config.Label, config.PIN)
+		if err == nil && wrap != nil {
+			module = wrap(module)
+		}
+		return module, err
+	}
+	return t, nil
+}
+
+func (t *Token) start(ctx context.Context) error {
+	c, err := t.dial()
+	if err != nil {
+		if errors.Is(err, ErrPIN) {
+			t.refusedPIN(err)
+			return err
+		}
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	t.mutex.Lock()
+	t.current = c
+	t.mutex.Unlock()
+	if err := t.checkLeak(ctx); err != nil {
+		return err
+	}
+	if err := t.checkOwnKeys(ctx); err != nil {
+		return err
+	}
+	if err := t.readGenesis(ctx); err != nil {
+		return err
+	}
+	return t.try(ctx)
+}
+
+// dial opens one connection.
+func (t *Token) dial() (*connection, error) {
+	module, err := t.connect()
+	if err != nil {
+		return nil, err
+	}
+	return newConnection(module, t.config.Sessions, &t.known)
+}
+
+// do runs work on a free session within the operation's deadline. Work may run
+// more than once (on another session, or after a recovery), so it must be able
+// to: it looks before it makes.
+func (t *Token) do(ctx context.Context, what string, work func(*session) error) error {
+	ctx, cancel := context.WithTimeout(ctx, t.config.Timeout)
+	defer cancel()
+	for attempt := 0; ; attempt++ {
+		c, err := t.connection(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		err = c.run(ctx, work)
+		lost, isLost := errors.AsType[*lostError](err)
+		switch {
+		case err == nil:
+			return nil
+		case isLost && errors.Is(err, errVanished) && attempt > 0:
+			// A fresh library on a token that answers does not find it either.
+			return fmt.Errorf("%s: %w: %w", what, ErrNoKey, err)
+		case isLost && attempt < 3:
+			t.lose(c, lost.cause)
+		case isLost:
+			t.lose(c, lost.cause)
+			return fmt.Errorf("%s: %w: %w", what, ErrUnavailable, err)
+		case errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("%s: %w: %w", what, ErrUnavailable, err)
+		default:
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+}
+
+// connection waits for a connection that is up.
+func (t *Token) connection(ctx context.Context) (*connection, error) {
+	for {
+		t.mutex.Lock()
+		current, final, cause, changed := t.current, t.final, t.cause, t.changed
+		t.mutex.Unlock()
+		if final != nil {
+			return nil, final
+		}
+		if current != nil {
+			return current, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return nil, ctx.Err()
+			}
+			return nil, fmt.Errorf("%w, retry: %w", ErrUnavailable, cause)
+		}
+	}
+}
+
+// set changes the state under the mutex and wakes whoever waits for it.
+func (t *Token) set(change func()) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	change()
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+// Close ends every session, finalizes the module and wipes the PIN. It waits for
+// calls in the module up to the configured timeout; a module that hangs longer is
+// left as it is and an error says so.
+func (t *Token) Close() error {
+	t.mutex.Lock()
+	if errors.Is(t.final, ErrClosed) {
+		t.mutex.Unlock()
+		return nil
+	}
+	current, ended := t.current, (<-chan struct{})(t.recovery)
+	t.mutex.Unlock()
+	t.set(func() { t.current, t.final = nil, ErrClosed })
+	close(t.closing)
+	if current != nil {
+		ended = current.retire()
+	}
+	if ended != nil {
+		select {
+		case <-ended:
+		case <-time.After(t.config.Timeout):
+			return fmt.Errorf("close token: a call into the module has not come back in %v; only the process's end closes it", t.config.Timeout)
+		}
+	}
+	t.config.PIN.Wipe()
+	releaseModule(t.config.Module)
+	return nil
+}
