@@ -77,5 +77,6 @@ func newRoot() *cobra.Command {
 		}
 	}
 	add(groupChain, newAddress(), newTx())
+	add(groupAuditor, newWitness())
 	return root
 }
