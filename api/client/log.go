@@ -1,0 +1,210 @@
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/journal"
+	"kura/signer/rpc"
+)
+
+// A Contradiction says that what the server shows does not agree with the pinned genesis line or with a
+// head that was seen before: the journal was changed, rolled back or split, or this is another server.
+type Contradiction struct{ Err error }
+
+func (e *Contradiction) Error() string {
+	return "the server contradicts what is pinned or was seen before: " + e.Err.Error()
+}
+func (e *Contradiction) Unwrap() error { return e.Err }
+
+// Checkpoint fetches the newest signed head and opens it under the pinned line. The error is a
+// *Contradiction when it does not open.
+func (c *Client) Checkpoint(ctx context.Context) (journal.Checkpoint, journal.Head, error) {
+	var newest rpc.Checkpoint
+	if err := c.read(ctx, "/v1/log/checkpoint", &newest, http.StatusOK); err != nil {
+		return nil, journal.Head{}, err
+	}
+	head, err := journal.OpenCheckpoint(c.genesis, newest.Checkpoint)
+	if err != nil {
+		return nil, journal.Head{}, &Contradiction{err}
+	}
+	return newest.Checkpoint, head, nil
+}
+
+// Advance fetches the newest signed head and the proof that it extends the last one that the caller kept
+// (nil: none yet). The error is a *Contradiction when it does not: the caller keeps the old one and calls
+// for help.
+func (c *Client) Advance(ctx context.Context, last journal.Checkpoint) (journal.Checkpoint, journal.Head, error) {
+	newest, head, err := c.Checkpoint(ctx)
+	if err != nil || last == nil {
+		return newest, head, err
+	}
+	old, err := journal.OpenCheckpoint(c.genesis, last)
+	if err != nil {
+		return nil, journal.Head{}, fmt.Errorf("the kept checkpoint: %w", err)
+	}
+	if err := c.CheckConsistency(ctx, old, head); err != nil {
+		return nil, journal.Head{}, err
+	}
+	return newest, head, nil
+}
+
+// CheckConsistency has the server prove that one head extends another. The error is a *Contradiction when
+// the proof does not hold, or when the newer one is smaller.
+func (c *Client) CheckConsistency(ctx context.Context, old, newer journal.Head) error {
+	if newer.Size < old.Size {
+		return &Contradiction{fmt.Errorf("the journal has %d entries, it had %d", newer.Size, old.Size)}
+	}
+	proof := []journal.Hash{}
+	if old.Size > 0 && old.Size < newer.Size {
+		var fetched rpc.Consistency
+		if err := c.read(ctx, fmt.Sprintf("/v1/log/consistency?old=%d&new=%d", old.Size, newer.Size), &fetched, http.StatusOK); err != nil {
+			return err
+		}
+		for _, h := range fetched.Proof {
+			if len(h) != len(journal.Hash{}) {
+				return &Contradiction{fmt.Errorf("a hash of the consistency proof has %d bytes", len(h))}
+			}
+			proof = append(proof, journal.Hash(h))
+		}
+	}
+	if err := journal.VerifyConsistency(old, newer, proof); err != nil {
+		return &Contradiction{err}
+	}
+	return nil
+}
+
+// Entries pages through the entries from..to (to exclusive), in their exact bytes. Nothing about them is
+// proven: Read does that.
+func (c *Client) Entries(ctx context.Context, from, to uint64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for from < to {
+			var page rpc.Entries
+			path := fmt.Sprintf("/v1/log/entries?from=%d&to=%d", from, min(to, from+1000))
+			err := c.read(ctx, path, &page, http.StatusOK)
+			if err == nil && (len(page.Entries) == 0 || page.From != from || uint64(len(page.Entries)) > to-from) {
+				err = fmt.Errorf("the server's page of entries from %d on is empty or another one", from)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, entry := range page.Entries {
+				if !yield(entry, nil) {
+					return
+				}
+				from++
+			}
+		}
+	}
+}
+
+// Read brings a tree up to the newest signed head and hands each new entry to deliver, in order. What was
+// delivered is proven when Read returns without error and not before: keep it apart until then. After an
+// error the tree is of no use. It needs a session of somebody named in the policy.
+func (c *Client) Read(ctx context.Context, tree *journal.Tree, deliver func(journal.Entry) error) (journal.Checkpoint, error) {
+	checkpoint, head, err := c.Checkpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	had := tree.Head()
+	if head.Size < had.Size {
+		return nil, &Contradiction{fmt.Errorf("the journal has %d entries, it had %d", head.Size, had.Size)}
+	}
+	for raw, err := range c.Entries(ctx, had.Size, head.Size) {
+		if err != nil {
+			return nil, err
+		}
+		if err := c.grow(tree, raw, deliver); err != nil {
+			return nil, err
+		}
+	}
+	if got := tree.Head(); got != head {
+		return nil, &Contradiction{fmt.Errorf("the entries up to %d do not lead to the signed head", got.Size)}
+	}
+	return checkpoint, nil
+}
+
+// grow adds one entry to a tree and delivers it.
+func (c *Client) grow(tree *journal.Tree, raw []byte, deliver func(journal.Entry) error) error {
+	seq := tree.Head().Size
+	leaf := journal.LeafHash(raw)
+	if seq == 0 && leaf != c.genesis.Hash {
+		return &Contradiction{errors.New("entry 0 is not the pinned genesis")}
+	}
+	entry, err := journal.DecodeEntry(raw)
+	if err != nil {
+		return &Contradiction{err}
+	}
+	if entry.Seq != seq {
+		return &Contradiction{fmt.Errorf("entry %d stands in the place of entry %d", entry.Seq, seq)}
+	}
+	tree.Append(leaf)
+	return deliver(entry)
+}
+
+// Export writes the whole journal to w as the server streams it (docs/rest.md, "Export") and checks it on
+// the way: every entry in its place, and all of them leading to the signed head in the last line. Without
+// an error the head is returned; with one, what was written is not to be used.
+func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) {
+	resp, err := c.do(ctx, http.MethodGet, "/v1/export", nil)
+	if err != nil {
+		return journal.Head{}, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return journal.Head{}, decode(resp, nil)
+	}
+	tree, err := journal.NewTree(0, nil)
+	if err != nil {
+		return journal.Head{}, err
+	}
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(make([]byte, 64<<10), journal.MaxEntrySize+1)
+	for lines.Scan() {
+		line := lines.Bytes()
+		if checkpoint, ok := exportEnd(line); ok {
+			if lines.Scan() {
+				return journal.Head{}, errors.New("the export goes on after its checkpoint")
+			}
+			head, err := journal.OpenCheckpoint(c.genesis, checkpoint)
+			if err != nil {
+				return journal.Head{}, &Contradiction{err}
+			}
+			if tree.Head() != head {
+				return journal.Head{}, &Contradiction{fmt.Errorf("the %d exported entries do not lead to the signed head of size %d", tree.Head().Size, head.Size)}
+			}
+			_, err = w.Write(append(line, '\n'))
+			return head, err
+		}
+		if err := c.grow(tree, line, func(journal.Entry) error { return nil }); err != nil {
+			return journal.Head{}, err
+		}
+		if _, err := w.Write(append(line, '\n')); err != nil {
+			return journal.Head{}, err
+		}
+	}
+	return journal.Head{}, errors.Join(errors.New("the export was cut short: it has no checkpoint in its last line"), lines.Err())
+}
+
+// exportEnd recognises the last line of an export, which no entry looks like.
+func exportEnd(line []byte) (journal.Checkpoint, bool) {
+	if !bytes.HasPrefix(line, []byte(`{"checkpoint":`)) {
+		return nil, false
+	}
+	var end struct {
+		Checkpoint []byte `json:"checkpoint"`
+	}
+	if err := json.Unmarshal(line, &end, json.RejectUnknownMembers(true)); err != nil {
+		return nil, false
+	}
+	return end.Checkpoint, true
+}

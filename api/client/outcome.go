@@ -1,0 +1,173 @@
+package client
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/journal"
+	"kura/signer/rpc"
+	"kura/statement"
+)
+
+// An Outcome is what the journal provably says about one statement. State, Code, Results and Alive come
+// from the proven entry; Answer is what the gateway told besides (prose, what a held one waits for), and is
+// proven only as far as it says the same.
+type Outcome struct {
+	State   string // of rpc's State constants; signed when the authorised transaction came with its signature
+	Code    string // stable reason, "" where the state says it all
+	Results []Result
+	Alive   []Alive
+	Answer  rpc.Answer
+
+	Entry journal.Entry // the outcome's, proven
+	Head  journal.Head  // the signed head that the proof leads to
+}
+
+// A Result is what became of a verdict for one of the hashes it is about.
+type Result struct {
+	About statement.Hash `json:"about"`
+	State string         `json:"state"` // counted or refused
+	Code  string         `json:"code"`
+}
+
+// An Alive is an authorisation that a freeze came too late for.
+type Alive struct {
+	About  statement.Hash `json:"about"` // the withdrawal
+	Wallet string         `json:"wallet"`
+	Signed bool           `json:"signed"`
+	Until  int64          `json:"until"` // unix milliseconds: until then it may reach the chain
+}
+
+// Final says whether nothing can come after this state.
+func (o Outcome) Final() bool {
+	switch o.State {
+	case rpc.StateHeld, rpc.StateAuthorized, rpc.StateOpen, rpc.StateAdopted:
+		return false
+	}
+	return true
+}
+
+// outcomeKind is the kind of entry that a receipt of an outcome proves (docs/journal.md, "Kinds").
+const outcomeKind = "outcome/1"
+
+// recorded is what is read of an outcome's entry; other members are for others.
+type recorded struct {
+	About       statement.Hash       `json:"about"`
+	ID          string               `json:"id"`
+	State       string               `json:"state"`
+	Code        string               `json:"code"`
+	Transaction *recordedTransaction `json:"transaction"`
+	Results     []Result             `json:"results"`
+	Alive       []Alive              `json:"alive"`
+}
+
+type recordedTransaction struct {
+	Network  string `json:"network"`
+	Unsigned string `json:"unsigned"` // hex
+}
+
+// errNoReceipt says that an answer came without the proof that it needs.
+var errNoReceipt = errors.New("the answer has no receipt")
+
+// prove turns an answer into an outcome, or says why it proves nothing. about is the hash of the statement
+// that was sent; nil when only its id is known.
+func prove(g journal.Genesis, answer rpc.Answer, id statement.ID, about *statement.Hash) (Outcome, error) {
+	if answer.Receipt == nil {
+		return Outcome{}, errNoReceipt
+	}
+	receipt, err := receiptOf(*answer.Receipt)
+	if err != nil {
+		return Outcome{}, err
+	}
+	entry, err := receipt.Verify(g)
+	if err != nil {
+		return Outcome{}, err
+	}
+	head, err := journal.OpenCheckpoint(g, receipt.Checkpoint)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if entry.Kind != outcomeKind {
+		return Outcome{}, fmt.Errorf("the receipt proves an entry of kind %q, not an outcome", entry.Kind)
+	}
+	var said recorded
+	if err := json.Unmarshal(entry.Body, &said); err != nil {
+		return Outcome{}, fmt.Errorf("the outcome's entry does not decode: %w", err)
+	}
+	switch {
+	case about != nil && said.About != *about:
+		return Outcome{}, fmt.Errorf("the receipt is about another statement, %s", said.About)
+	case said.ID != id.String():
+		return Outcome{}, fmt.Errorf("the receipt is about another id, %s", statement.Quote(said.ID, 40))
+	case answer.StatementHash != said.About.String() || answer.ID != said.ID || answer.Seq != entry.Seq:
+		return Outcome{}, errors.New("the answer names another statement, id or entry than its receipt")
+	}
+	o := Outcome{State: said.State, Code: said.Code, Results: said.Results, Alive: said.Alive, Answer: answer, Entry: entry, Head: head}
+	if answer.State == rpc.StateSigned && said.State == rpc.StateAuthorized {
+		if err := said.Transaction.carriedBy(answer.Transaction); err != nil {
+			return Outcome{}, err
+		}
+		o.State = rpc.StateSigned
+	} else if answer.State != said.State {
+		return Outcome{}, fmt.Errorf("the answer says %s, its receipt %s", statement.Quote(answer.State, 40), said.State)
+	}
+	return o, nil
+}
+
+func receiptOf(r rpc.Receipt) (journal.Receipt, error) {
+	proof := make([]journal.Hash, len(r.Proof))
+	for i, h := range r.Proof {
+		if len(h) != len(proof[i]) {
+			return journal.Receipt{}, fmt.Errorf("%w: hash %d of the proof has %d bytes", journal.ErrReceipt, i, len(h))
+		}
+		proof[i] = journal.Hash(h)
+	}
+	return journal.Receipt{Index: r.Index, Entry: r.Entry, Proof: proof, Checkpoint: r.Checkpoint}, nil
+}
+
+// carriedBy checks that what is to be announced is the transaction that the journal authorised, byte for
+// byte, with a signature. Whether that signature holds is for whoever announces it to check (nem.VerifyTransaction),
+// and for the chain.
+func (t *recordedTransaction) carriedBy(signed *rpc.Transaction) error {
+	if t == nil || signed == nil {
+		return errors.New("the answer says signed, but there is no transaction in it or in its receipt")
+	}
+	if signed.Network != t.Network {
+		return fmt.Errorf("the transaction is for %s, the authorised one for %s", statement.Quote(signed.Network, 40), t.Network)
+	}
+	authorised, err := hex.DecodeString(t.Unsigned)
+	if err != nil {
+		return fmt.Errorf("the authorised transaction is not hex: %w", err)
+	}
+	var body struct {
+		Data      string `json:"data"`      // NIS1
+		Signature string `json:"signature"` // NIS1
+		Payload   string `json:"payload"`   // Symbol
+	}
+	if err := json.Unmarshal([]byte(signed.Announce.Body), &body, json.RejectUnknownMembers(true)); err != nil {
+		return fmt.Errorf("the transaction to announce does not decode: %w", err)
+	}
+	text := body.Data
+	if strings.HasPrefix(t.Network, "symbol") {
+		text = body.Payload
+	}
+	announced, err := hex.DecodeString(text)
+	if err != nil {
+		return fmt.Errorf("the transaction to announce is not hex: %w", err)
+	}
+	if strings.HasPrefix(t.Network, "symbol") {
+		// A Symbol transaction has its signature at bytes 8 to 72; the authorised one has zeros there.
+		if len(announced) < 72 {
+			return errors.New("the transaction to announce is cut short")
+		}
+		clear(announced[8:72])
+	}
+	if string(announced) != string(authorised) {
+		return errors.New("the transaction to announce is not the authorised one")
+	}
+	return nil
+}
