@@ -77,7 +77,7 @@ func (f *Freeze) check() error {
 		return refuse(CodeBadValue, "target.kind", "with %s: %v", f.Action, err)
 	}
 	if _, err := f.Target.Kind.parseName()(f.Target.Name); err != nil {
-		return refuse(CodeBadValue, "target.name", "of a target of kind %s: %v", f.Target.Kind, err)
+		return refuse(CodeBadValue, "target.name", "with kind %s: %v", f.Target.Kind, err)
 	}
 	if lower := f.Action == ActionLower; lower != (f.Amount != nil) {
 		return refuse(CodeBadValue, "amount", "want the limit's new number with lower, and \"\" otherwise")

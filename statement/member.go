@@ -180,10 +180,14 @@ func syntax(err error) error {
 	if err == nil {
 		return nil
 	}
+	return refuse(CodeSyntax, "", "%s", explainSyntax(err))
+}
+
+func explainSyntax(err error) string {
 	if s, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return refuse(CodeSyntax, "", "byte %d: %v", s.ByteOffset, s.Err)
+		return fmt.Sprintf("byte %d: %v", s.ByteOffset, s.Err)
 	}
-	return refuse(CodeSyntax, "", "the JSON ends too early")
+	return "the JSON ends too early"
 }
 
 func join(path, name string) string {

@@ -61,7 +61,7 @@ func parseDocument(text string) (string, error) {
 		return "", errors.New("want the text of a JSON object")
 	}
 	if err := d.SkipValue(); err != nil {
-		return "", fmt.Errorf("want the text of a JSON object: %w", syntax(err))
+		return "", fmt.Errorf("want the text of a JSON object; %s", explainSyntax(err))
 	}
 	if d.InputOffset() != int64(len(text)) {
 		return "", fmt.Errorf("want the text of one JSON object, and nothing after byte %d", d.InputOffset())

@@ -77,8 +77,8 @@ func CheckTimes(c Common, clock, longest int64) error {
 		return refuse(CodeIDFromTheFuture, "id", "born %s, more than 5 minutes after the clock's %s: check the clock where the id was made",
 			FormatTime(born), FormatTime(clock))
 	case clock-born > longest:
-		return refuse(CodeIDTooOld, "id", "born %s, %s before the clock's %s; this type lives at most %s: sign a new statement with a new id",
-			FormatTime(born), life(clock-born), FormatTime(clock), life(longest))
+		return refuse(CodeIDTooOld, "id", "born %s, the clock says %s, and this type lives at most %s: sign a new statement with a new id",
+			FormatTime(born), FormatTime(clock), life(longest))
 	case c.Expires-born > longest:
 		return refuse(CodeExpiresTooLate, "expires", "%s is more than %s after the id's birth at %s; at the latest %s",
 			FormatTime(c.Expires), life(longest), FormatTime(born), FormatTime(born+longest))

@@ -53,12 +53,12 @@ func parseName(text string) (string, error) {
 	if text == "" || len(text) > maxName {
 		return "", fmt.Errorf("want a name of 1 to %d characters, got %d", maxName, len(text))
 	}
-	for i := range len(text) {
-		switch c := text[i]; {
+	for i, c := range text {
+		switch {
 		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
 		case i > 0 && (c == '.' || c == '_' || c == '-'):
 		default:
-			return "", fmt.Errorf("want a name of a-z, 0-9, '.', '_', '-', beginning with a letter or digit; got %s", Quote(text, maxName))
+			return "", fmt.Errorf("want a name of a-z, 0-9, '.', '_', '-', beginning with a letter or digit; got %s with %U at byte %d", Quote(text, maxName), c, i)
 		}
 	}
 	return text, nil
@@ -83,9 +83,9 @@ func parseAddressText(text string) (string, error) {
 	if len(text) != 39 && len(text) != 40 {
 		return "", fmt.Errorf("want an address of 40 (NIS1) or 39 (Symbol) characters without hyphens, got %d", len(text))
 	}
-	for i := range len(text) {
-		if c := text[i]; (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
-			return "", fmt.Errorf("want an address of A-Z and 2-7 without hyphens, got %s", Quote(text, 40))
+	for i, c := range text {
+		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
+			return "", fmt.Errorf("want an address of A-Z and 2-7 without hyphens, got %s with %U at byte %d", Quote(text, 40), c, i)
 		}
 	}
 	return text, nil

@@ -1,5 +1,7 @@
 package statement
 
+import "strings"
+
 // maxAbout is how many hashes one verdict may judge: what fits into MaxText
 // beside a full reason.
 const maxAbout = 48
@@ -51,7 +53,7 @@ func (v *Verdict) check() error {
 		}
 		seen[h] = true
 	}
-	if v.Reason == "" && (v.Verdict == Reject || v.Verdict == Veto) {
+	if strings.TrimSpace(v.Reason) == "" && (v.Verdict == Reject || v.Verdict == Veto) {
 		return refuse(CodeBadValue, "reason", "want a reason with %s", v.Verdict)
 	}
 	return nil
