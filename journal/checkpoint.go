@@ -75,6 +75,12 @@ func openCheckpoint(g Genesis, c []byte) (Head, []note.Signature, error) {
 	if err != nil {
 		return Head{}, nil, fmt.Errorf("%w: %w (log key of %s)", ErrCheckpoint, err, g.Origin)
 	}
+	for _, own := range opened.Sigs {
+		// Package note reads base64 leniently; one signature is to have one form.
+		if _, err := base64.StdEncoding.Strict().DecodeString(own.Base64); err != nil {
+			return Head{}, nil, fmt.Errorf("%w: the log's signature: %w", ErrCheckpoint, err)
+		}
+	}
 	h, err := parseHead(g.Origin, opened.Text)
 	if err != nil {
 		return Head{}, nil, fmt.Errorf("%w: %w", ErrCheckpoint, err)
@@ -96,7 +102,7 @@ func parseHead(origin, text string) (Head, error) {
 	if h.Size, err = strconv.ParseUint(lines[1], 10, 64); err != nil || h.Size > MaxSeq+1 {
 		return Head{}, fmt.Errorf("size %q is not a number of entries", lines[1])
 	}
-	root, err := base64.StdEncoding.DecodeString(lines[2])
+	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
 	if err != nil || len(root) != len(h.Root) {
 		return Head{}, fmt.Errorf("root %q is not the base64 of 32 bytes", lines[2])
 	}

@@ -30,6 +30,7 @@ var (
 	bucketHeads   = []byte("heads")
 	bucketEntries = []byte("entries")
 	bucketNodes   = []byte("nodes")
+	buckets       = [][]byte{bucketHeads, bucketEntries, bucketNodes}
 )
 
 // ErrDamaged is wrapped when the file's own structure is broken, below the rows: a page that was
@@ -81,30 +82,48 @@ func open(path string) (s *Store, err error) {
 	return s, nil
 }
 
-// prepare makes the buckets and cuts off what no head covers.
+// prepare makes the buckets and cuts off what no head covers. A file that is in order is not written to.
 func (s *Store) prepare() error {
 	if err := s.checkLength(); err != nil {
 		return err
 	}
+	fresh := false
+	err := s.view(func(tx *bbolt.Tx) error {
+		for _, name := range buckets {
+			fresh = fresh || tx.Bucket(name) == nil
+		}
+		if !fresh {
+			size, _ := newestHead(tx)
+			s.cut = strayAfter(tx, size)
+		}
+		return nil
+	})
+	if err != nil || !fresh && s.cut.Rows == 0 {
+		return err
+	}
+	s.cut.Cut = s.cut.Rows > 0
 	return s.update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketHeads, bucketEntries, bucketNodes} {
+		for _, name := range buckets {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
 		}
 		size, _ := newestHead(tx)
-		s.cut = strayAfter(tx, size)
-		s.cut.Cut = s.cut.Rows > 0
-		for _, name := range [][]byte{bucketEntries, bucketNodes} {
-			bucket := tx.Bucket(name)
-			for k, _ := bucket.Cursor().Seek(key(size)); k != nil; k, _ = bucket.Cursor().Seek(key(size)) {
-				if err := bucket.Delete(k); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+		return errors.Join(deleteFrom(tx.Bucket(bucketEntries), size), deleteFrom(tx.Bucket(bucketNodes), size))
 	})
+}
+
+// deleteFrom deletes the rows from the key of size on.
+func deleteFrom(bucket *bbolt.Bucket, size uint64) error {
+	for {
+		k, _ := bucket.Cursor().Seek(key(size))
+		if k == nil {
+			return nil
+		}
+		if err := bucket.Delete(k); err != nil {
+			return err
+		}
+	}
 }
 
 // checkLength refuses a file that is shorter than its own account of it: reading what is missing would
