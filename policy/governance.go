@@ -1,0 +1,429 @@
+package policy
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/nem"
+	"kura/statement"
+)
+
+// ProposalInput is everything that the state of a proposal depends on.
+type ProposalInput struct {
+	Policy   *Policy // in force
+	Overlay  Overlay
+	Book     *Book
+	Proposal *statement.Proposal
+	By       Actor
+	Since    int64 // policy time at which it was first judged
+	// Adopted tells that its quorum was complete and an adoption entry stands in
+	// the journal since policy time AdoptedAt.
+	Adopted   bool
+	AdoptedAt int64
+	Verdicts  []Verdict // about the proposal: approve, reject, cancel, veto
+	// Retired tells whether a key stood in some earlier policy and is out: it never
+	// comes back. nil: none is.
+	Retired func(statement.Key) bool
+	Now     Now
+}
+
+// ProposalState is where a proposal stands. The zero value is refused.
+type ProposalState uint8
+
+// The states of a proposal.
+const (
+	ProposalRefused ProposalState = iota
+	ProposalOpen                  // waits for its quorum
+	ProposalAdopted               // waits for its time-lock
+	ProposalInForce               // takes effect now
+	ProposalVetoed
+	ProposalLapsed
+)
+
+var proposalStates = [...]string{"refused", "open", "adopted", "in_force", "vetoed", "lapsed"}
+
+// String is the stable name of the state.
+func (s ProposalState) String() string {
+	if int(s) < len(proposalStates) {
+		return proposalStates[s]
+	}
+	return proposalStates[ProposalRefused]
+}
+
+// MarshalText writes the stable name.
+func (s ProposalState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// ProposalDecision is where a proposal stands and why.
+type ProposalDecision struct {
+	State ProposalState `json:"state"`
+	Code  string        `json:"code"`
+	// Problem is the sentence with Code for people, "" if there is none. It is
+	// made of the documents alone and deterministic.
+	Problem string `json:"problem"`
+	// Effective is the policy time at which it takes effect, once adopted.
+	Effective int64  `json:"effective"`
+	Waits     []Wait `json:"waits"`
+	Vetoes    int    `json:"vetoes"`
+}
+
+// Evacuation is the document of a proposal that sweeps a wallet to its rescue address.
+type Evacuation struct {
+	Wallet WalletID `json:"wallet"`
+	Assets []Value  `json:"assets"`
+	MaxFee Units    `json:"maxFee"`
+}
+
+// Resume is the document of a proposal that vouches for the time: policy time
+// may reach Time (unix milliseconds).
+type Resume struct {
+	Time int64 `json:"time"`
+}
+
+// JudgeProposal tells where a proposal stands. A proposer has no more say than
+// others: their own verdict counts as one person's, and proposing as none.
+func JudgeProposal(in ProposalInput) ProposalDecision {
+	if !in.Adopted {
+		return in.open()
+	}
+	return in.locked()
+}
+
+// open judges a proposal that waits for its quorum.
+func (in *ProposalInput) open() ProposalDecision {
+	end := ProposalLapsed
+	if in.Since == in.Now.Time && len(in.Verdicts) == 0 {
+		end = ProposalRefused // it was never any good
+	}
+	if in.By.Kind != PersonActor || (end == ProposalRefused && !in.Policy.Active(in.By, in.Now)) {
+		return ProposalDecision{State: end, Code: CodeNotEntitled, Problem: "only a person whose last day is not over proposes"}
+	}
+	if in.Now.Clock > in.Proposal.Expires {
+		return ProposalDecision{State: ProposalLapsed, Code: CodeExpired}
+	}
+	if in.Proposal.Base != in.Policy.hash {
+		return ProposalDecision{State: end, Code: CodeBaseNotInForce, Problem: "the policy in force is " + in.Policy.hash.String()}
+	}
+	if refusal := in.document(); refusal != nil {
+		return ProposalDecision{State: end, Code: refusal.Code, Problem: refusal.Error()}
+	}
+	e := in.electorate()
+	b := e.sortVerdicts(in.Verdicts, statement.Approve)
+	if slices.ContainsFunc(in.Verdicts, func(v Verdict) bool { return v.Kind == statement.Cancel && v.By == in.By }) {
+		return ProposalDecision{State: ProposalLapsed, Code: CodeCancelled}
+	}
+	if in.directors(b.rejected) >= in.Policy.doc.Governance.Veto {
+		return ProposalDecision{State: ProposalRefused, Code: CodeRejected}
+	}
+	d := ProposalDecision{State: ProposalOpen, Code: CodeNeedsApproval}
+	for _, anyOf := range in.gates() {
+		if _, met := e.met(anyOf, b.approved); !met {
+			waits := e.missing(anyOf, b)
+			for i := range waits {
+				waits[i].For = string(in.Proposal.Proposes)
+			}
+			d.Waits = append(d.Waits, waits...)
+		}
+	}
+	if len(d.Waits) > 0 {
+		return d
+	}
+	effective := in.Now.Time + in.timeLock()
+	return ProposalDecision{State: ProposalAdopted, Code: CodeTimeLock, Effective: effective}
+}
+
+// locked judges an adopted proposal: directors can veto until its time-lock ends.
+func (in *ProposalInput) locked() ProposalDecision {
+	d := ProposalDecision{State: ProposalAdopted, Code: CodeTimeLock, Effective: in.AdoptedAt + in.timeLock()}
+	replaces := in.Proposal.Proposes == statement.ProposePolicy || in.Proposal.Proposes == statement.ProposeRecovery
+	if replaces && in.Proposal.Base != in.Policy.hash {
+		return ProposalDecision{State: ProposalLapsed, Code: CodeBaseNotInForce, Problem: "the policy in force is " + in.Policy.hash.String()}
+	}
+	vetoes := in.vetoes()
+	d.Vetoes = len(vetoes)
+	if in.vetoed(vetoes) {
+		d.State, d.Code = ProposalVetoed, CodeVetoed
+		return d
+	}
+	if in.Now.Time < d.Effective {
+		d.Waits = []Wait{{Kind: WaitTime, For: string(in.Proposal.Proposes), Until: d.Effective}}
+		return d
+	}
+	// What has changed meanwhile, the books above all, may have made it impossible.
+	if refusal := in.document(); refusal != nil {
+		return ProposalDecision{State: ProposalLapsed, Code: refusal.Code, Problem: refusal.Error(), Effective: d.Effective}
+	}
+	d.State, d.Code = ProposalInForce, CodeInForce
+	return d
+}
+
+func (in *ProposalInput) electorate() electorate {
+	return electorate{policy: in.Policy, overlay: in.Overlay, now: in.Now}
+}
+
+// gates lists the quorums that must all approve.
+func (in *ProposalInput) gates() [][]Quorum {
+	g := &in.Policy.doc.Governance
+	switch in.Proposal.Proposes {
+	case statement.ProposePolicy:
+		if in.Proposal.Addresses != "" {
+			return [][]Quorum{g.Policy.AnyOf, g.Addresses.AnyOf}
+		}
+		return [][]Quorum{g.Policy.AnyOf}
+	case statement.ProposeAddresses:
+		return [][]Quorum{g.Addresses.AnyOf}
+	case statement.ProposeEvacuation:
+		return [][]Quorum{g.Unfreeze.AnyOf}
+	case statement.ProposeRecovery:
+		return [][]Quorum{g.recovery().AnyOf}
+	default:
+		return [][]Quorum{g.Resume.AnyOf}
+	}
+}
+
+// recovery is the recovery change; without one nobody can approve it.
+func (g *Governance) recovery() *Change {
+	if g.Recovery == nil {
+		return &Change{TimeLock: maxTimeLock}
+	}
+	return g.Recovery
+}
+
+// timeLock is how long after its adoption it takes effect. Until the first
+// policy with a wallet is in force, there is nothing to protect and changes act
+// at adoption.
+func (in *ProposalInput) timeLock() int64 {
+	g := &in.Policy.doc.Governance
+	var lock Millis
+	switch in.Proposal.Proposes {
+	case statement.ProposePolicy:
+		lock = g.Policy.TimeLock
+		if in.Proposal.Addresses != "" {
+			lock = max(lock, g.Addresses.TimeLock)
+		}
+	case statement.ProposeAddresses:
+		lock = g.Addresses.TimeLock
+	case statement.ProposeRecovery:
+		return int64(g.recovery().TimeLock)
+	default:
+		return 0
+	}
+	if len(in.Policy.doc.Wallets) == 0 {
+		return 0
+	}
+	return int64(lock)
+}
+
+// vetoes gathers the directors' vetoes, one for each person. A veto counts under
+// whatever policy it was written, and from a suspended director unless two
+// persons say so.
+func (in *ProposalInput) vetoes() []Verdict {
+	var all []Verdict
+	for i := range in.Verdicts {
+		v := &in.Verdicts[i]
+		if v.Kind != statement.Veto || !in.Policy.Active(v.By, in.Now) || in.Overlay.muted(v) ||
+			!slices.Contains(in.Policy.groups[DirectorRole], v.By) ||
+			slices.ContainsFunc(all, func(o Verdict) bool { return o.By == v.By }) {
+			continue
+		}
+		all = append(all, *v)
+	}
+	return all
+}
+
+// vetoed tells whether the vetoes suffice: for a recovery a quorum of directors.
+func (in *ProposalInput) vetoed(vetoes []Verdict) bool {
+	if in.Proposal.Proposes != statement.ProposeRecovery {
+		return len(vetoes) >= in.Policy.doc.Governance.Veto
+	}
+	e := in.electorate()
+	return slices.ContainsFunc(in.Policy.doc.Governance.Policy.AnyOf, func(q Quorum) bool {
+		q.AllOf = slices.DeleteFunc(slices.Clone(q.AllOf), func(n Need) bool { return n.Group != DirectorRole })
+		filled, wanted := e.fill(q, vetoes)
+		return filled == wanted
+	})
+}
+
+func (in *ProposalInput) directors(actors []Actor) int {
+	count := 0
+	for _, a := range actors {
+		if slices.Contains(in.Policy.groups[DirectorRole], a) {
+			count++
+		}
+	}
+	return count
+}
+
+// document judges what is proposed.
+func (in *ProposalInput) document() *Refusal {
+	text := []byte(in.Proposal.Document)
+	switch in.Proposal.Proposes {
+	case statement.ProposePolicy:
+		next, refusal := in.successor(text)
+		if refusal != nil || in.Proposal.Addresses == "" {
+			return refusal
+		}
+		return in.addresses([]byte(in.Proposal.Addresses), next)
+	case statement.ProposeAddresses:
+		return in.addresses(text, in.Policy)
+	case statement.ProposeEvacuation:
+		e, err := ParseEvacuation(text)
+		if err != nil {
+			return refuse(CodeBadDocument, "document", "%v", err)
+		}
+		if _, err := e.Transfer(in.Policy); err != nil {
+			return refuse(CodeBadDocument, "document", "%v", err)
+		}
+	case statement.ProposeRecovery:
+		if in.Policy.doc.Governance.Recovery == nil {
+			return refuse(CodeNotEntitled, "proposes", "the policy in force has no recovery")
+		}
+		next, refusal := in.successor(text)
+		if refusal != nil {
+			return refusal
+		}
+		if !onlyPeopleDiffer(in.Policy, next) {
+			return refuse(CodeBadDocument, "document", "a recovery replaces people (and operators of clients) and nothing else")
+		}
+	case statement.ProposeResume:
+		if _, err := ParseResume(text); err != nil {
+			return refuse(CodeBadDocument, "document", "%v", err)
+		}
+	default:
+		return refuse(CodeBadDocument, "proposes", "%s is nothing that can be proposed", quoted(string(in.Proposal.Proposes)))
+	}
+	return nil
+}
+
+// successor reads a policy that may follow the one in force.
+func (in *ProposalInput) successor(text []byte) (*Policy, *Refusal) {
+	next, err := Parse(text)
+	if err != nil {
+		return nil, refuse(CodeBadDocument, "document", "%v", err)
+	}
+	if refusal := CheckSuccessor(in.Policy, next, in.Retired); refusal != nil {
+		return nil, refusal
+	}
+	return next, nil
+}
+
+// CheckSuccessor tells what stands against a policy following another: it must
+// name it and count on, a wallet keeps its network and key, and a key keeps its
+// owner and never comes back (retired, nil for none, knows those that are out).
+func CheckSuccessor(p, next *Policy, retired func(statement.Key) bool) *Refusal {
+	if next.doc.Version != p.doc.Version+1 {
+		return refuse(CodeBadDocument, "document.version", "version %d, want %d", next.doc.Version, p.doc.Version+1)
+	}
+	if next.doc.Previous != p.hash.String() {
+		return refuse(CodeBadDocument, "document.previous", "%s, want the policy in force, %s", quoted(next.doc.Previous), p.hash)
+	}
+	keys := next.Keys()
+	slices.Sort(keys)
+	for _, key := range keys {
+		owner, known := p.keys[key]
+		// Canaries are numbered, and may be numbered anew.
+		if known && owner != next.keys[key] && (owner.Kind != CanaryActor || next.keys[key].Kind != CanaryActor) {
+			return refuse(CodeKeyReturns, "document", "the key %s belongs to %s and cannot become %s's", key.Fingerprint(), owner, next.keys[key])
+		}
+		if !known && retired != nil && retired(key) {
+			return refuse(CodeKeyReturns, "document", "the key %s stood in an earlier policy, is out, and never comes back", key.Fingerprint())
+		}
+	}
+	for i := range p.doc.Wallets {
+		old := &p.doc.Wallets[i]
+		w, ok := next.Wallet(old.ID)
+		if ok && (w.Network != old.Network || w.PublicKey != old.PublicKey) {
+			return refuse(CodeBadDocument, "document.wallets", "wallet %s keeps its network and key; give another account another name", old.ID)
+		}
+	}
+	return nil
+}
+
+// addresses judges a change of the books under the policy whose names it uses.
+func (in *ProposalInput) addresses(text []byte, p *Policy) *Refusal {
+	change, err := ParseBookChange(text)
+	if err != nil {
+		return refuse(CodeBadDocument, "document", "%v", err)
+	}
+	for _, e := range change.Add {
+		if _, ok := p.books[e.Book]; !ok {
+			return refuse(CodeBadDocument, "document", "the policy has no book %s", quoted(e.Book))
+		}
+	}
+	if _, err := in.Book.Apply(change); err != nil {
+		return refuse(CodeBadDocument, "document", "%v", err)
+	}
+	return nil
+}
+
+func onlyPeopleDiffer(p, next *Policy) bool {
+	a, b := p.doc, next.doc
+	b.Version, b.Previous, b.Title, b.People = a.Version, a.Previous, a.Title, a.People
+	if len(a.Clients) == len(b.Clients) {
+		b.Clients = slices.Clone(b.Clients)
+		for i := range b.Clients {
+			b.Clients[i].Operators = a.Clients[i].Operators
+		}
+	}
+	x, err1 := json.Marshal(&a, json.Deterministic(true))
+	y, err2 := json.Marshal(&b, json.Deterministic(true))
+	return err1 == nil && err2 == nil && bytes.Equal(x, y)
+}
+
+// ParseEvacuation reads the document of an evacuation strictly.
+func ParseEvacuation(text []byte) (*Evacuation, error) {
+	var e Evacuation
+	if err := json.Unmarshal(text, &e, json.RejectUnknownMembers(true)); err != nil {
+		return nil, decodeError(err)
+	}
+	if again, err := json.Marshal(&e); err != nil || !bytes.Equal(again, text) {
+		return nil, &Error{What: "not in compiled form", Want: `want {"wallet":"…","assets":[{"asset":"…","amount":"…"}],"maxFee":"…"}`}
+	}
+	return &e, nil
+}
+
+// Transfer is the transfer that sweeps the wallet, timestamp and deadline zero.
+func (e *Evacuation) Transfer(p *Policy) (nem.Transfer, error) {
+	i, ok := p.wallets[e.Wallet]
+	if !ok {
+		return nem.Transfer{}, refuse(CodeWalletUnknown, "wallet", "no wallet of the policy is called %s", quoted(string(e.Wallet)))
+	}
+	facts := &p.walletList[i]
+	if facts.rescue.IsZero() {
+		return nem.Transfer{}, refuse(CodeBadDocument, "wallet", "wallet %s has no rescue address", e.Wallet)
+	}
+	t := nem.Transfer{Network: facts.network, Signer: facts.key, Recipient: facts.rescue, Message: nem.NoMessage()}
+	for k, value := range e.Assets {
+		at := slices.IndexFunc(p.doc.Assets, func(a Asset) bool { return a.ID == value.Asset })
+		if at < 0 || p.assetList[at].network != facts.network || value.Amount == 0 ||
+			slices.ContainsFunc(e.Assets[:k], func(o Value) bool { return o.Asset == value.Asset }) {
+			return nem.Transfer{}, refuse(CodeBadDocument, "assets", "%s: want registered assets of the wallet's network, each once, each with an amount", value.Asset)
+		}
+		t.Assets = append(t.Assets, nem.AssetAmount{ID: p.assetList[at].id, Amount: nem.Amount(value.Amount)})
+	}
+	if len(t.Assets) == 0 {
+		return nem.Transfer{}, refuse(CodeBadDocument, "assets", "want at least one asset")
+	}
+	fee, err := nem.FeeFor(t, p.registry[facts.network], p.doc.Wallets[i].FeeMultiplier)
+	if err != nil {
+		return nem.Transfer{}, err
+	}
+	if fee > nem.Amount(e.MaxFee) {
+		return nem.Transfer{}, refuse(CodeFeeAboveCap, "maxFee", "the fee is %d", fee)
+	}
+	t.Fee = fee
+	return t, nil
+}
+
+// ParseResume reads the document of a resume strictly.
+func ParseResume(text []byte) (*Resume, error) {
+	var r Resume
+	if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {
+		return nil, decodeError(err)
+	}
+	if again, err := json.Marshal(&r); err != nil || !bytes.Equal(again, text) {
+		return nil, &Error{What: "not in compiled form", Want: `want {"time":1767225600000}`}
+	}
+	return &r, nil
+}
