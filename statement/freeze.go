@@ -56,7 +56,10 @@ var targetsOf = map[FreezeAction][]TargetKind{
 	ActionLower:   {TargetLimit},
 }
 
-func (f *Freeze) Type() Type     { return TypeFreeze }
+// Type returns TypeFreeze.
+func (f *Freeze) Type() Type { return TypeFreeze }
+
+// Common returns what every statement says.
 func (f *Freeze) Common() Common { return Common{f.Journal, f.ID, f.Expires} }
 
 func (f *Freeze) members() object {
@@ -95,7 +98,7 @@ func (k TargetKind) parseName() func(string) (string, error) {
 	case TargetAddress:
 		return parseAddressText
 	case TargetWallet, TargetClient, TargetPerson, TargetLimit:
-		return parseName
+		return ParseName
 	}
 	return exactly("")
 }

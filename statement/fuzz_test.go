@@ -2,10 +2,12 @@ package statement_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"kura/statement"
@@ -97,6 +99,72 @@ func FuzzDecode(f *testing.F) {
 		if diff := cmp.Diff(body, back); diff != "" {
 			t.Fatal(diff)
 		}
+	})
+}
+
+// fuzzBody checks a text in compact form and documented order, made of strings
+// of a stranger: it is refused, or its members are exactly those strings.
+func fuzzBody(t *testing.T, format string, values ...string) {
+	quoted := make([]any, len(values))
+	for i, v := range values {
+		q, err := jsontext.AppendQuote(nil, v)
+		if err != nil {
+			t.Skip("no JSON can hold it")
+		}
+		quoted[i] = q
+	}
+	text := fmt.Sprintf(format, quoted...)
+	body, err := statement.Decode(text)
+	if err != nil {
+		refused(t, err)
+		return
+	}
+	if again := encode(t, body); again != text {
+		t.Fatalf("%s\nis read as\n%s", text, again)
+	}
+}
+
+const fuzzCommon = `"journal":"aeebad4a796fcc2e15dc4c6061b45ed9b373f26adfc798ca7d2d8cc58182718e","id":"019b8a42-4ec0-7000-8000-000000000001","expires":"2026-01-04T18:31:00.000Z",`
+
+func FuzzWithdrawal(f *testing.F) {
+	f.Add("hot-xem", alice, bob, "nem:xem", "25000000", "text", "1029384756", "200000", "wd-77120", "c-5f31", "")
+	f.Add("hot-xym", alice[:39], bob[:39], "72C0212E67A08BCE", "1", "hex", "00ff", "0", "", "", "019b8a42-4ec0-7000-8000-000000000002")
+	f.Fuzz(func(t *testing.T, wallet, walletAddress, destination, asset, amount, kind, value, maxFee, reference, customer, replaces string) {
+		fuzzBody(t, `{"type":"withdrawal/1",`+fuzzCommon+`"wallet":%s,"walletAddress":%s,"destination":%s,"assets":[{"asset":%s,"amount":%s}],"message":{"kind":%s,"value":%s},"maxFee":%s,"reference":%s,"customer":%s,"replaces":%s}`,
+			wallet, walletAddress, destination, asset, amount, kind, value, maxFee, reference, customer, replaces)
+	})
+}
+
+func FuzzVerdict(f *testing.F) {
+	f.Add("approve", someHash.String(), statement.HashText("other").String(), someHash.String(), "")
+	f.Add("veto", someHash.String(), statement.HashText("other").String(), someHash.String(), "why")
+	f.Fuzz(func(t *testing.T, verdict, first, second, policy, reason string) {
+		fuzzBody(t, `{"type":"verdict/1",`+fuzzCommon+`"verdict":%s,"about":[%s,%s],"policy":%s,"reason":%s}`, verdict, first, second, policy, reason)
+	})
+}
+
+func FuzzFreeze(f *testing.F) {
+	f.Add("freeze", "all", "", "", "")
+	f.Add("suspend", "key", "SHA256:qhXDwhBy67JM4UIFD8Kgv4r81+cAt/doGBzXTv0jdJ8", "", "lost")
+	f.Add("suspend", "address", bob, "", "")
+	f.Add("lower", "limit", "xem-per-day", "0", "")
+	f.Fuzz(func(t *testing.T, action, kind, name, amount, reason string) {
+		fuzzBody(t, `{"type":"freeze/1",`+fuzzCommon+`"action":%s,"target":{"kind":%s,"name":%s},"amount":%s,"reason":%s}`, action, kind, name, amount, reason)
+	})
+}
+
+func FuzzProposal(f *testing.F) {
+	f.Add("policy", someHash.String(), `{"version":2}`, `{}`, "")
+	f.Add("resume", someHash.String(), `{"a":[1,2,{"b":null}]}`, ``, "why")
+	f.Fuzz(func(t *testing.T, proposes, base, document, addresses, reason string) {
+		fuzzBody(t, `{"type":"proposal/1",`+fuzzCommon+`"proposes":%s,"base":%s,"document":%s,"addresses":%s,"reason":%s}`, proposes, base, document, addresses, reason)
+	})
+}
+
+func FuzzLogin(f *testing.F) {
+	f.Add("login/1", genesis.String(), "019b8a42-4ec0-7000-8000-000000000001", "2026-01-04T18:31:00.000Z", someHash.String())
+	f.Fuzz(func(t *testing.T, typ, journal, id, expires, secretHash string) {
+		fuzzBody(t, `{"type":%s,"journal":%s,"id":%s,"expires":%s,"secretHash":%s}`, typ, journal, id, expires, secretHash)
 	})
 }
 

@@ -2,7 +2,6 @@ package statement
 
 import (
 	"encoding/base64"
-	"fmt"
 	"strings"
 
 	"filippo.io/edwards25519"
@@ -151,7 +150,7 @@ func checkOrder(public ssh.PublicKey) error {
 		Rest  []byte `ssh:"rest"`
 	}
 	if err := ssh.Unmarshal(public.Marshal(), &key); err != nil {
-		return fmt.Errorf("reading an Ed25519 key back: %w", err)
+		return refuse(CodeKeyMalformed, "", "the Ed25519 key does not decode: %v", err)
 	}
 	point, err := new(edwards25519.Point).SetBytes(key.Point)
 	if err != nil || string(point.Bytes()) != string(key.Point) {

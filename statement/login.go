@@ -10,7 +10,10 @@ type Login struct {
 	SecretHash Hash
 }
 
-func (l *Login) Type() Type     { return TypeLogin }
+// Type returns TypeLogin.
+func (l *Login) Type() Type { return TypeLogin }
+
+// Common returns what every statement says.
 func (l *Login) Common() Common { return Common{l.Journal, l.ID, l.Expires} }
 
 func (l *Login) members() object {

@@ -32,7 +32,10 @@ const (
 	ProposeResume     ProposalKind = "resume"
 )
 
-func (p *Proposal) Type() Type     { return TypeProposal }
+// Type returns TypeProposal.
+func (p *Proposal) Type() Type { return TypeProposal }
+
+// Common returns what every statement says.
 func (p *Proposal) Common() Common { return Common{p.Journal, p.ID, p.Expires} }
 
 func (p *Proposal) members() object {

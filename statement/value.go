@@ -48,8 +48,10 @@ func oneOf[T ~string](choices ...T) func(string) (T, error) {
 	}
 }
 
-// parseName reads how a policy names a wallet, client, person or limit.
-func parseName(text string) (string, error) {
+// ParseName reads how a policy names a wallet, client, person or limit, so that
+// statements can name it too: 1 to 64 characters a-z, 0-9, '.', '_', '-', the
+// first a letter or digit.
+func ParseName(text string) (string, error) {
 	if text == "" || len(text) > maxName {
 		return "", fmt.Errorf("want a name of 1 to %d characters, got %d", maxName, len(text))
 	}

@@ -31,7 +31,10 @@ const (
 	Lift    VerdictKind = "lift"
 )
 
-func (v *Verdict) Type() Type     { return TypeVerdict }
+// Type returns TypeVerdict.
+func (v *Verdict) Type() Type { return TypeVerdict }
+
+// Common returns what every statement says.
 func (v *Verdict) Common() Common { return Common{v.Journal, v.ID, v.Expires} }
 
 func (v *Verdict) members() object {

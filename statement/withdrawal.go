@@ -47,12 +47,15 @@ const (
 	MessageHex  MessageKind = "hex"
 )
 
-func (w *Withdrawal) Type() Type     { return TypeWithdrawal }
+// Type returns TypeWithdrawal.
+func (w *Withdrawal) Type() Type { return TypeWithdrawal }
+
+// Common returns what every statement says.
 func (w *Withdrawal) Common() Common { return Common{w.Journal, w.ID, w.Expires} }
 
 func (w *Withdrawal) members() object {
 	return common(TypeWithdrawal, &w.Journal, &w.ID, &w.Expires,
-		member{"wallet", word(&w.Wallet, parseName)},
+		member{"wallet", word(&w.Wallet, ParseName)},
 		member{"walletAddress", word(&w.WalletAddress, parseAddressText)},
 		member{"destination", word(&w.Destination, parseAddressText)},
 		member{"assets", &list[AssetAmount]{&w.Assets, maxAssets, func(a *AssetAmount) value {
