@@ -93,7 +93,8 @@ func (r *reader) embedded(n Network, ordinal int) Transaction {
 	}
 	in := r.sub(size-4, scope)
 	in.zeros("reserved", 4)
-	tx.signer = in.publicKey("signer")
+	// A zero key is no account: Effects says so. The layout allows it.
+	copy(tx.signer[:], in.bytes("signer", keySize))
 	in.zeros("reserved", 4)
 	tx.readSymbolType(&in, n)
 	tx.readSymbolBody(&in)

@@ -64,6 +64,9 @@ func (e *Effect) add(tx *Transaction, assets Assets) (why string) {
 		if !tx.kind.isTransfer() {
 			return "no transaction was decoded"
 		}
+		if tx.signer == (PublicKey{}) {
+			return "names no account that pays"
+		}
 		if why := e.addTransfer(tx, assets); why != "" {
 			return why
 		}
