@@ -49,8 +49,7 @@ type meaning struct {
 	retry  string
 }
 
-// problems is the one table from codes to statuses. A code that is not in it is answered by what it
-// carries (see meaningOf): a new code of the signer must not turn into a lost receipt.
+// problems is the one table from codes to statuses. For codes that are not in it see meaningOf.
 var problems = map[string]meaning{
 	// Found by the gateway: the signer has not seen the request.
 	CodeBodyTooLarge:      {http.StatusRequestEntityTooLarge, "Body too large", rpc.RetryNewStatement},
@@ -72,11 +71,21 @@ var problems = map[string]meaning{
 	rpc.CodeBadCall:     {http.StatusInternalServerError, "Internal error", rpc.RetryNever},
 	rpc.CodeNotAllowed:  {http.StatusInternalServerError, "Internal error", rpc.RetryNever},
 
-	// Sessions.
-	CodeNoSession: {http.StatusUnauthorized, "No session", rpc.RetryNever},
+	// Of the signer: what it answers without a recorded state. Denials go by their state (state.go).
+	CodeNoSession:      {http.StatusUnauthorized, "No session", rpc.RetryNever},
+	"session_expired":  {http.StatusUnauthorized, "Session over", rpc.RetryNever},
+	"not_permitted":    {http.StatusForbidden, "Not for this session", rpc.RetryNever},
+	"not_found":        {http.StatusNotFound, "Not found", rpc.RetryNever},
+	"id_conflict":      {http.StatusConflict, "Another text has this id", rpc.RetryNewStatement},
+	"unknown_key":      {http.StatusForbidden, "Signed by nobody whom the policy names", rpc.RetryNewStatement},
+	"wrong_journal":    {http.StatusBadRequest, "For another deployment", rpc.RetryNewStatement},
+	"over_budget":      {http.StatusTooManyRequests, "Over the client's budget", rpc.RetrySame},
+	"too_many_pending": {http.StatusTooManyRequests, "Too many requests are waiting", rpc.RetrySame},
 }
 
-// meaningOf says what a code stands for.
+// meaningOf says what a code stands for. Whether the signer sends a code that is not in the table is its
+// own business; what it carries decides: a recorded refusal is a 403, what can be sent again as it is a
+// 503 (the signer has stopped, and says why in the code), what names a field a 400.
 func meaningOf(p *rpc.Problem) meaning {
 	if m, ok := problems[p.Code]; ok {
 		return m
@@ -84,8 +93,10 @@ func meaningOf(p *rpc.Problem) meaning {
 	switch {
 	case p.Answer != nil:
 		return meaning{http.StatusForbidden, "Refused", rpc.RetryNewStatement}
-	case p.Field != "":
-		return meaning{http.StatusBadRequest, "Bad request", rpc.RetryNewStatement}
+	case p.Retry == rpc.RetrySame:
+		return meaning{http.StatusServiceUnavailable, "Not now", rpc.RetrySame}
+	case p.Field != "" || p.Retry == rpc.RetryNewStatement:
+		return meaning{http.StatusBadRequest, "Bad statement", rpc.RetryNewStatement}
 	}
 	return meaning{http.StatusInternalServerError, "Internal error", rpc.RetrySame}
 }

@@ -33,6 +33,8 @@ var endings = map[string]ending{
 	rpc.StateInForce: {status: http.StatusCreated},
 	rpc.StateOpen:    {status: http.StatusAccepted},
 	rpc.StateAdopted: {status: http.StatusOK},
+	"active":         {status: http.StatusOK},
+	"lifted":         {http.StatusConflict, "Lifted", rpc.RetryNewStatement, rpc.EffectNone},
 	rpc.StateVetoed:  {http.StatusConflict, "Vetoed", rpc.RetryNewStatement, rpc.EffectNone},
 }
 

@@ -51,7 +51,7 @@ func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 			if next == size {
 				break
 			}
-			if _, err := w.Write(append(entry, '\n')); err != nil {
+			if _, err := fmt.Fprintf(w, "%s\n", entry); err != nil {
 				return err
 			}
 			next++

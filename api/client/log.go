@@ -172,6 +172,7 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 	for lines.Scan() {
 		line := lines.Bytes()
 		if checkpoint, ok := exportEnd(line); ok {
+			last := string(line) // the next Scan reuses the buffer
 			if lines.Scan() {
 				return journal.Head{}, errors.New("the export goes on after its checkpoint")
 			}
@@ -182,13 +183,13 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 			if tree.Head() != head {
 				return journal.Head{}, &Contradiction{fmt.Errorf("the %d exported entries do not lead to the signed head of size %d", tree.Head().Size, head.Size)}
 			}
-			_, err = w.Write(append(line, '\n'))
+			_, err = fmt.Fprintf(w, "%s\n", last)
 			return head, err
 		}
 		if err := c.grow(tree, line, func(journal.Entry) error { return nil }); err != nil {
 			return journal.Head{}, err
 		}
-		if _, err := w.Write(append(line, '\n')); err != nil {
+		if _, err := fmt.Fprintf(w, "%s\n", line); err != nil {
 			return journal.Head{}, err
 		}
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // Unknown says that a statement may or may not have had its effect: no outcome with a valid receipt came
-// back. The way on is to send the same text again, never a new statement.
+// back. The way on is to send the same text again, never a new statement. Err is a *rpc.Problem when the
+// server refused to judge the text (it does not decode, say): that is the server's word and no proof.
 type Unknown struct {
 	ID   statement.ID
 	Sent bool  // false: no connection ever stood, so it cannot have had any
@@ -24,10 +25,21 @@ func (u *Unknown) Error() string {
 	if !u.Sent {
 		return fmt.Sprintf("%s was not sent: %v", u.ID, u.Err)
 	}
+	if p, ok := errors.AsType[*rpc.Problem](u.Err); ok {
+		return fmt.Sprintf("%s: the server says, without proof: %v", u.ID, p)
+	}
 	return fmt.Sprintf("the outcome of %s is unknown, ask again with the same text: %v", u.ID, u.Err)
 }
 
 func (u *Unknown) Unwrap() error { return u.Err }
+
+// Conflict says that the journal provably has another text under a statement's id, so that this text can
+// never have an effect.
+type Conflict struct{ Recorded Outcome }
+
+func (e *Conflict) Error() string {
+	return fmt.Sprintf("another text has the id %s; it is %s", e.Recorded.Answer.ID, e.Recorded.State)
+}
 
 // pathOf is where each type of statement is posted.
 var pathOf = map[statement.Type]string{
@@ -38,10 +50,10 @@ var pathOf = map[statement.Type]string{
 }
 
 // Submit sends a signed withdrawal, verdict, proposal or freeze and returns its proven outcome, denials
-// included. An answer that proves nothing is asked for again with the same text, until Config.Patience or
-// the context ends; then the error is *Unknown. Another error is a *statement.Error (it was not sent) or a
-// *rpc.Problem: the server refuses to judge this text, as it says. A refusal without a receipt is only the
-// server's word: it stands for nothing paid once the statement has expired and the journal does not have it.
+// included. An answer that proves nothing is asked for again with the same text, until the server says that
+// this is of no use, Config.Patience is over or the context ends; then the error is *Unknown. It is a
+// *Conflict when the journal provably has another text under the id, and a *statement.Error when the text
+// was not sent at all.
 func (c *Client) Submit(ctx context.Context, env statement.Envelope) (Outcome, error) {
 	body, err := statement.Decode(env.Statement)
 	if err != nil {
@@ -65,8 +77,11 @@ func (c *Client) Submit(ctx context.Context, env statement.Envelope) (Outcome, e
 		}
 		unknown.Sent = unknown.Sent || sent
 		unknown.Err = err
-		if p, ok := errors.AsType[*rpc.Problem](err); ok && p.Retry != rpc.RetrySame && p.Effect == rpc.EffectNone {
+		if _, ok := errors.AsType[*Conflict](err); ok {
 			return Outcome{}, err
+		}
+		if p, ok := errors.AsType[*rpc.Problem](err); ok && p.Retry != rpc.RetrySame {
+			return Outcome{}, unknown
 		}
 		if !tries.again(ctx) {
 			return Outcome{}, unknown
@@ -83,12 +98,19 @@ func (c *Client) submitOnce(ctx context.Context, path string, envelope []byte, i
 	defer resp.Body.Close()
 	var answer rpc.Answer
 	err = decode(resp, &answer, http.StatusOK, http.StatusCreated, http.StatusAccepted)
-	if p, ok := errors.AsType[*rpc.Problem](err); ok && p.Answer != nil && p.Answer.StatementHash == hash.String() {
+	if p, ok := errors.AsType[*rpc.Problem](err); ok && p.Answer != nil {
 		// Judged and refused: the recorded state is what counts, if it is proven.
 		answer, err = *p.Answer, nil
 	}
 	if err != nil {
 		return Outcome{}, true, err
+	}
+	if answer.StatementHash != hash.String() {
+		recorded, err := prove(c.genesis, answer, id, nil)
+		if err != nil {
+			return Outcome{}, true, fmt.Errorf("the server said that the id is taken and did not prove it: %w", err)
+		}
+		return Outcome{}, true, &Conflict{recorded}
 	}
 	o, err = prove(c.genesis, answer, id, &hash)
 	if err != nil {
