@@ -1,0 +1,185 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"kura/api"
+)
+
+// config is the configuration file. Every key is checked before anything starts; a key that is not here is
+// refused. Paths are relative to the file.
+type config struct {
+	Listen string `toml:"listen"` // address and port, like "0.0.0.0:8443"
+	Signer string `toml:"signer"` // path of the signer's socket for the gateway
+
+	TLS     tlsConfig     `toml:"tls"`
+	Limits  limitsConfig  `toml:"limits"`
+	Metrics metricsConfig `toml:"metrics"`
+	Log     logConfig     `toml:"log"`
+}
+
+type tlsConfig struct {
+	Certificate string `toml:"certificate"` // PEM, leaf first
+	Key         string `toml:"key"`         // PEM, readable by nobody else
+	ClientCA    string `toml:"client_ca"`   // PEM; when given, clients without a certificate of it are turned away
+}
+
+type limitsConfig struct {
+	Connections  int      `toml:"connections"`   // at once
+	Rate         int      `toml:"rate"`          // requests a second and caller
+	Burst        int      `toml:"burst"`         // requests at once and caller
+	Body         int64    `toml:"body"`          // bytes
+	ProposalBody int64    `toml:"proposal_body"` // bytes
+	Proposals    int      `toml:"proposals"`     // being read at once
+	Streams      int      `toml:"streams"`       // exports and event streams at once
+	Wait         duration `toml:"wait"`          // longest ?wait=
+	Call         duration `toml:"call"`          // longest call to the signer
+}
+
+type metricsConfig struct {
+	Observers []prefix `toml:"observers"` // networks that may read /metrics
+}
+
+type logConfig struct {
+	Level  slog.Level `toml:"level"`  // debug, info, warn, error
+	Format string     `toml:"format"` // json, text
+}
+
+// duration is a time like "30s".
+type duration time.Duration
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a duration like \"30s\"", text)
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+// prefix is a network like "10.0.0.0/8".
+type prefix netip.Prefix
+
+func (p *prefix) UnmarshalText(text []byte) error {
+	parsed, err := netip.ParsePrefix(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a network like \"10.0.0.0/8\"", text)
+	}
+	*p = prefix(parsed.Masked())
+	return nil
+}
+
+// maxConfig bounds the configuration file, in bytes.
+const maxConfig = 64 << 10
+
+// loadConfig reads and checks a configuration file.
+func loadConfig(path string) (*config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, errors.Unwrap(err) // the caller names the file
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxConfig {
+		return nil, fmt.Errorf("more than %d bytes", maxConfig)
+	}
+	return parseConfig(string(text), filepath.Dir(path))
+}
+
+// parseConfig reads a configuration whose paths are relative to dir.
+func parseConfig(text, dir string) (*config, error) {
+	limits := api.DefaultLimits()
+	cfg := &config{
+		Limits: limitsConfig{
+			Connections: 1024, Rate: limits.Rate, Burst: limits.Burst,
+			Body: limits.Body, ProposalBody: limits.ProposalBody, Proposals: limits.Proposals,
+			Streams: limits.Streams, Wait: duration(limits.Wait), Call: duration(limits.Call),
+		},
+		Log: logConfig{Format: "json"},
+	}
+	for _, p := range api.Loopback() {
+		cfg.Metrics.Observers = append(cfg.Metrics.Observers, prefix(p))
+	}
+	meta, err := toml.Decode(text, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return nil, fmt.Errorf("%s: no such key", unknown[0])
+	}
+	// TOML keys are matched without regard to case; a file that is read by people should say it one way.
+	for _, key := range meta.Keys() {
+		if name := key.String(); name != strings.ToLower(name) {
+			return nil, fmt.Errorf("%s: keys are written in lower case", name)
+		}
+	}
+	return cfg, cfg.check(dir)
+}
+
+// check refuses what could not work, naming the key, and makes the paths absolute.
+func (c *config) check(dir string) error {
+	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
+		return fmt.Errorf("listen: %q is not an address and a port like \"0.0.0.0:8443\"", c.Listen)
+	}
+	for _, p := range []struct {
+		key      string
+		path     *string
+		required bool
+	}{
+		{"signer", &c.Signer, true}, {"tls.certificate", &c.TLS.Certificate, true},
+		{"tls.key", &c.TLS.Key, true}, {"tls.client_ca", &c.TLS.ClientCA, false},
+	} {
+		if *p.path == "" && p.required {
+			return fmt.Errorf("%s: is missing, want a path", p.key)
+		}
+		if *p.path != "" && !filepath.IsAbs(*p.path) {
+			*p.path = filepath.Join(dir, *p.path)
+		}
+	}
+	if c.Limits.Connections < 1 || c.Limits.Connections > 1<<16 {
+		return fmt.Errorf("limits.connections: is %d, it must be from 1 to %d", c.Limits.Connections, 1<<16)
+	}
+	if err := c.api().Limits.Check(); err != nil {
+		return fmt.Errorf("limits: %w", err)
+	}
+	if c.Log.Format != "json" && c.Log.Format != "text" {
+		return fmt.Errorf("log.format: is %q, it must be \"json\" or \"text\"", c.Log.Format)
+	}
+	return nil
+}
+
+// api is the part that the gateway takes.
+func (c *config) api() api.Config {
+	out := api.Config{Limits: api.Limits{
+		Body: c.Limits.Body, ProposalBody: c.Limits.ProposalBody, Proposals: c.Limits.Proposals,
+		Rate: c.Limits.Rate, Burst: c.Limits.Burst, Streams: c.Limits.Streams,
+		Wait: time.Duration(c.Limits.Wait), Call: time.Duration(c.Limits.Call),
+	}}
+	for _, p := range c.Metrics.Observers {
+		out.Observers = append(out.Observers, netip.Prefix(p))
+	}
+	return out
+}
+
+// handler writes the log to w.
+func (c logConfig) handler(w io.Writer) slog.Handler {
+	options := &slog.HandlerOptions{Level: c.Level}
+	if c.Format == "text" {
+		return slog.NewTextHandler(w, options)
+	}
+	return slog.NewJSONHandler(w, options)
+}
