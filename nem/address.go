@@ -2,7 +2,6 @@ package nem
 
 import (
 	"crypto/sha3"
-	"encoding/base32"
 	"fmt"
 	"strings"
 
@@ -26,10 +25,6 @@ type Address struct {
 	network Network
 	raw     [nis1AddressSize]byte // Symbol leaves the last byte zero
 }
-
-// base32Text is RFC 4648 without padding: NIS1's 25 bytes need none, Symbol's
-// 24 bytes end in a character of which 2 bits count.
-var base32Text = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // Address derives the key's address on a network; for no network it is zero.
 func (k PublicKey) Address(n Network) Address {
@@ -88,21 +83,21 @@ func ParseAddress(n Network, text string) (Address, error) {
 		}
 	}
 	var chain Chain
+	var buf [nis1AddressSize]byte
+	raw := buf[:]
 	switch len(text) {
 	case nis1AddressText:
 		chain = NIS1
 	case symbolAddressText:
-		chain = Symbol
+		chain, raw = Symbol, buf[:symbolAddressSize]
 	default:
 		return Address{}, fmt.Errorf("address has %d characters, want %d for %s", len(text), n.addressText(), n.Label())
 	}
-	var buf [nis1AddressSize]byte
-	size, err := base32Text.Decode(buf[:], []byte(text))
-	if err != nil || base32Text.EncodeToString(buf[:size]) != text {
-		// Only the unused bits of Symbol's last character can differ here.
+	if !decodeBase32(raw, text) {
+		// Only the unused bits of Symbol's last character can be wrong here.
 		return Address{}, fmt.Errorf("address ends in %q, want A, I, Q or Y", text[len(text)-1])
 	}
-	return addressOf(n, chain, buf[:size])
+	return addressOf(n, chain, raw)
 }
 
 func (n Network) addressText() int {
@@ -186,7 +181,7 @@ func (a Address) String() string {
 }
 
 func (a *Address) appendText(dst []byte) []byte {
-	return base32Text.AppendEncode(dst, a.raw[:a.size()])
+	return appendBase32(dst, a.raw[:a.size()])
 }
 
 // Pretty returns the text with a hyphen after every 6 characters.

@@ -136,13 +136,13 @@ func transactionsHash(embedded []Transaction) Hash {
 	return level[0]
 }
 
-func (b AggregateBody) appendTo(dst []byte, _ *Transaction) []byte {
+func (b AggregateBody) appendTo(dst []byte, _ Network, _ uint8) []byte {
 	dst = append(dst, b.TransactionsHash[:]...)
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0) // payload size, written below; reserved
 	for i := range b.Embedded {
 		from := len(dst)
-		dst = b.Embedded[i].appendSymbol(dst)
+		dst = b.Embedded[i].appendTo(dst)
 		dst = append(dst, make([]byte, padding(len(dst)-from))...)
 	}
 	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-8))
@@ -158,7 +158,7 @@ func readHashLock(r *reader) Body {
 	return HashLockBody{Deposit: r.symbolMosaic(), Duration: r.u64("duration"), Hash: r.hash("aggregate hash")}
 }
 
-func (b HashLockBody) appendTo(dst []byte, _ *Transaction) []byte {
+func (b HashLockBody) appendTo(dst []byte, _ Network, _ uint8) []byte {
 	le := binary.LittleEndian
 	dst = le.AppendUint64(dst, b.Deposit.ID.mosaic)
 	dst = le.AppendUint64(dst, uint64(b.Deposit.Amount))

@@ -10,7 +10,7 @@ type ControlBody struct {
 // Bytes returns the body as it stands in the transaction.
 func (b ControlBody) Bytes() []byte { return []byte(b.raw) }
 
-func (b ControlBody) appendTo(dst []byte, _ *Transaction) []byte { return append(dst, b.raw...) }
+func (b ControlBody) appendTo(dst []byte, _ Network, _ uint8) []byte { return append(dst, b.raw...) }
 
 // readControl holds the rest of the transaction to the layout that walk reads.
 func readControl(r *reader, walk func(*reader)) Body {

@@ -15,16 +15,28 @@ type keccak interface {
 	Read([]byte) (int, error)
 }
 
-var keccak256Pool = sync.Pool{New: func() any { return sha3.NewLegacyKeccak256() }}
+// hasher is a Keccak-256 state with the buffers that it reads from and writes
+// to: what goes through an interface must be on the heap, and this stays there.
+type hasher struct {
+	keccak
+	in  [256]byte
+	out Hash
+}
+
+var hashers = sync.Pool{New: func() any { return &hasher{keccak: sha3.NewLegacyKeccak256().(keccak)} }}
 
 // keccak256 hashes public data.
-func keccak256(data []byte) (sum Hash) {
-	h := keccak256Pool.Get().(keccak)
+func keccak256(data []byte) Hash {
+	h := hashers.Get().(*hasher)
+	defer hashers.Put(h)
 	h.Reset()
-	h.Write(data)
-	h.Read(sum[:])
-	keccak256Pool.Put(h)
-	return sum
+	for len(data) > 0 {
+		n := copy(h.in[:], data)
+		h.Write(h.in[:n])
+		data = data[n:]
+	}
+	h.Read(h.out[:])
+	return h.out
 }
 
 // newKeccak512 is for secrets too: the caller owns the state and Resets it,

@@ -99,9 +99,9 @@ func readMultisig(r *reader, n Network) Body {
 	return b
 }
 
-func (b MultisigBody) appendTo(dst []byte, _ *Transaction) []byte {
+func (b MultisigBody) appendTo(dst []byte, _ Network, _ uint8) []byte {
 	start := len(dst)
-	dst = b.Inner.appendNIS1(append(dst, 0, 0, 0, 0))
+	dst = b.Inner.appendTo(append(dst, 0, 0, 0, 0))
 	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
 	return dst
 }
@@ -118,7 +118,7 @@ func readCosignature(r *reader, n Network) Body {
 	return b
 }
 
-func (b CosignatureBody) appendTo(dst []byte, _ *Transaction) []byte {
+func (b CosignatureBody) appendTo(dst []byte, _ Network, _ uint8) []byte {
 	le := binary.LittleEndian
 	dst = le.AppendUint32(dst, cosignedHashSize)
 	dst = le.AppendUint32(dst, hashSize)
@@ -187,7 +187,7 @@ func compareChanges(n Network, a, b CosignatoryChange) int {
 	return bytes.Compare(x.appendText(xText[:0]), y.appendText(yText[:0]))
 }
 
-func (b ModificationBody) appendTo(dst []byte, tx *Transaction) []byte {
+func (b ModificationBody) appendTo(dst []byte, _ Network, version uint8) []byte {
 	le := binary.LittleEndian
 	dst = le.AppendUint32(dst, uint32(len(b.Changes)))
 	for i := range b.Changes {
@@ -196,7 +196,7 @@ func (b ModificationBody) appendTo(dst []byte, tx *Transaction) []byte {
 		dst = le.AppendUint32(dst, keySize)
 		dst = append(dst, b.Changes[i].Cosignatory[:]...)
 	}
-	if tx.version < 2 {
+	if version < 2 {
 		return dst
 	}
 	if !b.HasRelativeChange {

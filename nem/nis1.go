@@ -81,19 +81,16 @@ func (r *reader) nis1Address(n Network, field string) Address {
 	if r.err != nil {
 		return Address{}
 	}
-	a := Address{network: n}
-	var src, canonical [nis1AddressText]byte
-	copy(src[:], text)
-	if size, err := base32Text.Decode(a.raw[:], src[:]); err != nil || size != nis1AddressSize ||
-		string(a.appendText(canonical[:0])) != text {
+	var raw [nis1AddressSize]byte
+	if !decodeBase32(raw[:], text) {
 		r.failAt(at, field, "%.50q is not 40 characters of A to Z and 2 to 7, in upper case without hyphens", text)
 		return Address{}
 	}
-	checked, err := addressOf(n, NIS1, a.raw[:])
+	a, err := addressOf(n, NIS1, raw[:])
 	if err != nil {
 		r.failAt(at, field, "%v", err)
 	}
-	return checked
+	return a
 }
 
 func (b *TransferBody) readNIS1(r *reader, n Network, version uint8) {
@@ -200,7 +197,7 @@ func (r *reader) nis1Message() Message {
 	return messageOf(NIS1, payload, kind == nis1Encrypted)
 }
 
-func (tx *Transaction) appendNIS1(dst []byte) []byte {
+func (tx *Transaction) appendNIS1Header(dst []byte) []byte {
 	le := binary.LittleEndian
 	dst = le.AppendUint32(dst, uint32(tx.kind))
 	dst = append(dst, tx.version, 0, 0, tx.network.info().id)
@@ -208,11 +205,7 @@ func (tx *Transaction) appendNIS1(dst []byte) []byte {
 	dst = le.AppendUint32(dst, keySize)
 	dst = append(dst, tx.signer[:]...)
 	dst = le.AppendUint64(dst, uint64(tx.fee))
-	dst = le.AppendUint32(dst, uint32(tx.deadline))
-	if tx.body == nil {
-		return tx.transfer.appendNIS1(dst, tx.version)
-	}
-	return tx.body.appendTo(dst, tx)
+	return le.AppendUint32(dst, uint32(tx.deadline))
 }
 
 func (b *TransferBody) appendNIS1(dst []byte, version uint8) []byte {

@@ -155,10 +155,10 @@ func (tx *Transaction) size() int {
 	return size
 }
 
-func (tx *Transaction) appendSymbol(dst []byte) []byte {
+// appendSymbolHeader leaves the size, its first 4 bytes, to be filled in.
+func (tx *Transaction) appendSymbolHeader(dst []byte) []byte {
 	le := binary.LittleEndian
-	start := len(dst)
-	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0) // size, written at the end; reserved
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
 	if !tx.embedded {
 		dst = append(dst, tx.signature[:]...)
 	}
@@ -169,12 +169,6 @@ func (tx *Transaction) appendSymbol(dst []byte) []byte {
 		dst = le.AppendUint64(dst, uint64(tx.fee))
 		dst = le.AppendUint64(dst, tx.deadline)
 	}
-	if tx.body == nil {
-		dst = tx.transfer.appendSymbol(dst)
-	} else {
-		dst = tx.body.appendTo(dst, tx)
-	}
-	le.PutUint32(dst[start:], uint32(len(dst)-start))
 	return dst
 }
 

@@ -2,6 +2,7 @@ package nem
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 )
 
@@ -27,7 +28,7 @@ type Transaction struct {
 // [MultisigBody], [CosignatureBody], [ModificationBody], [AggregateBody],
 // [HashLockBody] and [ControlBody].
 type Body interface {
-	appendTo(dst []byte, tx *Transaction) []byte
+	appendTo(dst []byte, n Network, version uint8) []byte
 }
 
 // TransferBody pays assets to an address.
@@ -40,9 +41,9 @@ type TransferBody struct {
 	Message Message
 }
 
-func (b TransferBody) appendTo(dst []byte, tx *Transaction) []byte {
-	if tx.network.Chain() == NIS1 {
-		return b.appendNIS1(dst, tx.version)
+func (b TransferBody) appendTo(dst []byte, n Network, version uint8) []byte {
+	if n.Chain() == NIS1 {
+		return b.appendNIS1(dst, version)
 	}
 	return b.appendSymbol(dst)
 }
@@ -120,12 +121,17 @@ func (tx *Transaction) Transfer() (Transfer, bool) {
 func (tx *Transaction) Encode() []byte { return tx.appendTo(nil) }
 
 func (tx *Transaction) appendTo(dst []byte) []byte {
-	switch tx.network.Chain() {
-	case NIS1:
-		return tx.appendNIS1(dst)
-	case Symbol:
-		return tx.appendSymbol(dst)
+	switch {
+	case tx.network == 0:
+		return dst
+	case tx.body == nil:
+		return tx.appendTransfer(dst)
+	case tx.network.Chain() == NIS1:
+		return tx.body.appendTo(tx.appendNIS1Header(dst), tx.network, tx.version)
 	}
+	start := len(dst)
+	dst = tx.body.appendTo(tx.appendSymbolHeader(dst), tx.network, tx.version)
+	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start))
 	return dst
 }
 
@@ -157,11 +163,38 @@ func Decode(n Network, b []byte) (Transaction, error) {
 		return Transaction{}, r.err
 	}
 	// The reader accepts one form of each field; this holds it to that.
-	var buf [512]byte
-	if again := tx.appendTo(buf[:0]); !bytes.Equal(again, b) {
-		return Transaction{}, &DecodeError{Offset: commonPrefix(again, b), Field: "encoding", Reason: "is not the one form that the chain takes"}
+	if at := tx.differsFrom(b); at >= 0 {
+		return Transaction{}, &DecodeError{Offset: at, Field: "encoding", Reason: "is not the one form that the chain takes"}
 	}
 	return tx, nil
+}
+
+// differsFrom encodes tx and returns where that differs from b, or -1.
+func (tx *Transaction) differsFrom(b []byte) int {
+	var again []byte
+	if tx.body != nil {
+		again = tx.appendTo(nil)
+	} else {
+		// The hot path: a transfer is encoded on the stack.
+		var buf [512]byte
+		again = tx.appendTransfer(buf[:0])
+	}
+	if bytes.Equal(again, b) {
+		return -1
+	}
+	return commonPrefix(again, b)
+}
+
+// appendTransfer is appendTo for a transfer: without a call through Body, so
+// that dst need not be on the heap.
+func (tx *Transaction) appendTransfer(dst []byte) []byte {
+	if tx.network.Chain() == NIS1 {
+		return tx.transfer.appendNIS1(tx.appendNIS1Header(dst), tx.version)
+	}
+	start := len(dst)
+	dst = tx.transfer.appendSymbol(tx.appendSymbolHeader(dst))
+	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start))
+	return dst
 }
 
 func commonPrefix(a, b []byte) int {
