@@ -157,20 +157,39 @@ func (s *session) perform(work func(*session) error) error {
 	case failureNone, failurePlain:
 		return err
 	case failureDoubt:
-		if _, probe := s.module.TokenInfo(); probe == nil && !errors.Is(err, errVanished) && !errors.Is(err, errBinding) {
+		if s.probe() == nil && !errors.Is(err, errVanished) && !errors.Is(err, errBinding) {
 			return err
 		}
 	}
 	return &lostError{err}
 }
 
+// reopen replaces the session. It fails when the process is logged out: a session
+// without login finds no private object and calls that success.
 func (s *session) reopen() error {
 	_ = s.module.CloseSession(s.handle)
 	handle, err := s.module.OpenSession()
-	if err == nil {
-		s.handle = handle
+	if err != nil {
+		return err
 	}
-	return err
+	s.handle = handle
+	return s.probe()
+}
+
+// probe tells whether an answer of "nothing found" means anything: the token is
+// there and the process is logged in.
+func (s *session) probe() error {
+	if _, err := s.module.TokenInfo(); err != nil {
+		return &lostError{fmt.Errorf("the token does not answer: %w", err)}
+	}
+	in, err := s.module.LoggedIn(s.handle)
+	if err != nil {
+		return &lostError{fmt.Errorf("the session does not answer: %w", err)}
+	}
+	if !in {
+		return &lostError{errors.New("the process has been logged out")}
+	}
+	return nil
 }
 
 func (c *connection) forgetKeys() {

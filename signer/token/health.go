@@ -15,13 +15,11 @@ import (
 // network's 32-byte seed, a NIS1 transaction with its type.
 const canary = "kura canary, worth nothing"
 
-// trial is what Open learnt of the token by trying.
-type trial struct{ deterministic bool }
-
-// Deterministic tells whether two signatures of the same message came out the
-// same when the token was opened. Symbol's transaction hash includes the
+// Deterministic tells whether two signatures of the same message have come out the
+// same each time it was tried: at Open, and whenever a wallet's ceremony is read.
+// Symbol's transaction hash includes the
 // signature, so with a token that is not, signatures are journalled before they leave.
-func (t *Token) Deterministic() bool { return t.trial.deterministic }
+func (t *Token) Deterministic() bool { return !t.randomised.Load() }
 
 // Leaky tells whether the token lets whoever has the PIN take private keys.
 func (t *Token) Leaky() bool { return t.leaks }
@@ -41,7 +39,9 @@ func (t *Token) try(ctx context.Context) error {
 			return fmt.Errorf("try the log key: %w", ErrWrongSignature)
 		}
 	}
-	t.trial.deterministic = signatures[0] == signatures[1]
+	if signatures[0] != signatures[1] {
+		t.randomised.Store(true)
+	}
 	return nil
 }
 
@@ -53,20 +53,16 @@ func (t *Token) tryWallet(ctx context.Context, wallet WalletRef) (deterministic 
 			return false, fmt.Errorf("try wallet %q: %w", wallet.Name, err)
 		}
 	}
+	if signatures[0] != signatures[1] {
+		t.randomised.Store(true)
+	}
 	return signatures[0] == signatures[1], nil
 }
 
 // Health asks the token (C_GetTokenInfo, the only honest probe of its presence)
 // and makes and verifies a canary signature with the log key.
 func (t *Token) Health(ctx context.Context) error {
-	err := t.do(ctx, "health", func(s *session) error {
-		_, err := s.module.TokenInfo()
-		if err != nil {
-			return &lostError{fmt.Errorf("the token does not answer: %w", err)}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := t.do(ctx, "health", (*session).probe); err != nil {
 		return err
 	}
 	public, err := t.LogPublicKey()

@@ -69,8 +69,8 @@ func (s *session) findOne(id []byte, class uint64) (pkcs11.ObjectHandle, error) 
 		s.known.Store(seen, true)
 		return found[0], nil
 	case 0:
-		if _, err := s.module.TokenInfo(); err != nil {
-			return 0, &lostError{fmt.Errorf("nothing is found, and the token does not answer: %w", err)}
+		if err := s.probe(); err != nil {
+			return 0, err
 		}
 		if _, before := s.known.Load(seen); before {
 			return 0, errVanished
@@ -127,8 +127,8 @@ func (s *session) labelled(class uint, label string) ([]identified, error) {
 		return nil, fmt.Errorf("search the token: %w", err)
 	}
 	if len(found) == 0 {
-		if _, err := s.module.TokenInfo(); err != nil {
-			return nil, &lostError{fmt.Errorf("nothing is found, and the token does not answer: %w", err)}
+		if err := s.probe(); err != nil {
+			return nil, err
 		}
 	}
 	var all []identified

@@ -17,8 +17,8 @@ func (t *Token) List() ([]ObjectReport, error) {
 		if err != nil {
 			return nil, fmt.Errorf("search the token: %w", err)
 		}
-		if _, err := s.module.TokenInfo(); err != nil {
-			return nil, &lostError{fmt.Errorf("the token does not answer: %w", err)}
+		if err := s.probe(); err != nil {
+			return nil, err
 		}
 		genesis, _, _ := t.Genesis()
 		reports := make([]ObjectReport, 0, len(objects))

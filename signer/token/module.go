@@ -18,6 +18,8 @@ type cryptoki interface {
 	// TokenInfo is C_GetTokenInfo: the only honest probe of a token's presence.
 	TokenInfo() (pkcs11.TokenInfo, error)
 	OpenSession() (pkcs11.SessionHandle, error)
+	// LoggedIn reads the session's state: a process can be logged out behind its back.
+	LoggedIn(pkcs11.SessionHandle) (bool, error)
 	CloseSession(pkcs11.SessionHandle) error
 	Find(session pkcs11.SessionHandle, template []*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error)
 	// Attribute is one attribute's value; errNoAttribute where the object has none.
@@ -164,6 +166,11 @@ func (m *module) TokenInfo() (pkcs11.TokenInfo, error) { return m.context.GetTok
 
 func (m *module) OpenSession() (pkcs11.SessionHandle, error) {
 	return m.context.OpenSession(m.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+}
+
+func (m *module) LoggedIn(session pkcs11.SessionHandle) (bool, error) {
+	info, err := m.context.GetSessionInfo(session)
+	return err == nil && info.State == pkcs11.CKS_RW_USER_FUNCTIONS, err
 }
 
 func (m *module) CloseSession(session pkcs11.SessionHandle) error {

@@ -6,8 +6,9 @@ import (
 	"github.com/miekg/pkcs11"
 )
 
-// PKCS#11 3.0 names that the 2.40 binding lacks.
+// PKCS#11 names that the binding lacks.
 const (
+	actionProhibited           = pkcs11.Error(0x1B)
 	keyTypeEdwards             = 0x40
 	mechanismEdwardsKeyPairGen = 0x1055
 	mechanismEdDSA             = 0x1057

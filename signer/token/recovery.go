@@ -1,11 +1,15 @@
 package token
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"kura/nem"
 )
 
 // backOff waits 100 ms after the first failed attempt, twice as long after each
@@ -65,6 +69,11 @@ func (t *Token) recover(idle <-chan struct{}) {
 // revive makes one attempt; done means that no other is to follow.
 func (t *Token) revive() (done bool, err error) {
 	c, err := t.dial()
+	if err == nil {
+		if err = t.checkIdentity(c); err != nil {
+			<-c.retire()
+		}
+	}
 	switch {
 	case errors.Is(err, ErrPIN):
 		t.refusedPIN(err)
@@ -86,6 +95,36 @@ func (t *Token) revive() (done bool, err error) {
 	}
 	t.log.Info("the token is back", "token", t.config.Label)
 	return true, nil
+}
+
+// checkIdentity makes sure that what came back under the label is the token that
+// went: it holds the log key in use and is bound to the same genesis.
+func (t *Token) checkIdentity(c *connection) error {
+	t.mutex.Lock()
+	logKey, genesis := t.logKey, t.genesis
+	t.mutex.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), t.config.Timeout)
+	defer cancel()
+	return c.run(ctx, func(s *session) error {
+		if logKey != (nem.PublicKey{}) {
+			if _, err := s.logKeyFor(logKey); err != nil {
+				return fmt.Errorf("what came back is not the token that went: %w", err)
+			}
+		}
+		if genesis == [32]byte{} {
+			return nil
+		}
+		objects, err := s.dataObjects(labelGenesis)
+		if err != nil {
+			return err
+		}
+		for _, object := range objects {
+			if bytes.Equal(object.value, genesis[:]) {
+				return nil
+			}
+		}
+		return fmt.Errorf("what came back is not the token that went: %w", ErrGenesis)
+	})
 }
 
 // refusedPIN ends the token's use, wipes the PIN, and leaves a mark so that a

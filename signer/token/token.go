@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kura/nem"
@@ -29,7 +30,9 @@ type Config struct {
 	// AcceptLeakyToken is the operator's reason for using a token that gives
 	// private keys away to whoever has the PIN (SoftHSM does). Empty refuses it.
 	AcceptLeakyToken string
-	Log              *slog.Logger // nil: slog.Default()
+	// SOPIN lets Attack try the security officer's routes. Nothing else uses it.
+	SOPIN *PIN
+	Log   *slog.Logger // nil: slog.Default()
 	// Timeout bounds every operation, on top of the caller's own deadline.
 	// 0 means 10 seconds.
 	Timeout time.Duration
@@ -39,14 +42,14 @@ type Config struct {
 // goroutines; at most Config.Sessions calls are in the module at once, the others
 // wait in the order of arrival.
 type Token struct {
-	config  Config
-	log     *slog.Logger
-	connect func() (cryptoki, error) // tests wrap it
-	pause   func(attempt int) <-chan time.Time
-	known   sync.Map
-	leaks   bool
-	trial   trial
-	wallets walletCache
+	config     Config
+	log        *slog.Logger
+	connect    func() (cryptoki, error) // tests wrap it
+	pause      func(attempt int) <-chan time.Time
+	known      sync.Map
+	leaks      bool
+	randomised atomic.Bool // a trial saw two signatures of one message differ
+	wallets    walletCache
 
 	mutex   sync.Mutex
 	genesis [32]byte      // zero: not bound; set once

@@ -393,8 +393,8 @@ func (s *session) tokenWallets(genesis [32]byte) ([]WalletInfo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("search the token: %w", err)
 	}
-	if _, err := s.module.TokenInfo(); err != nil {
-		return nil, &lostError{fmt.Errorf("the token does not answer: %w", err)}
+	if err := s.probe(); err != nil {
+		return nil, err
 	}
 	var wallets []WalletInfo
 	for _, handle := range objects {

@@ -1,0 +1,54 @@
+package token
+
+import (
+	"context"
+	"strings"
+	"testing"
+)
+
+func TestAttackReportsWhatSoftHSMLets(t *testing.T) {
+	b := initialised(t)
+	config := b.config()
+	config.SOPIN = pinOf(t, b.so)
+	rows, err := Attack(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stolen := map[string]bool{}
+	restarted := 0
+	for _, row := range rows {
+		t.Logf("%-70s %-40s %t %s", row.Attack, row.Object, row.Stolen, row.Answer)
+		if row.Stolen {
+			stolen[strings.TrimSuffix(row.Attack, " (after a restart)")+" / "+row.Object] = true
+		}
+		if strings.HasSuffix(row.Attack, " (after a restart)") {
+			restarted++
+		}
+	}
+	// SoftHSM 2.6.1 gives SHA-512 of the seed, which is the Ed25519 secret, and nothing else.
+	want := []string{
+		"C_DigestKey with SHA-512 / log or wallet key (Ed25519, generated)",
+		"C_DigestKey with SHA-512 / wallet key (Ed25519, imported)",
+	}
+	for _, theft := range want {
+		if !stolen[theft] {
+			t.Errorf("not stolen: %s", theft)
+		}
+		delete(stolen, theft)
+	}
+	for theft := range stolen {
+		t.Errorf("stolen, which pkcs11.md does not know: %s", theft)
+	}
+	if restarted*2 != len(rows) {
+		t.Errorf("%d of %d rows are after the restart", restarted, len(rows))
+	}
+	reports, err := b.open().List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, report := range reports {
+		if report.Kind == "foreign" {
+			t.Errorf("left behind: %q", report.Label)
+		}
+	}
+}

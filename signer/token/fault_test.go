@@ -1,0 +1,529 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha512"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"filippo.io/edwards25519"
+	"github.com/miekg/pkcs11"
+
+	"kura/nem"
+)
+
+// faulty is a double that stands before the real SoftHSM: it fails chosen calls,
+// before or after the real call has had its effect.
+type faulty struct {
+	cryptoki
+	plan *faultPlan
+}
+
+// faultPlan outlives a connection: recovery wraps the next one with the same plan.
+type faultPlan struct {
+	mutex sync.Mutex
+	// next is asked before each call; nil means that the call goes through.
+	next func(operation string) *fault
+}
+
+type fault struct {
+	err   error
+	after bool          // fail after the effect
+	block chan struct{} // hang until closed, then go through
+}
+
+func (p *faultPlan) set(next func(operation string) *fault) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.next = next
+}
+
+func (p *faultPlan) once(operation string, f *fault) (fired *bool) {
+	fired = new(bool)
+	p.set(func(called string) *fault {
+		if called != operation || *fired {
+			return nil
+		}
+		*fired = true
+		return f
+	})
+	return fired
+}
+
+func (p *faultPlan) of(operation string) *fault {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.next == nil {
+		return nil
+	}
+	return p.next(operation)
+}
+
+func (p *faultPlan) wrap(real cryptoki) cryptoki { return &faulty{real, p} }
+
+// call runs a real call under the plan.
+func call[T any](f *faulty, operation string, real func() (T, error)) (T, error) {
+	var none T
+	planned := f.plan.of(operation)
+	switch {
+	case planned == nil:
+		return real()
+	case planned.block != nil:
+		<-planned.block
+		return real()
+	case planned.after:
+		if _, err := real(); err != nil {
+			return none, err
+		}
+	}
+	return none, planned.err
+}
+
+func callOnly(f *faulty, operation string, real func() error) error {
+	_, err := call(f, operation, func() (struct{}, error) { return struct{}{}, real() })
+	return err
+}
+
+func (f *faulty) TokenInfo() (pkcs11.TokenInfo, error) {
+	return call(f, "TokenInfo", f.cryptoki.TokenInfo)
+}
+
+func (f *faulty) OpenSession() (pkcs11.SessionHandle, error) {
+	return call(f, "OpenSession", f.cryptoki.OpenSession)
+}
+
+func (f *faulty) Find(session pkcs11.SessionHandle, template []*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
+	return call(f, "Find", func() ([]pkcs11.ObjectHandle, error) { return f.cryptoki.Find(session, template) })
+}
+
+func (f *faulty) Attribute(session pkcs11.SessionHandle, object pkcs11.ObjectHandle, kind uint) ([]byte, error) {
+	return call(f, "Attribute", func() ([]byte, error) { return f.cryptoki.Attribute(session, object, kind) })
+}
+
+func (f *faulty) GenerateEd25519(session pkcs11.SessionHandle, public, private []*pkcs11.Attribute) error {
+	return callOnly(f, "GenerateEd25519", func() error { return f.cryptoki.GenerateEd25519(session, public, private) })
+}
+
+func (f *faulty) GenerateSecretKey(kind secretKind, attributes []*pkcs11.Attribute) error {
+	return callOnly(f, "GenerateSecretKey", func() error { return f.cryptoki.GenerateSecretKey(kind, attributes) })
+}
+
+func (f *faulty) CreateObject(session pkcs11.SessionHandle, attributes []*pkcs11.Attribute, secret []byte) error {
+	return callOnly(f, "CreateObject", func() error { return f.cryptoki.CreateObject(session, attributes, secret) })
+}
+
+func (f *faulty) DestroyObject(session pkcs11.SessionHandle, object pkcs11.ObjectHandle) error {
+	return callOnly(f, "DestroyObject", func() error { return f.cryptoki.DestroyObject(session, object) })
+}
+
+func (f *faulty) Sign(session pkcs11.SessionHandle, mechanism uint, key pkcs11.ObjectHandle, message, signature []byte) (int, error) {
+	return call(f, "Sign", func() (int, error) { return f.cryptoki.Sign(session, mechanism, key, message, signature) })
+}
+
+func (f *faulty) SealGCM(id, nonce, additional, plain []byte) ([]byte, error) {
+	return call(f, "SealGCM", func() ([]byte, error) { return f.cryptoki.SealGCM(id, nonce, additional, plain) })
+}
+
+func (f *faulty) DecryptGCM(session pkcs11.SessionHandle, key pkcs11.ObjectHandle, nonce, additional, sealed, into []byte) (int, error) {
+	return call(f, "DecryptGCM", func() (int, error) {
+		return f.cryptoki.DecryptGCM(session, key, nonce, additional, sealed, into)
+	})
+}
+
+func (f *faulty) Random(into []byte) error {
+	return callOnly(f, "Random", func() error { return f.cryptoki.Random(into) })
+}
+
+// immediately takes the waiting out of back-off.
+func immediately(int) <-chan time.Time {
+	now := make(chan time.Time, 1)
+	now <- time.Time{}
+	return now
+}
+
+// TestEveryOperationSurvivesEveryFault fails each call that an operation makes,
+// once, with each error that means trouble, before and after its effect. The
+// operation has to come out as if nothing had been.
+func TestEveryOperationSurvivesEveryFault(t *testing.T) {
+	b := initialised(t)
+	plan := &faultPlan{}
+	tok := b.openWrapped(plan.wrap)
+	tok.pause = immediately
+	ctx := context.Background()
+	refs := []WalletRef{wallet(t, tok, "steady-token", nem.SymbolTestnet), wallet(t, tok, "steady-sealed", nem.NIS1Testnet)}
+	made := 0
+	create := func(network nem.Network) func(*testing.T) {
+		return func(t *testing.T) {
+			made++
+			ref := wallet(t, tok, fmt.Sprintf("w%d", made), network)
+			if _, err := tok.Sign(ctx, ref, []byte("made")); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	sign := func(ref WalletRef) func(*testing.T) {
+		return func(t *testing.T) {
+			if _, err := tok.Sign(ctx, ref, []byte("signed under faults")); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	operations := []struct {
+		name  string
+		calls []string
+		run   func(*testing.T)
+	}{
+		{"sign in the token", []string{"Sign"}, sign(refs[0])},
+		{"sign sealed", []string{"DecryptGCM"}, sign(refs[1])},
+		{"sign a head", []string{"Sign"}, func(t *testing.T) {
+			if _, err := tok.SignHead(ctx, []byte("head\n1\nx\n")); err != nil {
+				t.Error(err)
+			}
+		}},
+		{"create in the token", []string{"Find", "GenerateEd25519", "Attribute", "Sign"}, create(nem.SymbolTestnet)},
+		{"create sealed", []string{"Random", "Find", "SealGCM", "Attribute", "DecryptGCM"}, create(nem.NIS1Testnet)},
+		{"import into the token", []string{"Find", "CreateObject", "Attribute", "Sign"}, func(t *testing.T) {
+			made++
+			seed := seedOf(t, randomBytes(32))
+			defer seed.Wipe()
+			spec := WalletSpec{Name: fmt.Sprintf("w%d", made), Network: nem.SymbolTestnet, Genesis: testGenesis}
+			ceremony, err := tok.ImportWallet(ctx, spec, seed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ceremony.Imported || ceremony.PublicKey != PublicKeyOf(spec.Network, seed).String() {
+				t.Errorf("ceremony %+v", ceremony)
+			}
+		}},
+		{"write the anchor", []string{"Find", "CreateObject", "DestroyObject", "Attribute"}, func(t *testing.T) {
+			made++
+			checkpoint := fmt.Sprintf("checkpoint %d", made)
+			if err := tok.WriteAnchor(ctx, []byte(checkpoint)); err != nil {
+				t.Fatal(err)
+			}
+			anchor, err := tok.ReadAnchor(ctx)
+			if err != nil || string(anchor) != checkpoint {
+				t.Errorf("anchor %q, %v; want %q", anchor, err, checkpoint)
+			}
+		}},
+		{"health", []string{"TokenInfo", "Sign"}, func(t *testing.T) {
+			if err := tok.Health(ctx); err != nil {
+				t.Error(err)
+			}
+		}},
+	}
+	troubles := []pkcs11.Error{
+		pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_SESSION_HANDLE_INVALID,
+		pkcs11.CKR_USER_NOT_LOGGED_IN, pkcs11.CKR_OBJECT_HANDLE_INVALID, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED,
+	}
+	tok.WriteAnchor(ctx, []byte("the first"))
+	for _, operation := range operations {
+		for _, called := range operation.calls {
+			for _, trouble := range troubles {
+				for _, after := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s/%s/%x/after=%t", operation.name, called, uint(trouble), after), func(t *testing.T) {
+						fired := plan.once(called, &fault{err: trouble, after: after})
+						operation.run(t)
+						plan.set(nil)
+						if !*fired {
+							t.Errorf("%s was not called: the fault was never tried", called)
+						}
+					})
+				}
+			}
+		}
+	}
+	reports, err := tok.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]int{}
+	for _, report := range reports {
+		if report.Kind == "wallet key" {
+			ids[report.ID]++
+		}
+		if len(report.Problems) > 0 {
+			t.Errorf("%s %q: %v", report.Kind, report.Label, report.Problems)
+		}
+	}
+	for id, count := range ids {
+		if count != 1 {
+			t.Errorf("%d keys with CKA_ID %s: a fault after the effect made a second one", count, id)
+		}
+	}
+}
+
+// seedOf puts a test's seed into locked memory.
+func seedOf(t testing.TB, seed []byte) *Secret {
+	t.Helper()
+	secret, err := NewSecret(seedSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(secret.Bytes(), seed)
+	return secret
+}
+
+// A general error is the token's trouble only when the probe fails too.
+func TestGeneralErrorIsProbed(t *testing.T) {
+	b := initialised(t)
+	plan := &faultPlan{}
+	tok := b.openWrapped(plan.wrap)
+	tok.pause = immediately
+	ctx := context.Background()
+	ref := wallet(t, tok, "w", nem.SymbolTestnet)
+	plan.once("Sign", &fault{err: pkcs11.Error(pkcs11.CKR_GENERAL_ERROR)})
+	if _, err := tok.Sign(ctx, ref, []byte("m")); !errors.Is(err, pkcs11.Error(pkcs11.CKR_GENERAL_ERROR)) || errors.Is(err, ErrUnavailable) {
+		t.Errorf("a refused call on a token that answers: %v", err)
+	}
+	failing := map[string]bool{"Sign": true, "TokenInfo": true}
+	plan.set(func(operation string) *fault {
+		if failing[operation] {
+			delete(failing, operation)
+			return &fault{err: pkcs11.Error(pkcs11.CKR_GENERAL_ERROR)}
+		}
+		return nil
+	})
+	if _, err := tok.Sign(ctx, ref, []byte("m")); err != nil {
+		t.Errorf("after a recovery: %v", err)
+	}
+}
+
+// While the token is gone callers wait, and are told why when their time is up.
+func TestUnavailableSaysWhy(t *testing.T) {
+	b := initialised(t)
+	plan := &faultPlan{}
+	tok := b.openWrapped(plan.wrap)
+	ref := wallet(t, tok, "w", nem.SymbolTestnet)
+	retry := make(chan time.Time)
+	tok.pause = func(int) <-chan time.Time { return retry }
+	plan.set(func(operation string) *fault {
+		if operation == "OpenSession" || operation == "Sign" {
+			return &fault{err: pkcs11.Error(pkcs11.CKR_TOKEN_NOT_PRESENT)}
+		}
+		return nil
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	_, err := tok.Sign(ctx, ref, []byte("m"))
+	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, pkcs11.Error(pkcs11.CKR_TOKEN_NOT_PRESENT)) || errors.Is(err, ErrNoKey) {
+		t.Errorf("while the token is gone: %v", err)
+	}
+	if Code(err) != "token_unavailable" {
+		t.Errorf("code %s", Code(err))
+	}
+	plan.set(nil)
+	retry <- time.Time{}
+	if _, err := tok.Sign(context.Background(), ref, []byte("m")); err != nil {
+		t.Errorf("when it is back: %v", err)
+	}
+}
+
+// A PIN that is refused during a recovery is the end: one attempt, a mark on the
+// disk, and no attempt by the next process either.
+func TestRefusedPINIsNeverTriedAgain(t *testing.T) {
+	b := initialised(t)
+	plan := &faultPlan{}
+	tok := b.openWrapped(plan.wrap)
+	tok.pause = immediately
+	ref := wallet(t, tok, "w", nem.SymbolTestnet)
+	attempts := 0
+	tok.connect = func() (cryptoki, error) {
+		attempts++
+		return nil, loginError(pkcs11.Error(pkcs11.CKR_PIN_LOCKED))
+	}
+	plan.once("Sign", &fault{err: pkcs11.Error(pkcs11.CKR_DEVICE_ERROR)})
+	for range 3 {
+		if _, err := tok.Sign(context.Background(), ref, []byte("m")); !errors.Is(err, ErrPIN) {
+			t.Errorf("with a locked PIN: %v", err)
+		}
+	}
+	if err := tok.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if attempts != 1 {
+		t.Errorf("%d logins with a refused PIN", attempts)
+	}
+	if len(tok.config.PIN.bytes()) != 0 {
+		t.Error("a refused PIN is still in memory")
+	}
+	if _, err := Open(context.Background(), b.config()); !errors.Is(err, ErrPIN) {
+		t.Errorf("the next process: %v", err)
+	}
+	if err := os.Remove(refusedPINPath(b.stateDir)); err != nil {
+		t.Fatal(err)
+	}
+	b.open()
+}
+
+func TestWrongPINIsTriedOnce(t *testing.T) {
+	b := initialised(t)
+	right := b.digits
+	b.digits = "00112233445566778899aabbccddeeff"
+	if _, err := Open(context.Background(), b.config()); !errors.Is(err, ErrPIN) || !errors.Is(err, pkcs11.Error(pkcs11.CKR_PIN_INCORRECT)) {
+		t.Errorf("a wrong PIN: %v", err)
+	}
+	b.digits = right
+	if _, err := Open(context.Background(), b.config()); !errors.Is(err, ErrPIN) {
+		t.Errorf("before the mark is removed: %v", err)
+	}
+	if err := os.Remove(refusedPINPath(b.stateDir)); err != nil {
+		t.Fatal(err)
+	}
+	b.open()
+}
+
+// A module that hangs keeps its sessions; callers leave at their deadline, others
+// go on with what sessions are left, and all is well when it answers.
+func TestHangingCalls(t *testing.T) {
+	b := initialised(t)
+	plan := &faultPlan{}
+	config := b.config()
+	config.Sessions = 2
+	tok, err := open(context.Background(), config, plan.wrap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tok.Close() })
+	ref := wallet(t, tok, "w", nem.SymbolTestnet)
+	release := make(chan struct{})
+	hanging := 0
+	plan.set(func(operation string) *fault {
+		if operation == "Sign" && hanging < 1 {
+			hanging++
+			return &fault{block: release}
+		}
+		return nil
+	})
+	impatient := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		_, err := tok.Sign(ctx, ref, []byte("m"))
+		return err
+	}
+	if err := impatient(); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a hanging call: %v", err)
+	}
+	if _, err := tok.Sign(context.Background(), ref, []byte("m")); err != nil {
+		t.Errorf("on the session that is left: %v", err)
+	}
+	plan.set(func(operation string) *fault {
+		if operation == "Sign" {
+			return &fault{block: release}
+		}
+		return nil
+	})
+	for range 3 {
+		if err := impatient(); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("when every session hangs: %v", err)
+		}
+	}
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := tok.Sign(cancelled, ref, []byte("m")); !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnavailable) {
+		t.Errorf("a caller who cancelled: %v", err)
+	}
+	plan.set(nil)
+	close(release)
+	for range 10 {
+		if _, err := tok.Sign(context.Background(), ref, []byte("m")); err != nil {
+			t.Errorf("when it answers again: %v", err)
+		}
+	}
+}
+
+// tamper changes what Sign gives.
+type tamper struct {
+	cryptoki
+	sign func(real cryptoki, session pkcs11.SessionHandle, mechanism uint, key pkcs11.ObjectHandle, message, signature []byte) (int, error)
+}
+
+func (d *tamper) Sign(session pkcs11.SessionHandle, mechanism uint, key pkcs11.ObjectHandle, message, signature []byte) (int, error) {
+	return d.sign(d.cryptoki, session, mechanism, key, message, signature)
+}
+
+func TestWrongSignatureIsWithheld(t *testing.T) {
+	b := initialised(t)
+	wrong := false
+	tok := b.openWrapped(func(real cryptoki) cryptoki {
+		return &tamper{real, func(real cryptoki, session pkcs11.SessionHandle, mechanism uint, key pkcs11.ObjectHandle, message, signature []byte) (int, error) {
+			n, err := real.Sign(session, mechanism, key, message, signature)
+			if wrong {
+				signature[40] ^= 1
+			}
+			return n, err
+		}}
+	})
+	ctx := context.Background()
+	ref := wallet(t, tok, "w", nem.SymbolTestnet)
+	wrong = true
+	if signature, err := tok.Sign(ctx, ref, []byte("m")); !errors.Is(err, ErrWrongSignature) || signature != (nem.Signature{}) {
+		t.Errorf("a wallet's wrong signature: %s, %v", signature, err)
+	}
+	if signature, err := tok.SignHead(ctx, []byte("h")); !errors.Is(err, ErrWrongSignature) || signature != [64]byte{} {
+		t.Errorf("a head's wrong signature: %x, %v", signature, err)
+	}
+	if err := tok.Health(ctx); !errors.Is(err, ErrWrongSignature) {
+		t.Errorf("health: %v", err)
+	}
+}
+
+// A token may sign with random nonces: every signature is right and none the
+// same. The double takes the keys out of SoftHSM, by the route that pkcs11.md
+// begins with, and signs with its own nonce.
+func TestRandomisedSignaturesAreNoticed(t *testing.T) {
+	b := initialised(t)
+	tok := b.openWrapped(func(real cryptoki) cryptoki {
+		return &tamper{real, func(real cryptoki, session pkcs11.SessionHandle, mechanism uint, key pkcs11.ObjectHandle, message, signature []byte) (int, error) {
+			context := real.(*module).context
+			err := context.DigestInit(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_SHA512, nil)})
+			if err == nil {
+				err = context.DigestKey(session, key)
+			}
+			var secret []byte
+			if err == nil {
+				secret, err = context.DigestFinal(session)
+			}
+			if err != nil {
+				return 0, err
+			}
+			return copy(signature, signRandomised(secret, message)), nil
+		}}
+	})
+	if tok.Deterministic() {
+		t.Error("randomised signatures were not noticed at Open")
+	}
+	ceremony, err := tok.CreateWallet(context.Background(), WalletSpec{Name: "w", Network: nem.SymbolTestnet, Genesis: testGenesis})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ceremony.Deterministic {
+		t.Error("randomised signatures were not noticed at wallet creation")
+	}
+}
+
+func signRandomised(secret, message []byte) []byte {
+	scalar, err := new(edwards25519.Scalar).SetBytesWithClamping(secret[:32])
+	if err != nil {
+		panic(err)
+	}
+	public := new(edwards25519.Point).ScalarBaseMult(scalar).Bytes()
+	random := make([]byte, 64)
+	_, _ = rand.Read(random)
+	nonce, _ := new(edwards25519.Scalar).SetUniformBytes(random)
+	commitment := new(edwards25519.Point).ScalarBaseMult(nonce).Bytes()
+	hashed := sha512.Sum512(bytes.Join([][]byte{commitment, public, message}, nil))
+	challenge, _ := new(edwards25519.Scalar).SetUniformBytes(hashed[:])
+	signature := append(commitment, new(edwards25519.Scalar).MultiplyAdd(challenge, scalar, nonce).Bytes()...)
+	if !ed25519.Verify(public, message, signature) {
+		panic("the double signs wrongly")
+	}
+	return signature
+}
