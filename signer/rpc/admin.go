@@ -12,9 +12,9 @@ type Admin interface {
 	ImportWallet(ctx context.Context, by Caller, w NewWallet, expectedAddress string, keyText []byte) (Ceremony, error)
 	ListWallets(ctx context.Context) ([]Wallet, error)
 	// SetWalletState moves a wallet to suspended, retired or compromised, never back to active.
-	SetWalletState(ctx context.Context, by Caller, id, state, reason string) (Answer, error)
+	SetWalletState(ctx context.Context, by Caller, id, state, reason string) (Recorded, error)
 	// FreezeHost stops every signature of this signer, with an entry in the journal.
-	FreezeHost(ctx context.Context, by Caller, reason string) (Answer, error)
+	FreezeHost(ctx context.Context, by Caller, reason string) (Recorded, error)
 	Ready(ctx context.Context) (Ready, error)
 }
 
@@ -30,6 +30,14 @@ type Ceremony struct {
 	Wallet Wallet `json:"wallet"`
 	Seq    uint64 `json:"seq"`
 	Record string `json:"record"` // the entry's body, JSON
+}
+
+// Recorded is what an administrator's input left in the journal.
+type Recorded struct {
+	State   string   `json:"state"`
+	Seq     uint64   `json:"seq"`
+	Alive   []Alive  `json:"alive,omitempty"` // of a freeze: authorisations it came too late for
+	Receipt *Receipt `json:"receipt"`
 }
 
 type (
@@ -54,10 +62,10 @@ func AdminMethods(a Admin) Methods {
 		"wallet.list": handle(func(ctx context.Context, _ Caller, _ noParams, _ []byte) ([]Wallet, error) {
 			return a.ListWallets(ctx)
 		}),
-		"wallet.state": handle(func(ctx context.Context, by Caller, p walletStateParams, _ []byte) (Answer, error) {
+		"wallet.state": handle(func(ctx context.Context, by Caller, p walletStateParams, _ []byte) (Recorded, error) {
 			return a.SetWalletState(ctx, by, p.ID, p.State, p.Reason)
 		}),
-		"freeze": handle(func(ctx context.Context, by Caller, p freezeParams, _ []byte) (Answer, error) {
+		"freeze": handle(func(ctx context.Context, by Caller, p freezeParams, _ []byte) (Recorded, error) {
 			return a.FreezeHost(ctx, by, p.Reason)
 		}),
 		"ready": handle(func(ctx context.Context, _ Caller, _ noParams, _ []byte) (Ready, error) {
@@ -82,12 +90,12 @@ func (c AdminClient) ListWallets(ctx context.Context) ([]Wallet, error) {
 	return ask[[]Wallet](ctx, c.Client, "wallet.list", noParams{}, nil)
 }
 
-func (c AdminClient) SetWalletState(ctx context.Context, id, state, reason string) (Answer, error) {
-	return ask[Answer](ctx, c.Client, "wallet.state", walletStateParams{id, state, reason}, nil)
+func (c AdminClient) SetWalletState(ctx context.Context, id, state, reason string) (Recorded, error) {
+	return ask[Recorded](ctx, c.Client, "wallet.state", walletStateParams{id, state, reason}, nil)
 }
 
-func (c AdminClient) FreezeHost(ctx context.Context, reason string) (Answer, error) {
-	return ask[Answer](ctx, c.Client, "freeze", freezeParams{reason}, nil)
+func (c AdminClient) FreezeHost(ctx context.Context, reason string) (Recorded, error) {
+	return ask[Recorded](ctx, c.Client, "freeze", freezeParams{reason}, nil)
 }
 
 func (c AdminClient) Ready(ctx context.Context) (Ready, error) {

@@ -30,8 +30,10 @@ const (
 	StateCounted = "counted" // a verdict
 	StateRefused = "refused" // a verdict, freeze or proposal
 	StateInForce = "in_force"
-	StateOpen    = "open" // a proposal
-	StateAdopted = "adopted"
+	StateLifted  = "lifted"
+	StateOpen    = "open"    // a proposal
+	StateAdopted = "adopted" // its time-lock runs
+	StateActive  = "active"  // its change acts
 	StateVetoed  = "vetoed"
 )
 
@@ -84,7 +86,9 @@ type Receipt struct {
 
 // An Alive is an authorisation that a freeze came too late for: its transaction may still be announced.
 type Alive struct {
-	ID     string `json:"id"`
-	Wallet string `json:"wallet"`
-	Until  string `json:"until"` // the transaction's deadline, RFC 3339 UTC with milliseconds
+	ID            string `json:"id"` // "" if it is not remembered any more
+	StatementHash string `json:"statementHash"`
+	Wallet        string `json:"wallet"`
+	Signed        bool   `json:"signed"` // false: it was not signed yet, and will not be
+	Until         string `json:"until"`  // the transaction's deadline, RFC 3339 UTC with milliseconds
 }

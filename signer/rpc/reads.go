@@ -19,7 +19,8 @@ type Wallet struct {
 	Address   string `json:"address"`
 	PublicKey string `json:"publicKey"` // 64 upper-case hex digits
 	Custody   string `json:"custody"`   // token, sealed
-	State     string `json:"state"`     // active, suspended, retired, compromised; unnamed while no policy names it
+	State     string `json:"state"`     // active, suspended, retired, compromised; missing: no ceremony made its key
+	Named     bool   `json:"named"`     // the policy in force names it
 	Imported  bool   `json:"imported"`  // old copies of the key are out of reach
 	Frozen    bool   `json:"frozen"`
 }
