@@ -1,0 +1,148 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"kura/nem"
+	"kura/policy"
+	"kura/statement"
+)
+
+// CodeSelfCheck is the code of a request whose own transaction did not say what its statement says. It is
+// never expected: something is broken, and people are called.
+const CodeSelfCheck = "self_check_failed"
+
+// An intent is what somebody signed that should be paid, read from the statement itself.
+type intent struct {
+	statement.Payment
+	wallet policy.WalletID
+	maxFee nem.Amount
+}
+
+// authorize builds the transaction that a decision to sign stands for. A non-empty why tells that there
+// is none, because its bytes would not say what the statement says (I5).
+func (j *judgement) authorize(w *statement.Withdrawal) (t *TransactionRecord, why string, err error) {
+	transfer, refusal := policy.Transfer(j.s.policy, w)
+	if refusal != nil {
+		return nil, "the decision was to sign, but there is no transfer: " + refusal.Code, nil
+	}
+	payment, err := w.Resolve(transfer.Network)
+	if err != nil {
+		return nil, "the statement does not resolve: " + err.Error(), nil
+	}
+	return j.build(transfer, intent{payment, policy.WalletID(w.Wallet), w.MaxFee})
+}
+
+// build makes the exact bytes: timestamp not ahead of the clock, deadline within the wallet's life, unlike
+// any other authorisation's, and read again.
+func (j *judgement) build(transfer nem.Transfer, said intent) (t *TransactionRecord, why string, err error) {
+	wallet, ok := j.s.policy.Wallet(said.wallet)
+	if !ok {
+		return nil, "the policy has no such wallet", nil
+	}
+	unsigned, deadline, err := j.uniqueBytes(transfer, int64(wallet.Life))
+	if err != nil {
+		return nil, "", err
+	}
+	if why := j.s.selfCheck(unsigned, said, deadline, j.now.Clock+int64(wallet.Life)); why != "" {
+		return nil, why, nil
+	}
+	return &TransactionRecord{
+		Network: transfer.Network.String(), Unsigned: hex.EncodeToString(unsigned),
+		Fee: transfer.Fee, Deadline: deadline,
+	}, "", nil
+}
+
+// uniqueBytes fills in the times and builds the bytes. The deadline moves back by one unit until nothing
+// that was authorised before has the same bytes; there are as many places as the life has units.
+func (j *judgement) uniqueBytes(t nem.Transfer, life int64) (unsigned []byte, deadline int64, err error) {
+	if t.Network.Chain() == nem.NIS1 {
+		if t.Timestamp, err = nem.ChainTime(t.Network, j.now.Clock); err != nil {
+			return nil, 0, fmt.Errorf("timestamp: %w", err)
+		}
+	}
+	if t.Deadline, err = nem.ChainTime(t.Network, j.now.Clock+life); err != nil {
+		return nil, 0, fmt.Errorf("deadline: %w", err)
+	}
+	for ; ; t.Deadline-- {
+		deadline = nem.UnixMillis(t.Network, t.Deadline)
+		if deadline <= j.now.Clock || deadline <= j.s.recent.floor {
+			return nil, 0, ErrClock
+		}
+		if unsigned, err = nem.BuildTransfer(t); err != nil {
+			return nil, 0, err
+		}
+		if _, seen := j.s.recent.seen[sha256.Sum256(unsigned)]; !seen {
+			return unsigned, deadline, nil
+		}
+	}
+}
+
+// selfCheck reads the bytes as a stranger would and compares what they do with what was signed for, member
+// by member and from the statement itself, not from what they were built of. It returns what differs, ""
+// if nothing does.
+func (s *State) selfCheck(unsigned []byte, said intent, deadline, latest int64) string {
+	network, key, address, _, ok := s.policy.WalletAccount(said.wallet)
+	if !ok {
+		return "the policy has no such wallet"
+	}
+	tx, err := nem.Decode(network, unsigned)
+	if err != nil {
+		return "the bytes do not decode: " + err.Error()
+	}
+	switch {
+	case said.WalletAddress != address || key.Address(network) != address || tx.Signer() != key:
+		return "the bytes pay from another account than the statement's wallet"
+	case tx.Fee() > said.maxFee:
+		return "the fee is above the client's cap"
+	case nem.UnixMillis(network, tx.Deadline()) != deadline || deadline > latest:
+		return "the deadline is not within the wallet's life"
+	}
+	effect := nem.Effects(tx, s.policy.Assets(network))
+	if effect.Control {
+		return "the transaction " + effect.Why
+	}
+	return comparePayment(effect.Outflows, said.Payment, key, tx.Fee(), network)
+}
+
+// comparePayment demands that the outflows are the statement's assets, each once and to its destination
+// with its message, one fee, and beside them only levies, which the decision counted.
+func comparePayment(outflows []nem.Outflow, said statement.Payment, payer nem.PublicKey, fee nem.Amount, n nem.Network) string {
+	due := make(map[nem.AssetID]nem.Amount, len(said.Assets))
+	for _, a := range said.Assets {
+		due[a.ID] = a.Amount
+	}
+	fees := 0
+	for _, o := range outflows {
+		if o.Payer != payer {
+			return "another account pays"
+		}
+		switch o.Kind {
+		case nem.OutflowTransfer:
+			amount, ok := due[o.Asset]
+			if !ok || amount != o.Amount {
+				return fmt.Sprintf("%s of %s leave, which the statement does not say", o.Amount, o.Asset)
+			}
+			delete(due, o.Asset)
+			if o.To != said.Destination {
+				return "it pays another destination"
+			}
+			if string(o.Message.Payload(n.Chain())) != string(said.Message.Payload(n.Chain())) {
+				return "it carries another message"
+			}
+		case nem.OutflowFee:
+			if fees++; fees > 1 || o.Amount != fee || o.Asset != nem.Currency(n) {
+				return "it pays another fee"
+			}
+		case nem.OutflowLevy:
+		default:
+			return "it moves something for no known reason"
+		}
+	}
+	if len(due) > 0 || fees != 1 {
+		return "something that the statement says is missing"
+	}
+	return ""
+}

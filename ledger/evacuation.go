@@ -1,0 +1,90 @@
+package ledger
+
+import (
+	"kura/journal"
+	"kura/nem"
+	"kura/policy"
+	"kura/statement"
+)
+
+// evacuation builds the transaction that sweeps a wallet to its rescue address. No limit counts it and no
+// stop that was in force when it was approved holds it back.
+func (j *judgement) evacuation(p *Proposal) (t *TransactionRecord, why string, err error) {
+	e, err := policy.ParseEvacuation([]byte(p.Body.Document))
+	if err != nil {
+		return nil, err.Error(), nil
+	}
+	if code := j.s.walletReady(e.Wallet); code != "" {
+		return nil, code, nil
+	}
+	transfer, err := e.Transfer(j.s.policy)
+	if err != nil {
+		return nil, err.Error(), nil
+	}
+	said, err := j.s.evacuated(e)
+	if err != nil {
+		return nil, err.Error(), nil
+	}
+	return j.build(transfer, said)
+}
+
+// evacuated is what an evacuation's document says, read apart from how its transfer was made.
+func (s *State) evacuated(e *policy.Evacuation) (intent, error) {
+	network, _, address, rescue, _ := s.policy.WalletAccount(e.Wallet)
+	said := intent{wallet: e.Wallet, maxFee: nem.Amount(e.MaxFee)}
+	said.WalletAddress, said.Destination, said.Message = address, rescue, nem.NoMessage()
+	for _, value := range e.Assets {
+		id, err := s.assetID(network, value.Asset)
+		if err != nil {
+			return intent{}, err
+		}
+		said.Assets = append(said.Assets, nem.AssetAmount{ID: id, Amount: nem.Amount(value.Amount)})
+	}
+	return said, nil
+}
+
+// applyEvacuation makes the evacuation's transaction one that waits for its signature.
+func (s *State) applyEvacuation(p *Proposal, e journal.Entry, b *Outcome) error {
+	t, err := b.Transaction.parse()
+	if err != nil {
+		return err
+	}
+	doc, err := policy.ParseEvacuation([]byte(p.Body.Document))
+	if err != nil {
+		return err
+	}
+	r := &Request{Record: p.Record, Wallet: doc.Wallet, Since: e.Time, Transaction: t, evacuates: true}
+	r.State = StateAuthorized
+	p.Evacuation = r
+	s.unsigned[p.Hash] = r
+	s.recent.add(r)
+	return nil
+}
+
+// covered tells whether a stop in force keeps an authorisation from being signed: for an evacuation only one
+// that came after it.
+func (s *State) covered(r *Request) bool {
+	for _, stop := range s.overlay.Stops() {
+		if r.evacuates && stop.At <= r.Since {
+			continue
+		}
+		if covers(stop, r) && (stop.Until == 0 || s.time < stop.Until) {
+			return true
+		}
+	}
+	return false
+}
+
+func covers(stop policy.Stop, r *Request) bool {
+	switch stop.Kind {
+	case statement.TargetAll:
+		return true
+	case statement.TargetWallet:
+		return stop.Name == string(r.Wallet)
+	case statement.TargetClient:
+		return r.By.Kind == policy.ClientActor && stop.Name == r.By.ID
+	case statement.TargetAddress:
+		return stop.Name == r.Destination
+	}
+	return false
+}

@@ -1,0 +1,135 @@
+package ledger
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"kura/journal"
+	"kura/policy"
+	"kura/statement"
+)
+
+// genesis opens a journal.
+func (j *judgement) genesis(in GenesisInput) (Result, error) {
+	if err := in.Genesis.check(); err != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrInput, err)
+	}
+	return Result{Seq: j.write(&in.Genesis)}, nil
+}
+
+func (g *Genesis) check() error {
+	if _, err := g.logKey(); err != nil {
+		return err
+	}
+	if g.Origin == "" {
+		return fmt.Errorf("origin is missing")
+	}
+	if g.Clock != ClockReal && g.Clock != ClockSimulated {
+		return fmt.Errorf("clock is %q, want %s or %s", g.Clock, ClockReal, ClockSimulated)
+	}
+	if g.Policy == (policy.Hash{}) {
+		return fmt.Errorf("policy is all zero, want the hash of policy 1")
+	}
+	return nil
+}
+
+func (g *Genesis) logKey() ([32]byte, error) {
+	raw, err := base64.StdEncoding.Strict().DecodeString(g.LogKey)
+	if err != nil || len(raw) != 32 || base64.StdEncoding.EncodeToString(raw) != g.LogKey {
+		return [32]byte{}, fmt.Errorf("logKey is not the base64 of a 32-byte Ed25519 key")
+	}
+	return [32]byte(raw), nil
+}
+
+// Line returns the genesis that everybody pins, given the leaf hash of entry 0.
+func (g *Genesis) Line(leaf journal.Hash) (journal.Genesis, error) {
+	key, err := g.logKey()
+	if err != nil {
+		return journal.Genesis{}, err
+	}
+	return journal.Genesis{Origin: g.Origin, Hash: leaf, LogKey: key}, nil
+}
+
+func (s *State) applyGenesis(e journal.Entry, b *Genesis) error {
+	if err := b.check(); err != nil {
+		return err
+	}
+	line, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	s.genesis, s.journal = b, Leaf(journal.LeafHash(line))
+	s.line.credit = startCredit
+	return nil
+}
+
+// founding puts policy 1 in force: it must be the one that the genesis names, and its own directors must
+// have signed it, as its own rule for policies asks.
+func (j *judgement) founding(in FoundingInput) (Result, error) {
+	b := Founding{Policy: in.Policy}
+	var verdicts []policy.Verdict
+	p, err := j.s.foundingPolicy(in.Policy)
+	if err != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrInput, err)
+	}
+	for i, e := range in.Verdicts {
+		v, err := foundingVerdict(e, p)
+		if err != nil {
+			return Result{}, fmt.Errorf("%w: verdict %d: %w", ErrInput, i, err)
+		}
+		v.At = j.now.Time
+		verdicts = append(verdicts, v)
+		b.Verdicts = append(b.Verdicts, Envelope(e))
+	}
+	if refusal := policy.JudgeGenesis(p, verdicts, j.now); refusal != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrInput, refusal)
+	}
+	return Result{Seq: j.write(&b)}, nil
+}
+
+// foundingPolicy reads policy 1 and holds it to the genesis.
+func (s *State) foundingPolicy(text string) (*policy.Policy, error) {
+	p, err := policy.Parse([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("policy 1: %w", err)
+	}
+	if p.Hash() != s.genesis.Policy {
+		return nil, fmt.Errorf("the policy's hash is %s, the genesis names %s", p.Hash(), s.genesis.Policy)
+	}
+	if d := p.Document(); d.Version != 1 || d.Previous != "" || len(d.Wallets) != 0 {
+		return nil, fmt.Errorf("policy 1 has version 1, no predecessor and no wallets")
+	}
+	return p, nil
+}
+
+// foundingVerdict opens a director's verdict about policy 1. It was signed before the journal had a name,
+// so it names 64 zeros.
+func foundingVerdict(e statement.Envelope, p *policy.Policy) (policy.Verdict, error) {
+	signed, err := statement.Open(e)
+	if err != nil {
+		return policy.Verdict{}, err
+	}
+	v, ok := signed.Body.(*statement.Verdict)
+	if !ok || v.Verdict != statement.Approve || !v.Journal.IsZero() || len(v.About) != 1 ||
+		v.About[0] != statement.Hash(p.Hash()) || v.Policy != statement.Hash(p.Hash()) {
+		return policy.Verdict{}, fmt.Errorf("is not an approval of policy 1, by its hash, for journal 0")
+	}
+	actor, ok := p.Attribute(signed.Key)
+	if !ok {
+		return policy.Verdict{}, fmt.Errorf("policy 1 does not name the key %s", signed.Key.Fingerprint())
+	}
+	return policy.Verdict{By: actor, Key: signed.Key, Kind: v.Verdict, Policy: p.Hash(), Hash: signed.Hash}, nil
+}
+
+func (s *State) applyFounding(b *Founding) error {
+	p, err := s.foundingPolicy(b.Policy)
+	if err != nil {
+		return err
+	}
+	s.policy = p
+	s.usage = policy.NewUsage(p)
+	for _, t := range []statement.Type{statement.TypeWithdrawal, statement.TypeVerdict, statement.TypeFreeze, statement.TypeProposal} {
+		s.memory.floor[t] = 0
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+
+	"kura/policy"
+	"kura/statement"
+)
+
+// Next is the seq of the next entry.
+func (s *State) Next() uint64 { return s.next }
+
+// Last returns clock and policy time of the last entry, in unix milliseconds.
+func (s *State) Last() policy.Now { return policy.Now{Clock: s.clock, Time: s.time} }
+
+// Genesis returns entry 0 and its leaf hash, which names the journal in statements; nil before it.
+func (s *State) Genesis() (*Genesis, statement.Hash) { return s.genesis, s.journal }
+
+// PolicyInForce returns the policy in force, nil before entry 1.
+func (s *State) PolicyInForce() *policy.Policy { return s.policy }
+
+// Book returns the address book in force.
+func (s *State) Book() *policy.Book { return s.book }
+
+// Overlay returns the stops in force.
+func (s *State) Overlay() policy.Overlay { return s.overlay }
+
+// Usage returns what the limits' windows hold.
+func (s *State) Usage() *policy.Usage { return s.usage }
+
+// Behind returns by how many milliseconds policy time stood behind the clock at the last entry.
+func (s *State) Behind() int64 { return max(0, s.clock-s.time) }
+
+// Record returns what is remembered of the statement with this id.
+func (s *State) Record(id statement.ID) (*Record, bool) {
+	r, ok := s.memory.ids[id]
+	if !ok {
+		return nil, false
+	}
+	return r.record(), true
+}
+
+// ByStatement returns what is remembered of the statement with this hash, or of the stop with it.
+func (s *State) ByStatement(hash statement.Hash) (*Record, bool) {
+	if r, ok := s.memory.hashes[hash]; ok {
+		return r.record(), true
+	}
+	if f, ok := s.freezes[hash]; ok {
+		return &f.Record, true
+	}
+	return nil, false
+}
+
+// Request returns the withdrawal with this id.
+func (s *State) Request(id statement.ID) (*Request, bool) {
+	r, ok := s.memory.ids[id].(*Request)
+	return r, ok
+}
+
+// RequestByStatement returns the withdrawal with this statement hash, or the transaction of the evacuation
+// with it.
+func (s *State) RequestByStatement(hash statement.Hash) (*Request, bool) {
+	switch r := s.memory.hashes[hash].(type) {
+	case *Request:
+		return r, true
+	case *Proposal:
+		return r.Evacuation, r.Evacuation != nil
+	}
+	return nil, false
+}
+
+// Pending returns the requests that are held, in the order in which they were.
+func (s *State) Pending() []*Request { return slices.Clone(s.held) }
+
+// Unsigned returns the authorisations that are to be signed: those without a recorded signature that no
+// stop covers and whose deadline is not over at this clock, in the order of the journal.
+func (s *State) Unsigned(clock int64) []*Request {
+	return slices.DeleteFunc(inOrder(s.unsigned), func(r *Request) bool {
+		return r.Transaction.Deadline < clock || s.covered(r)
+	})
+}
+
+// MaySign tells whether the authorisation of a statement may be signed at this clock: it has no recorded
+// signature, no stop covers it, its deadline is not over. The signer asks before every signature and
+// before releasing one.
+func (s *State) MaySign(hash statement.Hash, clock int64) bool {
+	r := s.unsigned[hash]
+	return r != nil && r.Transaction.Deadline >= clock && !s.covered(r)
+}
+
+// Strandable returns the authorisations that must not be signed any more (see StrandInput).
+func (s *State) Strandable(clock int64) []*Request {
+	return slices.DeleteFunc(inOrder(s.unsigned), func(r *Request) bool {
+		return r.Transaction.Deadline >= clock && !s.covered(r)
+	})
+}
+
+// Covered tells whether a stop in force keeps the wallet from paying.
+func (s *State) Covered(wallet policy.WalletID) bool {
+	_, frozen := s.overlay.Frozen(wallet)
+	return frozen
+}
+
+// Wallets returns the wallets that had a ceremony, by name.
+func (s *State) Wallets() []*WalletRecord {
+	all := make([]*WalletRecord, 0, len(s.wallets))
+	for _, w := range s.wallets {
+		all = append(all, w)
+	}
+	slices.SortFunc(all, func(a, b *WalletRecord) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Wallet returns a wallet's ceremony and the state of its key.
+func (s *State) Wallet(name string) (*WalletRecord, bool) {
+	w, ok := s.wallets[name]
+	return w, ok
+}
+
+// Proposals returns what is open or waits for its time-lock, in the order of the journal.
+func (s *State) Proposals() []*Proposal { return inOrder(s.proposals) }
+
+// Proposal returns the proposal with this statement hash.
+func (s *State) Proposal(hash statement.Hash) (*Proposal, bool) {
+	p, ok := s.memory.hashes[hash].(*Proposal)
+	return p, ok
+}
+
+// Freezes returns the stops in force, in the order of the journal.
+func (s *State) Freezes() []*Freeze { return inOrder(s.freezes) }
+
+// Alarms returns the newest alarms, oldest first.
+func (s *State) Alarms() []AlarmRecord { return slices.Clone(s.alarms) }

@@ -1,0 +1,111 @@
+package ledger
+
+import (
+	"slices"
+
+	"kura/policy"
+	"kura/statement"
+)
+
+// CodeIDTooOld is the code of a held request that outlived what ids may live under the policy in force.
+const CodeIDTooOld = string(statement.CodeIDTooOld)
+
+// Due tells whether a tick at these times has something to look at. A request that waits for room is
+// looked at from the moment on at which it may fit, and may go on waiting: then Due stays true although
+// ticks return nothing. So: after each input, and once a second, judge ticks while Due and while they
+// return drafts.
+func (s *State) Due(now policy.Now) bool {
+	if s.policy == nil {
+		return false
+	}
+	if s.changeDue(now) {
+		return true
+	}
+	for _, f := range s.freezes {
+		if f.ready {
+			return true
+		}
+	}
+	for _, p := range s.proposals {
+		if p.ready || p.expired(now) {
+			return true
+		}
+	}
+	for _, r := range s.unsigned {
+		if r.Transaction.Deadline < now.Clock {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.held, func(r *Request) bool { return s.stirs(r, now) })
+}
+
+// stirs tells whether a held request is to be looked at.
+func (s *State) stirs(r *Request, now policy.Now) bool {
+	return r.ready || r.Expires < now.Clock || r.wakeAt <= now.Time || s.outlived(r)
+}
+
+// expired tells whether a proposal is open past its last moment.
+func (p *Proposal) expired(now policy.Now) bool { return p.State == StateOpen && p.Expires < now.Clock }
+
+func (s *State) outlived(r *Request) bool {
+	return r.ID.Born() <= s.memory.floor[statement.TypeWithdrawal]
+}
+
+// tick does the first thing that is due, and only one: whatever it decides uses up room or changes rules
+// for the next.
+func (j *judgement) tick() (Result, error) {
+	j.write(&Tick{})
+	steps := []func() (Result, error){j.tickChange, j.tickLifts, j.tickProposals, j.tickUnsigned, j.tickHeld}
+	for _, step := range steps {
+		res, err := step()
+		if err != nil || len(j.drafts) > 1 {
+			return res, err
+		}
+	}
+	j.drafts = nil // nothing was due
+	return Result{}, nil
+}
+
+// tickUnsigned ends the first authorisation whose deadline passed without a signature.
+func (j *judgement) tickUnsigned() (Result, error) {
+	for _, r := range inOrder(j.s.unsigned) {
+		if r.Transaction.Deadline < j.now.Clock {
+			return j.stranded(r), nil
+		}
+	}
+	return Result{}, nil
+}
+
+// tickHeld judges the first held request that may go on or has ended.
+func (j *judgement) tickHeld() (Result, error) {
+	for _, r := range j.s.held {
+		if !j.s.stirs(r, j.now) {
+			continue
+		}
+		res, err := j.again(r)
+		if err != nil || len(j.drafts) > 1 {
+			return res, err
+		}
+	}
+	return Result{}, nil
+}
+
+// again judges a held request anew, under everything that is in force now.
+func (j *judgement) again(r *Request) (Result, error) {
+	if slices.ContainsFunc(r.Verdicts, func(v policy.Verdict) bool { return v.Kind == statement.Cancel && v.By == r.By }) {
+		return j.end(r, StateCancelled, ""), nil
+	}
+	switch {
+	case r.Expires < j.now.Clock:
+		return j.end(r, StateLapsed, CodeExpired), nil
+	case j.s.outlived(r):
+		return j.end(r, StateLapsed, CodeIDTooOld), nil
+	}
+	res := Result{Type: string(r.Type), About: r.Hash, ID: r.ID.String(), By: r.By}
+	if code := j.s.walletReady(r.Wallet); code != "" {
+		return j.outcome(res, r.Withdrawal, policy.Decision{Outcome: policy.Deny, Code: code}, StateDenied, nil), nil
+	}
+	return j.decide(res, r.request(), r, !r.ready)
+}
+
+func clientOf(r *Request) policy.ClientID { return policy.ClientID(r.By.ID) }
