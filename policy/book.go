@@ -272,3 +272,16 @@ func (b *Book) Entries() []Entry {
 	})
 	return all
 }
+
+// Check finds what is wrong with the entries to add, whatever book they go to.
+func (c *BookChange) Check() error {
+	var errs Errors
+	for i := range c.Add {
+		_, problems := parseEntry(fmt.Sprintf("add[%d]", i), c.Add[i])
+		errs = append(errs, problems...)
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	yamlerrors "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// Mistake is one thing that is wrong in a file, and where. Line and Column count
+// from 1; 0 means that the place is not known.
+type Mistake struct {
+	Line, Column int
+	Path         string // "people[2].keys[0]", "" for the file as a whole
+	What         string
+	Want         string
+}
+
+// Error writes "line 3, column 5: path: what; want".
+func (m *Mistake) Error() string {
+	var b strings.Builder
+	if m.Line > 0 {
+		fmt.Fprintf(&b, "line %d, column %d: ", m.Line, m.Column)
+	}
+	if m.Path != "" {
+		b.WriteString(m.Path + ": ")
+	}
+	b.WriteString(m.What)
+	if m.Want != "" {
+		b.WriteString("; " + m.Want)
+	}
+	return b.String()
+}
+
+// Mistakes are all that were found, in the order of the file.
+type Mistakes []*Mistake
+
+// Error writes one mistake a line.
+func (ms Mistakes) Error() string {
+	lines := make([]string, len(ms))
+	for i, m := range ms {
+		lines[i] = m.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// kind is what a node of the tree is.
+type kind uint8
+
+const (
+	mapping kind = iota + 1
+	list
+	text    // a string, plain or quoted
+	integer // a plain whole number in decimal digits
+	boolean
+)
+
+var kindNames = map[kind]string{mapping: "a mapping", list: "a list", text: "a text", integer: "a number", boolean: "true or false"}
+
+// node is the part of YAML that policies use, with places.
+type node struct {
+	kind         kind
+	line, column int
+	value        string // of scalars
+	quoted       bool
+	keys         []*node // of mappings, beside items
+	items        []*node
+}
+
+// parse reads one YAML document into a tree.
+func parse(file []byte) (*node, *Mistake) {
+	parsed, err := parser.ParseBytes(file, 0)
+	if err != nil {
+		return nil, syntaxMistake(err)
+	}
+	var root ast.Node
+	for _, d := range parsed.Docs {
+		if d.Body == nil {
+			continue
+		}
+		if root != nil {
+			return nil, at(d.Body, "a second document in the file", "want one policy in a file")
+		}
+		root = d.Body
+	}
+	if root == nil {
+		return nil, &Mistake{What: "the file is empty", Want: "want a policy; examples/ has some"}
+	}
+	return build(root)
+}
+
+func syntaxMistake(err error) *Mistake {
+	var syntax yamlerrors.Error
+	if errors.As(err, &syntax) && syntax.GetToken() != nil {
+		p := syntax.GetToken().Position
+		return &Mistake{Line: p.Line, Column: p.Column, What: "not YAML: " + syntax.GetMessage()}
+	}
+	return &Mistake{What: "not YAML: " + err.Error()}
+}
+
+func at(n ast.Node, what, want string) *Mistake {
+	m := &Mistake{What: what, Want: want}
+	if t := n.GetToken(); t != nil {
+		m.Line, m.Column = t.Position.Line, t.Position.Column
+	}
+	return m
+}
+
+// build takes over what policies use and refuses the rest by name.
+func build(n ast.Node) (*node, *Mistake) {
+	out := &node{}
+	if t := n.GetToken(); t != nil {
+		out.line, out.column = t.Position.Line, t.Position.Column
+	}
+	switch x := n.(type) {
+	case *ast.MappingNode:
+		out.kind = mapping
+		for _, entry := range x.Values {
+			if m := out.entry(entry); m != nil {
+				return nil, m
+			}
+		}
+	case *ast.MappingValueNode:
+		out.kind = mapping
+		if m := out.entry(x); m != nil {
+			return nil, m
+		}
+	case *ast.SequenceNode:
+		out.kind = list
+		for _, item := range x.Values {
+			child, m := build(item)
+			if m != nil {
+				return nil, m
+			}
+			out.items = append(out.items, child)
+		}
+	case *ast.StringNode:
+		out.kind, out.value = text, x.Value
+		out.quoted = x.Token.Type == token.SingleQuoteType || x.Token.Type == token.DoubleQuoteType
+	case *ast.IntegerNode:
+		out.kind, out.value = integer, x.Token.Value
+		if strings.Trim(out.value, "0123456789") != "" || (len(out.value) > 1 && out.value[0] == '0') {
+			return nil, at(n, "the number "+out.value, "want decimal digits without sign or leading zeros, or quotes around a text")
+		}
+	case *ast.BoolNode:
+		out.kind, out.value = boolean, x.Token.Value
+		if out.value != "true" && out.value != "false" {
+			return nil, at(n, out.value, "want true or false")
+		}
+	default:
+		return nil, at(n, refusedNode(n), "")
+	}
+	return out, nil
+}
+
+func (n *node) entry(e *ast.MappingValueNode) *Mistake {
+	if _, merge := e.Key.(*ast.MergeKeyNode); merge {
+		return at(e.Key, "a merge key (<<)", "write the members out: a policy says everything where it counts")
+	}
+	key, m := build(e.Key)
+	if m != nil {
+		return m
+	}
+	if key.kind != text {
+		return at(e.Key, "a member's name that is no text", "want a name")
+	}
+	for _, other := range n.keys {
+		if other.value == key.value {
+			return at(e.Key, key.value+" stands twice", fmt.Sprintf("the first is in line %d", other.line))
+		}
+	}
+	value, m := build(e.Value)
+	if m != nil {
+		return m
+	}
+	if n.items == nil {
+		n.line, n.column = key.line, key.column
+	}
+	n.keys = append(n.keys, key)
+	n.items = append(n.items, value)
+	return nil
+}
+
+func refusedNode(n ast.Node) string {
+	switch n.(type) {
+	case *ast.AnchorNode:
+		return "an anchor (&): write the part out wherever it counts"
+	case *ast.AliasNode:
+		return "an alias (*): write the part out wherever it counts"
+	case *ast.TagNode:
+		return "a tag (!): want plain values"
+	case *ast.NullNode:
+		return `no value: want one; "" is the empty text and [] the empty list`
+	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return `a fraction: write an amount with its unit, "0.5 XEM"`
+	case *ast.LiteralNode:
+		return "a text block (| or >): want one line"
+	case *ast.DirectiveNode:
+		return "a directive (%)"
+	}
+	return "something that policies do not use: " + n.Type().String()
+}
