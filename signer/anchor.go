@@ -1,0 +1,111 @@
+package signer
+
+import (
+	"context"
+	"sync"
+
+	"kura/journal"
+	"kura/nem"
+	"kura/policy"
+)
+
+// A sparseAnchor renews an anchor whose memory wears out (the token's) only as often as the policy says: after a time,
+// or once enough value was authorised since. In between, the head that it keeps is older, and the journal extends it all
+// the same; how much a rollback to it could hide is what the policy bounds.
+type sparseAnchor struct {
+	journal.Anchor
+
+	mu     sync.Mutex
+	known  journal.Checkpoint // what the anchor holds; nil before the first look
+	due    bool
+	clock  int64 // unix milliseconds of the newest group
+	saved  int64 // and of the group that was saved last
+	values map[policy.AssetRef]uint64
+}
+
+func newSparseAnchor(a journal.Anchor) *sparseAnchor {
+	// What a run before this one authorised is not counted any more: the first group of a run is always kept.
+	return &sparseAnchor{Anchor: a, due: true, values: map[policy.AssetRef]uint64{}}
+}
+
+// Load implements journal.Anchor. The anchor is asked once: nobody else writes to it while the signer runs.
+func (a *sparseAnchor) Load(ctx context.Context) (journal.Checkpoint, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.known == nil {
+		known, err := a.Anchor.Load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a.known = known
+	}
+	return a.known, nil
+}
+
+// Save implements journal.Anchor.
+func (a *sparseAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.due {
+		return nil
+	}
+	if err := a.Anchor.Save(ctx, c); err != nil {
+		return err
+	}
+	a.known, a.due, a.saved = c, false, a.clock
+	clear(a.values)
+	return nil
+}
+
+// An outlay is what a group authorises, as far as the policy's anchor rule asks.
+type outlay struct {
+	clock  int64 // of the group
+	every  int64 // milliseconds after which the anchor is renewed
+	values []assetValue
+}
+
+type assetValue struct {
+	asset  policy.AssetRef
+	amount uint64
+	bound  uint64 // at which the anchor is renewed
+}
+
+// add takes a group into account, before it is appended.
+func (a *sparseAnchor) add(o outlay) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clock = max(a.clock, o.clock)
+	if a.clock-a.saved >= o.every {
+		a.due = true
+	}
+	for _, v := range o.values {
+		sum := a.values[v.asset] + v.amount
+		if sum < v.amount || sum >= v.bound {
+			a.due = true
+		}
+		a.values[v.asset] = sum
+	}
+}
+
+// tally notes what an authorisation takes from the value that the anchor may stay behind by.
+func (o *outlay) tally(p *policy.Policy, n nem.Network, unsigned []byte) {
+	tx, err := nem.Decode(n, unsigned)
+	if err != nil {
+		return // the ledger has just decoded it
+	}
+	transfer, ok := tx.Transfer()
+	if !ok {
+		return
+	}
+	for _, paid := range transfer.Assets {
+		asset, ok := p.AssetOf(n, paid.ID)
+		if !ok {
+			continue
+		}
+		for _, v := range p.Document().Anchor.Values {
+			if v.Asset == asset.ID {
+				o.values = append(o.values, assetValue{asset.ID, uint64(paid.Amount), uint64(v.Amount)})
+			}
+		}
+	}
+}

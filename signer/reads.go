@@ -1,0 +1,195 @@
+package signer
+
+import (
+	"context"
+	"fmt"
+
+	"kura/journal"
+	"kura/ledger"
+	"kura/policy"
+	"kura/signer/rpc"
+	"kura/statement"
+)
+
+const (
+	maxPage      = 1000
+	maxPageBytes = 8 << 20
+)
+
+// Withdrawal implements rpc.Gateway.
+func (s *Signer) Withdrawal(ctx context.Context, bearer, id string, waitMillis int64) (rpc.Answer, error) {
+	actor, err := s.reader(bearer)
+	if err != nil {
+		return rpc.Answer{}, err
+	}
+	parsed, err := statement.ParseID(id)
+	if err != nil {
+		return rpc.Answer{}, &rpc.Problem{Code: string(statement.CodeBadValue), Field: "id", Detail: err.Error(), Retry: rpc.RetryNever, Effect: rpc.EffectNone}
+	}
+	first, ok := s.ownRequest(actor, parsed)
+	if !ok {
+		return rpc.Answer{}, refusedUnjudged(codeNotFound, "no withdrawal with this id is remembered, or it is another client's")
+	}
+	s.waitWhile(ctx, first.record.Hash, waitMillis, func(st standing) bool {
+		return st.state == ledger.StateAuthorized || st.state == ledger.StateHeld && st.record.OutcomeSeq == first.record.OutcomeSeq
+	})
+	st, ok := s.standing(first.record.Hash)
+	if !ok {
+		st = first
+	}
+	return s.answerWithdrawal(ctx, st)
+}
+
+// ownRequest finds a withdrawal that the party may see.
+func (s *Signer) ownRequest(actor policy.Actor, id statement.ID) (standing, bool) {
+	s.mu.RLock()
+	r, ok := s.state.Request(id)
+	var hash statement.Hash
+	if ok {
+		hash = r.Hash
+		ok = r.By == actor || actor.Kind == policy.PersonActor || actor.Kind == policy.ServiceActor
+	}
+	s.mu.RUnlock()
+	if !ok {
+		return standing{}, false
+	}
+	return s.standing(hash)
+}
+
+// Wallets implements rpc.Gateway.
+func (s *Signer) Wallets(_ context.Context, bearer string) ([]rpc.Wallet, error) {
+	if _, err := s.reader(bearer); err != nil {
+		return nil, err
+	}
+	return s.wallets(), nil
+}
+
+// Wallets that the policy names, and those that had a ceremony and wait for a policy to name them.
+func (s *Signer) wallets() []rpc.Wallet {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.state.PolicyInForce()
+	all := []rpc.Wallet{}
+	for _, w := range p.Document().Wallets {
+		_, key, address, _, _ := p.WalletAccount(w.ID)
+		one := rpc.Wallet{
+			ID: string(w.ID), Network: w.Network, Address: address.String(), PublicKey: key.String(), Custody: w.Custody,
+			Named: true, State: walletMissing, Frozen: s.state.Covered(w.ID),
+		}
+		if c, ok := s.state.Wallet(string(w.ID)); ok {
+			one.State, one.Imported = c.State, c.Imported
+		}
+		all = append(all, one)
+	}
+	for _, c := range s.state.Wallets() {
+		if _, named := p.Wallet(policy.WalletID(c.Name)); !named {
+			all = append(all, rpc.Wallet{
+				ID: c.Name, Network: c.Network, Address: c.Address, PublicKey: c.PublicKey, Custody: c.Custody,
+				State: c.State, Imported: c.Imported,
+			})
+		}
+	}
+	return all
+}
+
+// walletMissing is the state of a wallet that the policy names and no ceremony made.
+const walletMissing = "missing"
+
+// Entries implements rpc.Gateway.
+func (s *Signer) Entries(ctx context.Context, bearer string, from, to uint64) (rpc.Entries, error) {
+	if _, err := s.officer(bearer); err != nil {
+		return rpc.Entries{}, err
+	}
+	checkpoint, size := s.journal.Checkpoint(), s.durable.Load()
+	to = min(to, size)
+	if from > to {
+		return rpc.Entries{}, refusedUnjudged(codeBadRange, fmt.Sprintf("entries %d to %d: the journal has %d", from, to, size))
+	}
+	page := rpc.Entries{From: from, Entries: [][]byte{}, Checkpoint: checkpoint}
+	bytes := 0
+	for row, err := range s.journal.Entries(ctx, from, min(to, from+maxPage)) {
+		if err != nil {
+			return rpc.Entries{}, s.readFailed(err)
+		}
+		if bytes += len(row.Bytes); bytes > maxPageBytes && len(page.Entries) > 0 {
+			break
+		}
+		page.Entries = append(page.Entries, row.Bytes)
+	}
+	return page, nil
+}
+
+// Follow implements rpc.Gateway.
+func (s *Signer) Follow(ctx context.Context, size uint64, waitMillis int64) (rpc.Checkpoint, error) {
+	wait, cancel := waitFor(ctx, waitMillis)
+	defer cancel()
+	for {
+		grown := s.grown.wait()
+		if s.durable.Load() > size {
+			break
+		}
+		select {
+		case <-grown:
+			continue
+		case <-wait.Done():
+		}
+		break
+	}
+	return s.Checkpoint(ctx)
+}
+
+// Checkpoint implements rpc.Gateway.
+func (s *Signer) Checkpoint(context.Context) (rpc.Checkpoint, error) {
+	return rpc.Checkpoint{Checkpoint: s.journal.Checkpoint(), Genesis: s.journal.Genesis().String()}, nil
+}
+
+// Receipt implements rpc.Gateway. Whoever may not read everything gets receipts of what is theirs: outcomes of their
+// own statements.
+func (s *Signer) Receipt(ctx context.Context, bearer string, seq uint64) (rpc.Receipt, error) {
+	actor, err := s.reader(bearer)
+	if err != nil {
+		return rpc.Receipt{}, err
+	}
+	if seq >= s.durable.Load() {
+		return rpc.Receipt{}, refusedUnjudged(codeNotFound, fmt.Sprintf("the journal has no entry %d yet", seq))
+	}
+	r, err := s.journal.Receipt(ctx, seq)
+	if err != nil {
+		return rpc.Receipt{}, s.readFailed(err)
+	}
+	if actor.Kind != policy.PersonActor && actor.Kind != policy.ServiceActor && !s.ownOutcome(actor, r.Entry) {
+		return rpc.Receipt{}, refusedUnjudged(codeForbidden, fmt.Sprintf("entry %d is no outcome of a statement of yours that is still remembered", seq))
+	}
+	return *newReceipt(r), nil
+}
+
+func (s *Signer) ownOutcome(actor policy.Actor, entry []byte) bool {
+	e, err := journal.DecodeEntry(entry)
+	if err != nil || e.Kind != ledger.KindOutcome {
+		return false
+	}
+	body, err := ledger.DecodeBody(e.Kind, e.Body)
+	if err != nil {
+		return false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r, ok := s.state.ByStatement(body.(*ledger.Outcome).About)
+	return ok && r.By == actor
+}
+
+// Consistency implements rpc.Gateway.
+func (s *Signer) Consistency(ctx context.Context, old, newer uint64) (rpc.Consistency, error) {
+	if old > newer || newer > s.durable.Load() {
+		return rpc.Consistency{}, refusedUnjudged(codeBadRange, fmt.Sprintf("from %d to %d: the journal has %d entries", old, newer, s.durable.Load()))
+	}
+	proof, err := s.journal.ProveConsistency(ctx, old, newer)
+	if err != nil {
+		return rpc.Consistency{}, s.readFailed(err)
+	}
+	out := rpc.Consistency{Proof: make([][]byte, len(proof))}
+	for i := range proof {
+		out.Proof[i] = proof[i][:]
+	}
+	return out, nil
+}

@@ -1,0 +1,215 @@
+package signer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"kura/journal"
+	"kura/ledger"
+	"kura/nem"
+	"kura/signer/rpc"
+	"kura/statement"
+)
+
+// Config is what a signer is made of.
+type Config struct {
+	Genesis journal.Genesis // the journal that the token is bound to
+	Store   journal.Store
+	Anchors []journal.Anchor
+	// TokenAnchor is the token's own, renewed as seldom as the policy allows; may be nil.
+	TokenAnchor journal.Anchor
+	Token       Token
+	Clock       Clock
+	Version     string // of the program, for the journal
+	Log         *slog.Logger
+
+	// Warnings stand in Ready for as long as the signer runs; they do not stop it.
+	Warnings []rpc.Reason
+	// Alarm is told of every alarm once it is durable, and of everything that begins to stop signing. It must not
+	// block. May be nil.
+	Alarm func(Alarm)
+}
+
+// A Signer is a running signer. Its exported methods may be called concurrently, and answer while Run runs.
+type Signer struct {
+	journal *journal.Log
+	// tokenAnchor is one of the journal's anchors, nil if the token keeps none.
+	tokenAnchor *sparseAnchor
+	token       Token
+	clock       Clock
+	version     string
+	log         *slog.Logger
+	alarmFor    func(Alarm)
+
+	conditions *conditions
+	counters   *counters
+	refusals   refusals
+	sessions   *sessions
+	watches    *watches
+
+	intake   chan *request
+	commits  chan *group
+	ended    chan struct{} // closed when the sequencer takes nothing any more
+	prodded  chan struct{} // wakes the sequencer
+	probe    chan struct{} // wakes watchToken
+	work     *workQueue
+	durable  atomic.Uint64 // size of the journal that is durable, signed and anchored
+	grown    broadcast     // of durable
+	haltedBy atomic.Pointer[haltError]
+
+	// The sequencer alone changes the state and next; it holds mu for writing while it does, others hold it for
+	// reading. signatures are those that have been made and are not in the state yet.
+	mu         sync.RWMutex
+	state      *ledger.State
+	next       uint64
+	signatures map[statement.Hash]nem.Signature
+}
+
+var errStopping = errors.New("the signer is about to end")
+
+// A haltError says why this run decides nothing any more.
+type haltError struct{ code, detail string }
+
+func (h *haltError) Error() string { return h.code + ": " + h.detail }
+
+// Open verifies the journal, checks that it extends every anchor, and folds it into a state. Nothing is written or
+// signed before Run.
+func Open(ctx context.Context, c Config) (*Signer, error) {
+	state := ledger.NewState()
+	anchors := slices.Clone(c.Anchors)
+	var tokenAnchor *sparseAnchor
+	if c.TokenAnchor != nil {
+		tokenAnchor = newSparseAnchor(c.TokenAnchor)
+		anchors = append(anchors, tokenAnchor)
+	}
+	log, err := journal.Open(ctx, journal.Config{
+		Genesis: c.Genesis,
+		Store:   c.Store,
+		Sign:    signHead(c.Token),
+		Anchors: anchors,
+		Visit:   func(e journal.Entry, _ []byte) error { return state.Apply(e) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	genesis, _ := state.Genesis()
+	switch {
+	case genesis == nil || state.PolicyInForce() == nil:
+		return nil, errors.New("the journal has no policy: kura-signer init was not finished")
+	case genesis.Clock != c.Clock.Kind():
+		return nil, fmt.Errorf("the journal lives by a %s clock, this program by a %s one", genesis.Clock, c.Clock.Kind())
+	}
+	s := &Signer{
+		journal: log, tokenAnchor: tokenAnchor, token: c.Token, clock: c.Clock, version: c.Version, log: c.Log, alarmFor: c.Alarm,
+		counters:   newCounters(),
+		sessions:   newSessions(),
+		watches:    newWatches(),
+		intake:     make(chan *request, 1024),
+		commits:    make(chan *group),
+		ended:      make(chan struct{}),
+		prodded:    make(chan struct{}, 1),
+		probe:      make(chan struct{}, 1),
+		work:       newWorkQueue(),
+		state:      state,
+		next:       state.Next(),
+		signatures: map[statement.Hash]nem.Signature{},
+	}
+	s.conditions = newConditions(c.Log, s.stopped)
+	s.conditions.set(conditionStarting, "", "the journal is read; what the last run left is taken up", true)
+	for _, w := range c.Warnings {
+		s.conditions.set(w.Code, "", w.Detail, false)
+	}
+	s.durable.Store(log.Head().Size)
+	return s, nil
+}
+
+// Run signs until ctx ends; then it finishes what the token has in hand, journals the signatures and returns. It is
+// called once. It returns an error only when it had to stop by itself and cannot go on; it goes on answering questions
+// all the same until ctx ends.
+func (s *Signer) Run(ctx context.Context) error {
+	sequencing, stopSequencing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSequencing()
+	var deciding, working, watching sync.WaitGroup
+	deciding.Go(func() { (&sequencer{Signer: s}).run(sequencing) })
+	deciding.Go(func() { s.commit(ctx) })
+	for range 2 * runtime.NumCPU() { // the token bounds its own sessions; verifying goes on beside them
+		working.Go(func() { s.sign(context.WithoutCancel(ctx)) })
+	}
+	watching.Go(func() { s.watchToken(ctx) })
+
+	<-ctx.Done()
+	s.conditions.set(conditionStopping, "", "the process is about to end", true)
+	s.work.close()
+	working.Wait()
+	stopSequencing()
+	deciding.Wait()
+	watching.Wait()
+	if err := s.halted(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Wake has the sequencer look at once whether something is due, as it does by itself twice a second. It is for
+// clocks that are set.
+func (s *Signer) Wake() {
+	select {
+	case s.prodded <- struct{}{}:
+	default:
+	}
+}
+
+// Genesis returns what the journal is pinned to.
+func (s *Signer) Genesis() journal.Genesis { return s.journal.Genesis() }
+
+// send hands a request to the sequencer; after its end the request is told so.
+func (s *Signer) send(r *request) {
+	select {
+	case s.intake <- r:
+	case <-s.ended:
+		r.done(ledger.Result{}, errStopping)
+	}
+}
+
+// judge sends an input and waits until what came of it is durable.
+func (s *Signer) judge(ctx context.Context, in ledger.Input) (ledger.Result, error) {
+	type answer struct {
+		res ledger.Result
+		err error
+	}
+	answered := make(chan answer, 1)
+	r := &request{in: in, done: func(res ledger.Result, err error) { answered <- answer{res, err} }}
+	select {
+	case s.intake <- r:
+	case <-s.ended:
+		return ledger.Result{}, refusedUnjudged(conditionStopping, errStopping.Error())
+	case <-ctx.Done():
+		return ledger.Result{}, refusedUnjudged(rpc.CodeBusy, "the signer has more to decide than it can")
+	}
+	select {
+	case a := <-answered:
+		return a.res, a.err
+	case <-ctx.Done():
+		return ledger.Result{}, ctx.Err()
+	}
+}
+
+// halt ends deciding and signing for this run, for a reason that stands on Ready from then on.
+func (s *Signer) halt(code, detail string) {
+	s.haltedBy.CompareAndSwap(nil, &haltError{code, detail})
+	s.conditions.set(code, "", detail, true)
+}
+
+// halted returns why this run decides nothing any more, nil if it does.
+func (s *Signer) halted() error {
+	if h := s.haltedBy.Load(); h != nil {
+		return h
+	}
+	return nil
+}
