@@ -76,7 +76,10 @@ func newRoot() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
+	add(groupClient, newWithdraw(), newSend(), newStatus(), newCancel())
+	add(groupOfficer, newInbox(), newShow(), newApprove(), newReject(), newFreeze(), newSuspend(), newLower(), newLift())
 	add(groupChain, newAddress(), newTx())
-	add(groupAuditor, newWitness())
+	add(groupAuditor, newReceipt(), newWitness())
+	add(groupSetup, newDev())
 	return root
 }

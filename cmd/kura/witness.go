@@ -148,10 +148,11 @@ func (f witnessFile) relay(log *slog.Logger) (func([]byte), error) {
 	if f.Relay == "" {
 		return nil, nil
 	}
-	client, err := tlsClient(f.RelayCA)
+	config, err := trustOnly(f.RelayCA)
 	if err != nil {
 		return nil, err
 	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}}
 	return func(envelope []byte) {
 		ctx, cancel := context.WithTimeout(context.Background(), witness.WriteTimeout)
 		defer cancel()

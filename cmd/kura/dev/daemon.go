@@ -33,7 +33,7 @@ func startDaemon(name, logFile string, uid int, binary string, args ...string) (
 	// must not get the terminal's Ctrl-C beside our own SIGTERM.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if uid != os.Geteuid() {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid), NoSetGroups: false}
+		cmd.SysProcAttr.Credential = credential(uid)
 	}
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"}
 	if err := cmd.Start(); err != nil {

@@ -12,28 +12,12 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The cast of the example: everybody who has a key in the example policy. Their
-// names begin with the letters of the alphabet, in the order of their part.
-const (
-	directorOne   = "aiko"
-	directorTwo   = "botan"
-	directorThree = "chie"
-	operator      = "daichi" // operates the client, and is a treasury officer: must not approve for it
-	officerOne    = "emi"
-	officerTwo    = "fumio"
-	auditor       = "hana"
-	client        = "backend"
-	sentinel      = "watchman" // a machine that may freeze and do nothing else
-)
-
-var cast = []string{directorOne, directorTwo, directorThree, operator, officerOne, officerTwo, auditor, client, sentinel}
-
 // keyFileName is the private key in each home; the public one has .pub behind it.
 const keyFileName = "id_ed25519"
 
-// makePerson makes the home of one of the cast: an Ed25519 key as ssh-keygen
+// makeParty makes the home of somebody that the example policy names: an Ed25519 key as ssh-keygen
 // would write it, without a passphrase (this is a development directory).
-func makePerson(dir, name string) error {
+func makeParty(dir, name string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -57,7 +41,7 @@ func makePerson(dir, name string) error {
 	return os.WriteFile(file+".pub", []byte(line), 0o644)
 }
 
-// publicKey reads "ssh-ed25519 AAAA…" of one of the cast, without the comment.
+// publicKey reads "ssh-ed25519 AAAA…" from a home, without the comment.
 func publicKey(dir string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, keyFileName+".pub"))
 	if err != nil {

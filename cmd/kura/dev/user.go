@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // users are the uids under which the two daemons run. As root they are two
@@ -59,4 +60,8 @@ func own(root string, uid int) error {
 		}
 		return os.Lchown(path, uid, uid)
 	})
+}
+
+func credential(uid int) *syscall.Credential {
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
 }

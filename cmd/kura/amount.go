@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"kura/nem"
+)
+
+// currencyDivisibility is that of XEM and of XYM: six decimals.
+const currencyDivisibility = 6
+
+// parseWhole reads "12.5 XEM" into smallest units, exactly: no more decimals than
+// the asset has.
+func parseWhole(text string, divisibility uint8) (nem.Amount, error) {
+	whole, fraction, _ := strings.Cut(strings.ReplaceAll(text, ",", ""), ".")
+	if len(fraction) > int(divisibility) {
+		return 0, fmt.Errorf("%q has %d decimals, want at most %d", text, len(fraction), divisibility)
+	}
+	digits := strings.TrimLeft(whole+fraction+strings.Repeat("0", int(divisibility)-len(fraction)), "0")
+	if whole == "" || digits == "" {
+		return 0, fmt.Errorf("%q is no amount above zero, want one like 12.5", text)
+	}
+	amount, err := nem.ParseAmount(digits)
+	if err != nil {
+		return 0, fmt.Errorf("%q: %w", text, err)
+	}
+	return amount, nil
+}
+
+// formatWhole writes smallest units in whole ones: 60000000000 with six decimals
+// is "60,000".
+func formatWhole(amount uint64, divisibility uint8) string {
+	digits := fmt.Sprintf("%0*d", int(divisibility)+1, amount)
+	whole, fraction := digits[:len(digits)-int(divisibility)], strings.TrimRight(digits[len(digits)-int(divisibility):], "0")
+	var grouped strings.Builder
+	for i, d := range whole {
+		if i > 0 && (len(whole)-i)%3 == 0 {
+			grouped.WriteByte(',')
+		}
+		grouped.WriteRune(d)
+	}
+	if fraction == "" {
+		return grouped.String()
+	}
+	return grouped.String() + "." + fraction
+}

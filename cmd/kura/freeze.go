@@ -1,0 +1,101 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kura/nem"
+	"kura/statement"
+)
+
+// freezeLife is how long a freeze that was signed just now may take to arrive.
+const freezeLife = 5 * time.Minute
+
+func newFreeze() *cobra.Command {
+	return newStop("freeze", statement.ActionFreeze,
+		"freeze all | wallet:W | client:C", "Stop a wallet, a client or everything, at once",
+		`Stop a wallet, a client or everything, at once. Any officer can; it can only add a
+deny, and the unfreeze quorum lifts it.
+
+It counts when its receipt is verified. Whatever else happens, this says NOT FROZEN
+and how to freeze another way.`)
+}
+
+func newSuspend() *cobra.Command {
+	return newStop("suspend", statement.ActionSuspend,
+		"suspend person:P | key:FINGERPRINT | client:C | address:A", "Suspend a person, key, client or address, at once", "")
+}
+
+func newStop(name string, action statement.FreezeAction, use, short, long string) *cobra.Command {
+	var reason string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, err := parseTarget(args[0])
+			if err != nil {
+				return usagef("%s: %w", name, err)
+			}
+			return failure(sendFreeze(cmd, statement.Freeze{Action: action, Target: target, Reason: reason}, asJSON))
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for everybody who reads the journal")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
+	return cmd
+}
+
+func newLower() *cobra.Command {
+	var reason string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "lower LIMIT NUMBER",
+		Short: "Lower the number of a limit, at once (smallest units, or a count)",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			amount, err := nem.ParseAmount(args[1])
+			if err != nil {
+				return usageError(err)
+			}
+			return failure(sendFreeze(cmd, statement.Freeze{
+				Action: statement.ActionLower, Target: statement.Target{Kind: statement.TargetLimit, Name: args[0]},
+				Amount: &amount, Reason: reason,
+			}, asJSON))
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for everybody who reads the journal")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
+	return cmd
+}
+
+// parseTarget reads "all" or KIND:NAME. A key's fingerprint has a colon of its own.
+func parseTarget(text string) (statement.Target, error) {
+	if text == string(statement.TargetAll) {
+		return statement.Target{Kind: statement.TargetAll}, nil
+	}
+	kind, name, ok := strings.Cut(text, ":")
+	if !ok || name == "" {
+		return statement.Target{}, usagef("%q, want all or KIND:NAME, like wallet:hot-xem", text)
+	}
+	return statement.Target{Kind: statement.TargetKind(kind), Name: name}, nil
+}
+
+func sendFreeze(cmd *cobra.Command, f statement.Freeze, asJSON bool) error {
+	c, err := connect(cmd)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	f.Journal = statement.Hash(c.genesis.Hash)
+	f.ID, f.Expires = c.newCommon(freezeLife)
+	env, err := c.sign(cmd, &f)
+	if err != nil {
+		return err
+	}
+	o, err := c.Freeze(cmd.Context(), env)
+	if err != nil {
+		return err
+	}
+	return printOutcome(cmd, o, asJSON)
+}
