@@ -208,7 +208,7 @@ func TestRefusals(t *testing.T) {
 			{`"reject"`, `"Approve"`}, {`"reject"`, `"approved"`}, {`"reject"`, `""`}, {`"reject"`, `"approve\u202e"`},
 			{`["` + someHash.String() + `"]`, `[]`}, {`["` + someHash.String() + `"]`, `"` + someHash.String() + `"`}, {`["` + someHash.String() + `"]`, `[1]`},
 			{`["` + someHash.String() + `"]`, `["` + someHash.String() + `","` + someHash.String() + `"]`}, {`["` + someHash.String() + `"]`, `[` + strings.Join(hashes(49), ",") + `]`},
-			{"not ours", ""}, {"not ours", "  "}, {`"reject"`, `"veto","reason":""`}, {"not ours", long("x", 513)}, {"not ours", `two\nlines`}, {"not ours", `\u001b[2J`},
+			{"not ours", ""}, {"not ours", "  "}, {"not ours", long("x", 513)}, {"not ours", `two\nlines`}, {"not ours", `\u001b[2J`},
 		}},
 		{"freeze", []change{
 			{`"lower"`, `"freeze"`}, {`"lower"`, `"suspend"`}, {`"lower"`, `"thaw"`}, {`"kind":"limit"`, `"kind":"all"`}, {`"kind":"limit"`, `"kind":"wallet"`}, {`"kind":"limit"`, `"kind":"everything"`},
@@ -220,6 +220,8 @@ func TestRefusals(t *testing.T) {
 			{`"lower","target":{"kind":"limit","name":"xem-per-day"},"amount":"1000000000"`, `"suspend","target":{"kind":"key","name":"eve"},"amount":""`},
 			{`"lower","target":{"kind":"limit","name":"xem-per-day"},"amount":"1000000000"`, `"suspend","target":{"kind":"key","name":"SHA256:qhXDwhBy67JM4UIFD8Kgv4r81+cAt/doGBzXTv0jdJ9"},"amount":""`},
 			{`"lower","target":{"kind":"limit","name":"xem-per-day"},"amount":"1000000000"`, `"suspend","target":{"kind":"address","name":"eve"},"amount":""`},
+			{`"lower","target":{"kind":"limit","name":"xem-per-day"},"amount":"1000000000"`, `"suspend","target":{"kind":"key","name":"SHA256:qhXDwhBy67I"},"amount":""`},
+			{`"lower","target":{"kind":"limit","name":"xem-per-day"},"amount":"1000000000"`, `"suspend","target":{"kind":"key","name":"qhXDwhBy67JM4UIFD8Kgv4r81+cAt/doGBzXTv0jdJ8"},"amount":""`},
 		}},
 		{"proposal", []change{
 			{`"policy"`, `"law"`}, {`"proposes":"policy"`, `"proposes":"addresses"`}, {`"{\"version\":2}"`, `""`}, {`"{\"version\":2}"`, `{"version":2}`}, {`"{\"version\":2}"`, `"[]"`}, {`"{\"version\":2}"`, `"2"`},
@@ -276,6 +278,10 @@ func TestSizes(t *testing.T) {
 		if _, err := statement.Decode(pad(limit + 1)); codeOf(err) != statement.CodeTooLarge {
 			t.Errorf("%s of %d bytes: got %v, want too_large", name, limit+1, err)
 		}
+	}
+	// Beyond the longest of all nothing is even looked at.
+	if _, err := statement.Decode(strings.Repeat("\xff", statement.MaxProposalText+1)); codeOf(err) != statement.CodeTooLarge {
+		t.Errorf("garbage: got %v, want too_large", err)
 	}
 	largest := make([]statement.Hash, 48)
 	for i := range largest {
@@ -341,6 +347,19 @@ func TestEncodeRefusesWhatDecodeWould(t *testing.T) {
 	for _, none := range []statement.Body{nil, (*statement.Login)(nil)} {
 		if _, err := statement.Encode(none); codeOf(err) != statement.CodeUnknownType {
 			t.Errorf("no body: got %v", err)
+		}
+	}
+}
+
+func TestWhichVerdictsNeedAReason(t *testing.T) {
+	for kind, needed := range map[statement.VerdictKind]bool{
+		statement.Approve: false, statement.Reject: true, statement.Cancel: false, statement.Veto: true, statement.Lift: false,
+	} {
+		v := bodies()["verdict"].(*statement.Verdict)
+		v.Verdict, v.Reason = kind, ""
+		_, err := statement.Encode(v)
+		if e, ok := errors.AsType[*statement.Error](err); needed != ok || ok && e.Field != "reason" {
+			t.Errorf("%s without a reason: got %v", kind, err)
 		}
 	}
 }

@@ -36,6 +36,17 @@ func TestIDsKeepTheirRandomBits(t *testing.T) {
 	}
 }
 
+func TestIDsHaveTheirHyphens(t *testing.T) {
+	text := statement.NewID(born, [10]byte{}).String()
+	for _, i := range []int{8, 13, 18, 23} {
+		for _, instead := range []string{"0", " ", "_"} {
+			if id, err := statement.ParseID(text[:i] + instead + text[i+1:]); err == nil {
+				t.Errorf("%q at %d is read as %s", instead, i, id)
+			}
+		}
+	}
+}
+
 func TestTimesOutsideAnIDGiveNone(t *testing.T) {
 	for _, born := range []int64{-1, 1 << 48, -1 << 63, 1<<63 - 1} {
 		if id := statement.NewID(born, [10]byte{1}); !id.IsZero() {

@@ -47,7 +47,7 @@ func ParseKey(text string) (Key, error) {
 	}
 	public, err := ssh.ParsePublicKey(wire)
 	if err != nil {
-		return "", refuse(CodeKeyMalformed, "", "%s; the key does not decode: %v", want, err)
+		return "", refuse(CodeKeyMalformed, "", "%s; the key does not decode", want)
 	}
 	key, err := KeyOf(public)
 	if err != nil {
@@ -124,7 +124,7 @@ func checkApplication(wire []byte) error {
 		Application string
 	}
 	if err := ssh.Unmarshal(wire, &key); err != nil {
-		return refuse(CodeKeyMalformed, "", "the security key does not decode: %v", err)
+		return refuse(CodeKeyMalformed, "", "the security key does not decode")
 	}
 	ok := strings.HasPrefix(key.Application, "ssh:") && len(key.Application) <= maxApplication
 	for i := range len(key.Application) {
@@ -150,7 +150,7 @@ func checkOrder(public ssh.PublicKey) error {
 		Rest  []byte `ssh:"rest"`
 	}
 	if err := ssh.Unmarshal(public.Marshal(), &key); err != nil {
-		return refuse(CodeKeyMalformed, "", "the Ed25519 key does not decode: %v", err)
+		return refuse(CodeKeyMalformed, "", "the Ed25519 key does not decode")
 	}
 	point, err := new(edwards25519.Point).SetBytes(key.Point)
 	if err != nil || string(point.Bytes()) != string(key.Point) {

@@ -103,6 +103,7 @@ func TestParseKeyRefuses(t *testing.T) {
 		"no application":      {skWith(""), statement.CodeKeyMalformed},
 		"long application":    {skWith("ssh:" + strings.Repeat("x", 64)), statement.CodeKeyMalformed},
 		"odd application":     {skWith("ssh:\u202e"), statement.CodeKeyMalformed},
+		"spaced application":  {skWith("ssh:a b"), statement.CodeKeyMalformed},
 	} {
 		key, err := statement.ParseKey(c.text)
 		if codeOf(err) != c.code || key != "" {

@@ -22,8 +22,7 @@ func Sign(signer ssh.Signer, entropy io.Reader, body Body) (Envelope, error) {
 	if err != nil {
 		return Envelope{}, err
 	}
-	key, err := KeyOf(signer.PublicKey())
-	if err != nil {
+	if _, err := KeyOf(signer.PublicKey()); err != nil {
 		return Envelope{}, err
 	}
 	sig, err := sshsig.SignWithRand(strings.NewReader(text), entropy, signer, sshsig.HashSHA512, body.Type().Namespace())
@@ -31,12 +30,8 @@ func Sign(signer ssh.Signer, entropy io.Reader, body Body) (Envelope, error) {
 		return Envelope{}, fmt.Errorf("signing a %s: %w", body.Type(), err)
 	}
 	e := Envelope{Statement: text, Signature: armor(sig.Marshal(), armorWidth) + "\n"}
-	opened, err := Open(e)
-	if err != nil {
+	if _, err := Open(e); err != nil {
 		return Envelope{}, fmt.Errorf("checking the signature just made: %w", err)
-	}
-	if opened.Key != key {
-		return Envelope{}, fmt.Errorf("checking the signature just made: it is that of %s, not of %s", opened.Key.Fingerprint(), key.Fingerprint())
 	}
 	return e, nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -221,6 +222,9 @@ func TestSignaturesAreRefused(t *testing.T) {
 		got, err := statement.Open(statement.Envelope{Statement: text, Signature: c.signature})
 		if codeOf(err) != c.code {
 			t.Errorf("%s: got %v, want %s", name, err, c.code)
+		}
+		if e, ok := errors.AsType[*statement.Error](err); ok && e.Field != "signature" {
+			t.Errorf("%s: is about %q, want signature", name, e.Field)
 		}
 		if got.Body != nil || got.Key != "" {
 			t.Errorf("%s: refused, and still answered %+v", name, got)
