@@ -33,6 +33,9 @@ func (l timeline) limit(boot int64) int64 {
 // the last entry and never further on than the machine's own count since the start allows. clock is unix
 // milliseconds, boot milliseconds of CLOCK_BOOTTIME. It is for every input but a StartInput.
 func (s *State) PolicyTime(clock, boot int64) int64 {
+	if s.line.bootID == "" { // no signer has started yet: genesis and policy 1
+		return max(s.time, clock)
+	}
 	return max(s.time, min(clock, s.line.limit(boot)))
 }
 

@@ -302,12 +302,13 @@ func (t *TransactionRecord) parse() (*Transaction, error) {
 
 // applyReasons counts an authorisation in the limits; the reasons of anything else change nothing.
 func (s *State) applyReasons(e journal.Entry, b *Reasons) error {
-	r, ok := s.memory.hashes[b.About].(*Request)
-	if !ok {
-		return fmt.Errorf("reasons for something that is not a request")
+	known := s.memory.hashes[b.About]
+	if known == nil || known.record().OutcomeSeq != b.Outcome {
+		return fmt.Errorf("reasons for an outcome that is not the newest of statement %s", b.About)
 	}
-	if b.Outcome != r.OutcomeSeq {
-		return fmt.Errorf("reasons for outcome %d, the newest is %d", b.Outcome, r.OutcomeSeq)
+	r, ok := known.(*Request)
+	if !ok {
+		return nil
 	}
 	r.ReasonsSeq = e.Seq
 	if s.pending == nil {

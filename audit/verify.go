@@ -1,0 +1,368 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"kura/journal"
+	"kura/ledger"
+	"kura/nem"
+	"kura/policy"
+	"kura/statement"
+)
+
+// Options say what an export is held to.
+type Options struct {
+	// Genesis is the genesis line that the auditor pinned. Without it the export's own is taken, and the
+	// report says so: then the export may be of any journal.
+	Genesis string
+	// From is a checkpoint that the auditor kept: the export must extend it.
+	From journal.Checkpoint
+	// Visit, if not nil, is shown every entry once it is verified, with the state after it. What it saw is
+	// only true when Verify succeeds: the head that covers all of it comes last.
+	Visit func(e journal.Entry, body ledger.Body, s *ledger.State)
+}
+
+// A Report says what was checked, and the first thing that was wrong.
+type Report struct {
+	OK         bool   `json:"ok"`
+	Genesis    string `json:"genesis"`
+	Pinned     bool   `json:"pinned"` // the genesis was given by the auditor
+	Size       uint64 `json:"size"`   // of the signed head
+	Root       string `json:"root"`
+	From       uint64 `json:"from"` // size of the earlier checkpoint that it extends; 0: none was given
+	Counts     Counts `json:"counts"`
+	StateHash  string `json:"stateHash"` // of the ledger after the last entry
+	PolicyHash string `json:"policyHash"`
+	// Failure is what was wrong, nil if nothing was.
+	Failure *Failure `json:"failure"`
+	// Notes say what a verification like this cannot show.
+	Notes []string `json:"notes"`
+}
+
+// Counts of what was checked, up to the first failure.
+type Counts struct {
+	Entries      uint64 `json:"entries"`
+	Checkpoints  uint64 `json:"checkpoints"`
+	Inputs       uint64 `json:"inputs"`       // judged again
+	Statements   uint64 `json:"statements"`   // SSH signatures that hold
+	Decisions    uint64 `json:"decisions"`    // outcomes with their reasons that came out the same
+	Outcomes     uint64 `json:"outcomes"`     // all outcomes that came out the same
+	Transactions uint64 `json:"transactions"` // authorisations whose bytes say what their statements say
+	Signatures   uint64 `json:"signatures"`   // of transactions, by their chains' rules
+}
+
+// Codes of failures.
+const (
+	FailForm        = "malformed"         // not an export, or not an entry
+	FailGenesis     = "genesis_foreign"   // another journal than the pinned one
+	FailOrder       = "entry_order"       // an entry is missing, twice, or out of place
+	FailStatement   = "statement"         // a statement or its signature does not hold
+	FailDecision    = "decided_otherwise" // judging again gives something else
+	FailSignature   = "signature"         // a recorded signature is not one
+	FailFold        = "does_not_follow"   // the entry cannot follow the ones before it
+	FailHead        = "head"              // the entries do not lead to the signed head
+	FailConsistency = "not_consistent"    // the export does not extend the earlier checkpoint
+	FailTruncated   = "truncated"         // no checkpoint at the end, or less than one input at the end
+)
+
+// A Failure is the first thing that was wrong.
+type Failure struct {
+	Entry  uint64 `json:"entry"` // the first entry that is concerned
+	Last   uint64 `json:"last"`  // the last one: the same, but where only a range can be told
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
+}
+
+func (f *Failure) Error() string {
+	if f.Entry == f.Last {
+		return fmt.Sprintf("entry %d: %s: %s", f.Entry, f.Code, f.Reason)
+	}
+	return fmt.Sprintf("entries %d to %d: %s: %s", f.Entry, f.Last, f.Code, f.Reason)
+}
+
+// Verify reads an export and checks everything in it, to the first thing that is wrong, which the report
+// names. The error is for what keeps it from checking: a reader that fails, a bad option, the context.
+func Verify(ctx context.Context, r io.Reader, o Options) (Report, error) {
+	v := verifier{visit: o.Visit, state: ledger.NewState()}
+	v.report.Notes = []string{}
+	if err := v.options(o); err != nil {
+		return Report{}, fmt.Errorf("verify: %w", err)
+	}
+	err := v.run(ctx, r)
+	if f, ok := errors.AsType[*Failure](err); ok {
+		v.report.Failure = f
+	} else if err != nil {
+		return Report{}, fmt.Errorf("verify: %w", err)
+	}
+	v.report.OK = v.report.Failure == nil
+	v.conclude()
+	return v.report, nil
+}
+
+// A verifier is one verification under way.
+type verifier struct {
+	report  Report
+	genesis journal.Genesis
+	from    journal.Checkpoint
+	visit   func(journal.Entry, ledger.Body, *ledger.State)
+	state   *ledger.State
+	tree    *journal.Tree
+	covered uint64         // entries under the last signed head that was read
+	due     []ledger.Draft // what must come next, by judging the last input again
+	now     policy.Now     // the times of that input
+}
+
+func (v *verifier) options(o Options) error {
+	if o.Genesis != "" {
+		g, err := journal.ParseGenesis(o.Genesis)
+		if err != nil {
+			return err
+		}
+		v.genesis, v.report.Pinned = g, true
+	}
+	v.from = o.From
+	tree, err := journal.NewTree(0, nil)
+	v.tree = tree
+	return err
+}
+
+func (v *verifier) fail(code, format string, args ...any) error {
+	at := v.tree.Head().Size
+	return &Failure{Entry: at, Last: at, Code: code, Reason: fmt.Sprintf(format, args...)}
+}
+
+func (v *verifier) run(ctx context.Context, r io.Reader) error {
+	in, g, err := newReader(r)
+	if err != nil {
+		return v.form(err)
+	}
+	if v.report.Pinned && g != v.genesis {
+		return v.fail(FailGenesis, "the export is of %s, the pinned genesis is %s", g, v.genesis)
+	}
+	v.genesis, v.report.Genesis = g, g.String()
+	from, err := v.openFrom()
+	if err != nil {
+		return err
+	}
+	last := false // the newest line was a checkpoint
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		it, err := in.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return v.form(err)
+		}
+		if last = it.checkpoint != nil; last {
+			err = v.checkpoint(it.checkpoint)
+		} else {
+			err = v.entry(it.entry)
+		}
+		if err == nil && !last && from != nil && v.tree.Head().Size == from.Size {
+			err = v.extends(*from)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return v.end(last, from)
+}
+
+// form turns an error about the export's form into a failure; errors of the reader below stay errors.
+func (v *verifier) form(err error) error {
+	if errors.Is(err, ErrExport) {
+		return v.fail(FailForm, "%v", err)
+	}
+	return err
+}
+
+func (v *verifier) openFrom() (*journal.Head, error) {
+	if v.from == nil {
+		return nil, nil
+	}
+	head, err := journal.OpenCheckpoint(v.genesis, v.from)
+	if err != nil {
+		return nil, v.fail(FailConsistency, "the earlier checkpoint is not one of this journal: %v", err)
+	}
+	return &head, nil
+}
+
+func (v *verifier) extends(from journal.Head) error {
+	if v.tree.Head() != from {
+		return &Failure{0, from.Size - 1, FailConsistency, fmt.Sprintf("up to size %d the entries give root %s, the earlier checkpoint says %s", from.Size, v.tree.Head().Root, from.Root)}
+	}
+	v.report.From = from.Size
+	return nil
+}
+
+// checkpoint holds the entries so far to a signed head.
+func (v *verifier) checkpoint(c journal.Checkpoint) error {
+	head, err := journal.OpenCheckpoint(v.genesis, c)
+	if err != nil {
+		return v.fail(FailHead, "%v", err)
+	}
+	have := v.tree.Head()
+	if head.Size != have.Size {
+		return v.fail(FailHead, "a checkpoint of size %d stands after %d entries", head.Size, have.Size)
+	}
+	if head != have {
+		return &Failure{v.covered, max(have.Size, 1) - 1, FailHead, fmt.Sprintf("they give root %s, the signed head of size %d says %s: one of them is not what was signed", have.Root, head.Size, head.Root)}
+	}
+	v.covered = head.Size
+	v.report.Counts.Checkpoints++
+	return nil
+}
+
+func (v *verifier) end(last bool, from *journal.Head) error {
+	if !last {
+		return v.fail(FailTruncated, "no checkpoint stands at the end")
+	}
+	if len(v.due) > 0 {
+		return v.fail(FailTruncated, "the last input wants %d more entries, the next of kind %s", len(v.due), v.due[0].Kind)
+	}
+	if from != nil && v.report.From != from.Size {
+		return v.fail(FailConsistency, "the export ends at size %d, the earlier checkpoint has size %d: something was cut off", v.tree.Head().Size, from.Size)
+	}
+	return nil
+}
+
+// entry checks the next entry: its form, its place, and that it is what judging its input again gives.
+func (v *verifier) entry(line []byte) error {
+	e, err := journal.DecodeEntry(line)
+	if err != nil {
+		return v.fail(FailForm, "%v", err)
+	}
+	if seq := v.tree.Head().Size; e.Seq != seq {
+		return v.fail(FailOrder, "the entry says seq %d", e.Seq)
+	}
+	if e.Seq == 0 && journal.LeafHash(line) != v.genesis.Hash {
+		return v.fail(FailGenesis, "entry 0 has leaf hash %x, the genesis line says %x", journal.LeafHash(line), v.genesis.Hash)
+	}
+	now := policy.Now{Clock: e.Clock, Time: e.Time}
+	if len(v.due) == 0 {
+		if err := v.judge(e, now); err != nil {
+			return err
+		}
+	}
+	if now != v.now {
+		return v.fail(FailDecision, "its times are not those of the input that it belongs to")
+	}
+	want := v.due[0]
+	if e.Kind != want.Kind || !bytes.Equal(e.Body, want.Body) {
+		return v.fail(FailDecision, "judged again, a %s follows: %s", want.Kind, excerpt(want.Body, e.Body))
+	}
+	v.due = v.due[1:]
+	if err := v.state.Apply(e); err != nil {
+		return v.fail(FailFold, "%v", err)
+	}
+	body, err := ledger.DecodeBody(e.Kind, e.Body)
+	if err != nil {
+		return v.fail(FailForm, "%v", err)
+	}
+	if err := v.count(body); err != nil {
+		return err
+	}
+	v.tree.Append(journal.LeafHash(line))
+	if v.visit != nil {
+		v.visit(e, body, v.state)
+	}
+	return nil
+}
+
+// judge asks the ledger anew about the input that begins here.
+func (v *verifier) judge(e journal.Entry, now policy.Now) error {
+	in, err := ledger.InputOf(e)
+	if err != nil {
+		if _, ok := errors.AsType[*statement.Error](err); ok {
+			return v.fail(FailStatement, "%v", err)
+		}
+		return v.fail(FailDecision, "%v", err)
+	}
+	drafts, res, err := ledger.Judge(v.state, in, now)
+	if err != nil {
+		return v.fail(FailDecision, "judged again: %v", err)
+	}
+	if len(drafts) == 0 {
+		return v.fail(FailDecision, "judged again, nothing is written (%s)", res.Code)
+	}
+	v.due, v.now = drafts, now
+	v.report.Counts.Inputs++
+	return nil
+}
+
+// count notes what an entry stands for, and verifies what only it holds.
+func (v *verifier) count(body ledger.Body) error {
+	c := &v.report.Counts
+	c.Entries++
+	switch b := body.(type) {
+	case *ledger.Statement:
+		c.Statements++
+	case *ledger.Founding:
+		c.Statements += uint64(len(b.Verdicts))
+	case *ledger.Reasons:
+		c.Decisions++
+	case *ledger.Outcome:
+		c.Outcomes++
+		if b.Transaction != nil {
+			c.Transactions++
+		}
+	case *ledger.Signature:
+		r, ok := v.state.RequestByStatement(b.About)
+		if !ok || r.Transaction == nil {
+			return v.fail(FailSignature, "no authorisation is known for it")
+		}
+		t := r.Transaction
+		if err := nem.VerifyTransaction(t.Network, t.Unsigned, t.Signature); err != nil {
+			return v.fail(FailSignature, "%v", err)
+		}
+		c.Signatures++
+	}
+	return nil
+}
+
+func (v *verifier) conclude() {
+	head := v.tree.Head()
+	v.report.Size, v.report.Root = head.Size, head.Root.String()
+	hash := v.state.Hash()
+	v.report.StateHash = hash.String()
+	if p := v.state.PolicyInForce(); p != nil {
+		v.report.PolicyHash = p.Hash().String()
+	}
+	if !v.report.Pinned {
+		v.report.Notes = append(v.report.Notes, NoteUnpinned)
+	}
+	if v.report.From == 0 {
+		v.report.Notes = append(v.report.Notes, NoteRollback)
+	}
+	v.report.Notes = append(v.report.Notes, NoteFacts)
+}
+
+// Notes of a report: what verifying an export cannot show.
+const (
+	NoteUnpinned = "the genesis line was taken from the export itself: this may be any journal; pin the line that you were given when the journal began"
+	NoteRollback = "no earlier checkpoint was given: a journal that was rolled back as a whole to a head that was once signed verifies like this one; only a checkpoint kept elsewhere (a witness, the token, your own last one) shows that nothing was cut off its end"
+	NoteFacts    = "what the signer only reports (times of its clock, token attributes, who was present, counts of refused requests) is covered by the signed head and checked against nothing else"
+)
+
+// excerpt shows where two texts part.
+func excerpt(want, have []byte) string {
+	at := 0
+	for at < min(len(want), len(have)) && want[at] == have[at] {
+		at++
+	}
+	from := max(0, at-20)
+	show := func(b []byte) string {
+		if from >= len(b) {
+			return ""
+		}
+		return fmt.Sprintf("%q", b[from:min(len(b), at+60)])
+	}
+	return fmt.Sprintf("at byte %d %s, recorded is %s", at, show(want), show(have))
+}
