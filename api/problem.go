@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"kura/signer/rpc"
+	"kura/statement"
 )
 
 // Codes of the problems that the gateway itself finds. Those of the signer come through as they are.
@@ -49,6 +50,13 @@ type meaning struct {
 	retry  string
 }
 
+// What the codes of statements have in common.
+var (
+	undecodable  = meaning{http.StatusBadRequest, "The statement does not decode", rpc.RetryNewStatement}
+	unverifiable = meaning{http.StatusBadRequest, "The signature does not verify", rpc.RetryNewStatement}
+	untimely     = meaning{http.StatusBadRequest, "The statement is not of this time", rpc.RetryNewStatement}
+)
+
 // problems is the one table from codes to statuses. For codes that are not in it see meaningOf.
 var problems = map[string]meaning{
 	// Found by the gateway: the signer has not seen the request.
@@ -70,6 +78,24 @@ var problems = map[string]meaning{
 	rpc.CodeTooLarge:    {http.StatusRequestEntityTooLarge, "Too large", rpc.RetryNewStatement},
 	rpc.CodeBadCall:     {http.StatusInternalServerError, "Internal error", rpc.RetryNever},
 	rpc.CodeNotAllowed:  {http.StatusInternalServerError, "Internal error", rpc.RetryNever},
+
+	// Statements that do not decode or verify (docs/statements.md, "Error codes").
+	string(statement.CodeSyntax):             undecodable,
+	string(statement.CodeUnknownType):        undecodable,
+	string(statement.CodeUnknownMember):      undecodable,
+	string(statement.CodeMissingMember):      undecodable,
+	string(statement.CodeDuplicateMember):    undecodable,
+	string(statement.CodeBadValue):           undecodable,
+	string(statement.CodeSignatureMalformed): unverifiable,
+	string(statement.CodeKeyTypeRefused):     unverifiable,
+	string(statement.CodeKeyMalformed):       unverifiable,
+	string(statement.CodeNamespaceMismatch):  unverifiable,
+	string(statement.CodeTouchMissing):       unverifiable,
+	string(statement.CodeSignatureInvalid):   unverifiable,
+	string(statement.CodeIDFromTheFuture):    untimely,
+	string(statement.CodeIDTooOld):           untimely,
+	string(statement.CodeExpiresTooLate):     untimely,
+	string(statement.CodeExpired):            untimely,
 
 	// Of the signer: what it answers without a recorded state. Denials go by their state (state.go).
 	CodeNoSession:      {http.StatusUnauthorized, "No session", rpc.RetryNever},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -57,7 +58,7 @@ func (g *Gateway) envelopeOf(w http.ResponseWriter, r *http.Request, t statement
 	}
 	envelope, err := statement.DecodeEnvelope(body)
 	if e, ok := errors.AsType[*statement.Error](err); ok {
-		return nil, refuse(string(e.Code), e.Field, e.Msg)
+		return nil, refuse(string(e.Code), cmp.Or(e.Field, "body"), e.Msg)
 	} else if err != nil {
 		return nil, err
 	}

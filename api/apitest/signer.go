@@ -1,0 +1,420 @@
+// Package apitest is test support for the gateway and its clients: a double of the signer, and a gateway
+// before it on real sockets. Nothing outside tests may import it.
+//
+// The double keeps a real journal (entries, tree, signed heads) and opens statements for real, so receipts
+// and proofs are genuine; but it judges by a script, knows no policy, asks no token and forgets everything.
+package apitest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/journal"
+	"kura/signer/rpc"
+	"kura/statement"
+)
+
+// A Signer is the double. Its fields are set before it is used.
+type Signer struct {
+	// Judge scripts what becomes of a statement that the double opened; nil signs withdrawals, counts
+	// verdicts and puts freezes in force.
+	Judge func(statement.Signed) Ruling
+	// Gate, when not nil, is called before each method with its name: an error is the answer, and a test
+	// can let a call hang in it.
+	Gate func(ctx context.Context, method string) error
+	// Now is unix milliseconds for entries.
+	Now int64
+
+	genesis journal.Genesis
+	key     ed25519.PrivateKey
+
+	mu         sync.Mutex
+	grown      chan struct{} // closed and replaced when the journal grows
+	entries    [][]byte
+	tree       *journal.Tree
+	checkpoint journal.Checkpoint
+	answers    map[string]rpc.Answer // by statement id
+	sessions   map[string]rpc.Session
+	submitted  [][]byte // envelopes as they came
+}
+
+var _ rpc.Gateway = (*Signer)(nil)
+
+// A Ruling is what the script says about a statement.
+type Ruling struct {
+	State  string
+	Code   string
+	Detail string
+	Waits  []rpc.Wait
+}
+
+// NewSigner returns a double with a journal of one entry.
+func NewSigner() *Signer {
+	s := &Signer{
+		Now: 1767225600000, grown: make(chan struct{}),
+		key:     ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)),
+		answers: map[string]rpc.Answer{}, sessions: map[string]rpc.Session{},
+	}
+	tree, err := journal.NewTree(0, nil)
+	if err != nil {
+		panic(err)
+	}
+	s.tree = tree
+	s.genesis = journal.Genesis{Origin: "kura.example/apitest", LogKey: [32]byte(s.key.Public().(ed25519.PublicKey))}
+	entry := s.append("genesis/1", map[string]any{"origin": s.genesis.Origin})
+	s.genesis.Hash = journal.LeafHash(s.entries[entry])
+	return s
+}
+
+// Genesis is the line to pin.
+func (s *Signer) Genesis() journal.Genesis { return s.genesis }
+
+// Submitted returns the envelopes that arrived, byte for byte.
+func (s *Signer) Submitted() [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([][]byte(nil), s.submitted...)
+}
+
+// Grow appends n entries that mean nothing.
+func (s *Signer) Grow(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range n {
+		s.append("tick/1", map[string]any{})
+	}
+}
+
+// append writes an entry and signs the head over it. The caller holds the lock.
+func (s *Signer) append(kind string, body any) (seq uint64) {
+	text, err := json.Marshal(body, json.Deterministic(true))
+	if err != nil {
+		panic(err)
+	}
+	seq = uint64(len(s.entries))
+	raw, err := journal.Entry{Seq: seq, Clock: s.Now, Time: s.Now, Kind: kind, Body: text}.Encode()
+	if err != nil {
+		panic(err)
+	}
+	s.entries = append(s.entries, raw)
+	s.tree.Append(journal.LeafHash(raw))
+	sign := func(text []byte) ([64]byte, error) { return [64]byte(ed25519.Sign(s.key, text)), nil }
+	if s.checkpoint, err = journal.SignCheckpoint(s.genesis.Origin, s.tree.Head(), sign, s.genesis.LogKey); err != nil {
+		panic(err)
+	}
+	close(s.grown)
+	s.grown = make(chan struct{})
+	return seq
+}
+
+func (s *Signer) gate(ctx context.Context, method string) error {
+	if s.Gate == nil {
+		return nil
+	}
+	return s.Gate(ctx, method)
+}
+
+// Submit implements rpc.Gateway.
+func (s *Signer) Submit(ctx context.Context, envelope []byte, waitMillis int64) (rpc.Answer, error) {
+	s.mu.Lock()
+	s.submitted = append(s.submitted, append([]byte(nil), envelope...))
+	s.mu.Unlock()
+	if err := s.gate(ctx, "submit"); err != nil {
+		return rpc.Answer{}, err
+	}
+	signed, err := open(envelope)
+	if err != nil {
+		return rpc.Answer{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := signed.Body.Common().ID.String()
+	if known, ok := s.answers[id]; ok {
+		if known.StatementHash != signed.Hash.String() {
+			return rpc.Answer{}, &rpc.Problem{Code: "id_conflict", Field: "id", Detail: "another text has this id", Retry: rpc.RetryNewStatement, Effect: rpc.EffectNone, Answer: &known}
+		}
+		return known, nil
+	}
+	answer := s.answer(signed, s.rule(signed))
+	s.answers[id] = answer
+	return answer, nil
+}
+
+// Settle changes what becomes of a statement that was judged, as verdicts would.
+func (s *Signer) Settle(env statement.Envelope, r Ruling) {
+	signed, err := statement.Open(env)
+	if err != nil {
+		panic(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers[signed.Body.Common().ID.String()] = s.answer(signed, r)
+}
+
+func open(envelope []byte) (statement.Signed, error) {
+	env, err := statement.DecodeEnvelope(envelope)
+	if err == nil {
+		var signed statement.Signed
+		if signed, err = statement.Open(env); err == nil {
+			return signed, nil
+		}
+	}
+	var refused *statement.Error
+	if !errors.As(err, &refused) {
+		return statement.Signed{}, err
+	}
+	return statement.Signed{}, &rpc.Problem{Code: string(refused.Code), Field: refused.Field, Detail: refused.Msg, Retry: rpc.RetryNewStatement, Effect: rpc.EffectNone}
+}
+
+func (s *Signer) rule(signed statement.Signed) Ruling {
+	if s.Judge != nil {
+		return s.Judge(signed)
+	}
+	switch signed.Body.Type() {
+	case statement.TypeVerdict:
+		return Ruling{State: rpc.StateCounted}
+	case statement.TypeFreeze:
+		return Ruling{State: rpc.StateInForce}
+	case statement.TypeProposal:
+		return Ruling{State: rpc.StateOpen}
+	}
+	return Ruling{State: rpc.StateSigned}
+}
+
+// Unsigned is the transaction that every withdrawal of the double is, in hex.
+const Unsigned = "0101000000000098"
+
+// answer journals an outcome and makes its answer. The caller holds the lock.
+func (s *Signer) answer(signed statement.Signed, r Ruling) rpc.Answer {
+	common := signed.Body.Common()
+	recorded, outcome := r.State, map[string]any{
+		"about": signed.Hash.String(), "id": common.ID.String(), "type": string(signed.Body.Type()), "code": r.Code,
+		"policy": statement.Hash{}.String(), "wallet": "", "transaction": nil, "waits": []any{}, "results": []any{}, "alive": []any{},
+	}
+	if r.State == rpc.StateSigned || r.State == rpc.StateAuthorized {
+		recorded = rpc.StateAuthorized
+		outcome["transaction"] = map[string]any{"network": "nis1-testnet", "unsigned": Unsigned, "fee": "50000", "deadline": s.Now + 1800000}
+	}
+	outcome["state"] = recorded
+	seq := s.append("outcome/1", outcome)
+	answer := rpc.Answer{
+		ID: common.ID.String(), Type: string(signed.Body.Type()), State: r.State, Seq: seq, StatementHash: signed.Hash.String(),
+		Decision: &rpc.Decision{Outcome: r.State, Code: r.Code, Detail: r.Detail, Waits: r.Waits},
+		Receipt:  s.receipt(seq),
+	}
+	if r.State == rpc.StateSigned {
+		answer.Transaction = &rpc.Transaction{
+			Network: "nis1-testnet", Hash: fmt.Sprintf("%064X", seq), Fee: "50000", Deadline: statement.FormatTime(s.Now + 1800000),
+			Announce: rpc.Announce{Method: "POST", Path: "/transaction/announce", Body: `{"data":"` + Unsigned + `","signature":"00"}`},
+		}
+		answer.Chain = &rpc.Chain{State: "unseen"}
+	}
+	return answer
+}
+
+// receipt proves an entry under the newest head. The caller holds the lock.
+func (s *Signer) receipt(seq uint64) *rpc.Receipt {
+	proof, err := s.tree.Prove(seq)
+	if err != nil {
+		panic(err)
+	}
+	return &rpc.Receipt{Entry: s.entries[seq], Index: seq, Proof: hashes(proof), Checkpoint: s.checkpoint}
+}
+
+func hashes(in []journal.Hash) [][]byte {
+	out := make([][]byte, len(in))
+	for i, h := range in {
+		out[i] = h[:]
+	}
+	return out
+}
+
+// OpenSession implements rpc.Gateway.
+func (s *Signer) OpenSession(ctx context.Context, envelope []byte) (rpc.Session, error) {
+	if err := s.gate(ctx, "session"); err != nil {
+		return rpc.Session{}, err
+	}
+	signed, err := open(envelope)
+	if err != nil {
+		return rpc.Session{}, err
+	}
+	login := signed.Body.(*statement.Login)
+	session := rpc.Session{Actor: rpc.Actor{Kind: "person", ID: "alice"}, Until: statement.FormatTime(s.Now + 900000)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions[login.SecretHash.String()] = session
+	return session, nil
+}
+
+// Admit opens a session without a login, for tests that are about something else.
+func (s *Signer) Admit(secret [32]byte) {
+	hash := sha256.Sum256(secret[:])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions[hex.EncodeToString(hash[:])] = rpc.Session{Actor: rpc.Actor{Kind: "person", ID: "alice"}}
+}
+
+// admitted returns the lock's release when the bearer has a session.
+func (s *Signer) admitted(ctx context.Context, method, bearer string) (func(), error) {
+	if err := s.gate(ctx, method); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if _, ok := s.sessions[bearer]; !ok {
+		s.mu.Unlock()
+		return nil, &rpc.Problem{Code: "no_session", Field: "Authorization", Detail: "no such session is open", Retry: rpc.RetryNever, Effect: rpc.EffectNone}
+	}
+	return s.mu.Unlock, nil
+}
+
+// Withdrawal implements rpc.Gateway.
+func (s *Signer) Withdrawal(ctx context.Context, bearer, id string, waitMillis int64) (rpc.Answer, error) {
+	release, err := s.admitted(ctx, "withdrawal", bearer)
+	if err != nil {
+		return rpc.Answer{}, err
+	}
+	defer release()
+	answer, ok := s.answers[id]
+	if !ok {
+		return rpc.Answer{}, &rpc.Problem{Code: "not_found", Field: "id", Detail: "no such withdrawal", Retry: rpc.RetryNever, Effect: rpc.EffectNone}
+	}
+	return answer, nil
+}
+
+// Wallets implements rpc.Gateway.
+func (s *Signer) Wallets(ctx context.Context, bearer string) ([]rpc.Wallet, error) {
+	release, err := s.admitted(ctx, "wallets", bearer)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return []rpc.Wallet{{ID: "hot", Network: "nis1-testnet", Custody: "sealed", State: "active"}}, nil
+}
+
+// Limits implements rpc.Gateway.
+func (s *Signer) Limits(ctx context.Context, bearer string) ([]rpc.Limit, error) {
+	release, err := s.admitted(ctx, "limits", bearer)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return []rpc.Limit{{ID: "day", Used: "0", Max: "10", Window: 86400000}}, nil
+}
+
+// Entries implements rpc.Gateway; its pages are short, so that readers must page.
+func (s *Signer) Entries(ctx context.Context, bearer string, from, to uint64) (rpc.Entries, error) {
+	release, err := s.admitted(ctx, "entries", bearer)
+	if err != nil {
+		return rpc.Entries{}, err
+	}
+	defer release()
+	size := uint64(len(s.entries))
+	from = min(from, size)
+	return rpc.Entries{From: from, Entries: s.entries[from:min(to, from+7, size)], Checkpoint: s.checkpoint}, nil
+}
+
+// Follow implements rpc.Gateway.
+func (s *Signer) Follow(ctx context.Context, size uint64, waitMillis int64) (rpc.Checkpoint, error) {
+	if err := s.gate(ctx, "follow"); err != nil {
+		return rpc.Checkpoint{}, err
+	}
+	timeout := time.After(time.Duration(waitMillis) * time.Millisecond)
+	for {
+		s.mu.Lock()
+		grown, newest, longer := s.grown, s.checkpoint, uint64(len(s.entries)) > size
+		s.mu.Unlock()
+		if longer || waitMillis == 0 {
+			return rpc.Checkpoint{Checkpoint: newest, Genesis: s.genesis.String()}, nil
+		}
+		select {
+		case <-grown:
+		case <-timeout:
+			waitMillis = 0
+		case <-ctx.Done():
+			return rpc.Checkpoint{}, ctx.Err()
+		}
+	}
+}
+
+// Receipt implements rpc.Gateway.
+func (s *Signer) Receipt(ctx context.Context, bearer string, seq uint64) (rpc.Receipt, error) {
+	release, err := s.admitted(ctx, "receipt", bearer)
+	if err != nil {
+		return rpc.Receipt{}, err
+	}
+	defer release()
+	if seq >= uint64(len(s.entries)) {
+		return rpc.Receipt{}, &rpc.Problem{Code: "not_found", Field: "seq", Detail: "no such entry", Retry: rpc.RetryNever, Effect: rpc.EffectNone}
+	}
+	return *s.receipt(seq), nil
+}
+
+// Checkpoint implements rpc.Gateway.
+func (s *Signer) Checkpoint(ctx context.Context) (rpc.Checkpoint, error) {
+	if err := s.gate(ctx, "checkpoint"); err != nil {
+		return rpc.Checkpoint{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return rpc.Checkpoint{Checkpoint: s.checkpoint, Genesis: s.genesis.String()}, nil
+}
+
+// Tile implements rpc.Gateway for the lowest level.
+func (s *Signer) Tile(ctx context.Context, level int, index uint64, width int) ([]byte, error) {
+	if err := s.gate(ctx, "tile"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := index * 256
+	if level != 0 || first+uint64(width) > uint64(len(s.entries)) {
+		return nil, &rpc.Problem{Code: "not_found", Field: "tile", Detail: "no such tile", Retry: rpc.RetryNever, Effect: rpc.EffectNone}
+	}
+	var out []byte
+	for _, entry := range s.entries[first : first+uint64(width)] {
+		leaf := journal.LeafHash(entry)
+		out = append(out, leaf[:]...)
+	}
+	return out, nil
+}
+
+// Consistency implements rpc.Gateway.
+func (s *Signer) Consistency(ctx context.Context, old, newer uint64) (rpc.Consistency, error) {
+	if err := s.gate(ctx, "consistency"); err != nil {
+		return rpc.Consistency{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	proof, err := s.tree.ProveConsistency(old, newer)
+	if err != nil {
+		return rpc.Consistency{}, &rpc.Problem{Code: "not_found", Field: "new", Detail: err.Error(), Retry: rpc.RetryNever, Effect: rpc.EffectNone}
+	}
+	return rpc.Consistency{Proof: hashes(proof)}, nil
+}
+
+// Ready implements rpc.Gateway.
+func (s *Signer) Ready(ctx context.Context) (rpc.Ready, error) {
+	if err := s.gate(ctx, "ready"); err != nil {
+		return rpc.Ready{}, err
+	}
+	return rpc.Ready{Ready: true, Role: "signer", Reasons: []rpc.Reason{{Code: "no_witness", Detail: "rollback of this host: unbounded"}}}, nil
+}
+
+// Metrics implements rpc.Gateway.
+func (s *Signer) Metrics(ctx context.Context) (rpc.Metrics, error) {
+	if err := s.gate(ctx, "metrics"); err != nil {
+		return rpc.Metrics{}, err
+	}
+	return rpc.Metrics{Samples: []rpc.Sample{
+		{Name: "kura_entries_total", Help: "Entries.", Kind: "counter", Value: 3},
+		{Name: "kura_frozen", Help: "A \\ and\na line.", Kind: "gauge", Labels: map[string]string{"wallet": "a\"b\\c\nd"}, Value: 1},
+	}}, nil
+}
