@@ -53,7 +53,8 @@ func Compose(h Header, body Body) (Transaction, error) {
 
 // checkEmbedded decodes an embedded transaction by itself.
 func (tx *Transaction) checkEmbedded() error {
-	r := newReader(string(tx.Encode()))
+	b := tx.Encode()
+	r := newReader(string(b) + string(make([]byte, padding(len(b)))))
 	r.embedded(tx.network, 1)
 	if r.err != nil {
 		return fmt.Errorf("compose: %w", r.err)
