@@ -22,6 +22,16 @@ func Sign(signer ssh.Signer, entropy io.Reader, body Body) (Envelope, error) {
 	if err != nil {
 		return Envelope{}, err
 	}
+	return SignText(signer, entropy, text)
+}
+
+// SignText signs a statement's text as it stands, after reading it as strictly
+// as [Open] does: for whoever wrote the text with another program.
+func SignText(signer ssh.Signer, entropy io.Reader, text string) (Envelope, error) {
+	body, err := Decode(text)
+	if err != nil {
+		return Envelope{}, err
+	}
 	if _, err := KeyOf(signer.PublicKey()); err != nil {
 		return Envelope{}, err
 	}

@@ -1,6 +1,10 @@
 package statement
 
-import "kura/nem"
+import (
+	"fmt"
+
+	"kura/nem"
+)
 
 // maxAssets is how many assets one withdrawal may pay.
 const maxAssets = 10
@@ -95,6 +99,9 @@ func (w *Withdrawal) check() error {
 // resolve makes the chain library's message.
 func (m Message) resolve() (nem.Message, error) {
 	switch m.Kind {
+	case MessageNone:
+		_, err := exactly("")(m.Value)
+		return nem.NoMessage(), err
 	case MessageText:
 		return nem.TextMessage(m.Value)
 	case MessageHex:
@@ -104,8 +111,7 @@ func (m Message) resolve() (nem.Message, error) {
 		}
 		return nem.HexMessage(b)
 	}
-	_, err := exactly("")(m.Value)
-	return nem.NoMessage(), err
+	return nem.Message{}, fmt.Errorf("the message has no kind; want none, text or hex")
 }
 
 // Payment is a withdrawal's payment in terms of one network.

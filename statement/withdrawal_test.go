@@ -44,6 +44,7 @@ func TestResolveNamesTheMember(t *testing.T) {
 		"another network":     {func(w *statement.Withdrawal) {}, nem.NIS1Mainnet, "walletAddress"},
 		"no network":          {func(w *statement.Withdrawal) {}, 0, "walletAddress"},
 		"another chain":       {func(w *statement.Withdrawal) { w.Destination = symbolAddress }, nem.NIS1Testnet, "destination"},
+		"no message kind":     {func(w *statement.Withdrawal) { w.Message = statement.Message{} }, nem.NIS1Testnet, "message.value"},
 		"checksum":            {func(w *statement.Withdrawal) { w.Destination = bob[:38] + "AA" }, nem.NIS1Testnet, "destination"},
 		"the chain's asset":   {func(w *statement.Withdrawal) { w.Assets[0].Asset = "72C0212E67A08BCE" }, nem.NIS1Testnet, "assets[0].asset"},
 		"message of one byte": {symbolPayment(symbolAddress, strings.Repeat("x", 1024)), nem.SymbolTestnet, "message.value"},
