@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"testing"
 
 	"golang.org/x/crypto/ssh"
 
@@ -35,9 +34,16 @@ type Wallet struct {
 	sign        func([]byte) nem.Signature
 }
 
+// TB is what a world needs of a test: *testing.T, *testing.B and *rapid.T have it.
+type TB interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // A World is a journal in the making. TB is whom it fails.
 type World struct {
-	TB      testing.TB
+	TB      TB
 	State   *ledger.State
 	Entries []journal.Entry
 	Lines   [][]byte
@@ -56,7 +62,7 @@ func seed(name string) [32]byte { return sha256.Sum256([]byte("kura test key " +
 
 // New returns a world in which policy 2 is in force: its wallets had their ceremonies, the address book has
 // one destination for each.
-func New(tb testing.TB) *World {
+func New(tb TB) *World {
 	w := Founded(tb)
 	for _, x := range w.Wallets {
 		w.Must(ledger.WalletInput{Wallet: w.Ceremony(x)})
@@ -74,7 +80,7 @@ func New(tb testing.TB) *World {
 }
 
 // Founded returns a world with genesis, policy 1 and a start.
-func Founded(tb testing.TB) *World {
+func Founded(tb TB) *World {
 	s := seed("log")
 	w := &World{
 		TB: tb, State: ledger.NewState(), Clock: Start, Boot: 1_000_000, BootID: "boot-1",
