@@ -75,7 +75,7 @@ var errNoReceipt = errors.New("the answer has no receipt")
 
 // prove turns an answer into an outcome, or says why it proves nothing. about is the hash of the statement
 // that was sent; nil when only its id is known.
-func prove(g journal.Genesis, answer rpc.Answer, id statement.ID, about *statement.Hash) (Outcome, error) {
+func prove(g journal.Genesis, answer rpc.Answer, id string, about *statement.Hash) (Outcome, error) {
 	if answer.Receipt == nil {
 		return Outcome{}, errNoReceipt
 	}
@@ -101,7 +101,7 @@ func prove(g journal.Genesis, answer rpc.Answer, id statement.ID, about *stateme
 	switch {
 	case about != nil && said.About != *about:
 		return Outcome{}, fmt.Errorf("the receipt is about another statement, %s", said.About)
-	case said.ID != id.String():
+	case said.ID != id:
 		return Outcome{}, fmt.Errorf("the receipt is about another id, %s", statement.Quote(said.ID, 40))
 	case answer.StatementHash != said.About.String() || answer.ID != said.ID || answer.Seq != entry.Seq:
 		return Outcome{}, errors.New("the answer names another statement, id or entry than its receipt")

@@ -71,7 +71,7 @@ func (c *Client) Submit(ctx context.Context, env statement.Envelope) (Outcome, e
 	tries := c.tries()
 	unknown := &Unknown{ID: common.ID}
 	for {
-		outcome, sent, err := c.submitOnce(ctx, path, env.Encode(), common.ID, hash)
+		outcome, sent, err := c.submitOnce(ctx, path, env.Encode(), common.ID.String(), hash)
 		if err == nil {
 			return outcome, nil
 		}
@@ -90,7 +90,7 @@ func (c *Client) Submit(ctx context.Context, env statement.Envelope) (Outcome, e
 }
 
 // submitOnce sends a statement once. sent says whether a server may have got it.
-func (c *Client) submitOnce(ctx context.Context, path string, envelope []byte, id statement.ID, hash statement.Hash) (o Outcome, sent bool, err error) {
+func (c *Client) submitOnce(ctx context.Context, path string, envelope []byte, id string, hash statement.Hash) (o Outcome, sent bool, err error) {
 	resp, err := c.do(ctx, http.MethodPost, path, envelope)
 	if err != nil {
 		return Outcome{}, !neverConnected(err), err
@@ -120,7 +120,8 @@ func (c *Client) submitOnce(ctx context.Context, path string, envelope []byte, i
 }
 
 // Wait returns the outcome of a withdrawal or proposal once it is final, or the newest one and the
-// context's error. With an open session it waits at the server, else it asks again with the same text.
+// context's error. With an open session a withdrawal is waited for at the server, else it asks again and
+// again with the same text.
 func (c *Client) Wait(ctx context.Context, env statement.Envelope) (Outcome, error) {
 	tries := c.tries()
 	for {
@@ -128,24 +129,44 @@ func (c *Client) Wait(ctx context.Context, env statement.Envelope) (Outcome, err
 		if err != nil || o.Final() {
 			return o, err
 		}
+		if c.waitsAtServer(o) {
+			hash := statement.HashText(env.Statement)
+			if o, err := c.withdrawal(ctx, o.Answer.ID, &hash, atServer); err == nil && o.Final() {
+				return o, nil
+			}
+		}
+		// A server that does not wait is not asked without pause.
 		if !tries.pause(ctx) {
 			return o, ctx.Err()
 		}
 	}
 }
 
+// atServer is how long Wait lets the server wait for a change.
+const atServer = 30 * time.Second
+
+func (c *Client) waitsAtServer(o Outcome) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.secret != nil && (o.State == rpc.StateHeld || o.State == rpc.StateAuthorized)
+}
+
 // Withdrawal reads the proven state of a withdrawal; with a wait the server answers once it changes, or
 // after that time. It needs a session.
 func (c *Client) Withdrawal(ctx context.Context, id statement.ID, wait time.Duration) (Outcome, error) {
-	var answer rpc.Answer
-	path := "/v1/withdrawals/" + id.String()
+	return c.withdrawal(ctx, id.String(), nil, wait)
+}
+
+func (c *Client) withdrawal(ctx context.Context, id string, about *statement.Hash, wait time.Duration) (Outcome, error) {
+	path := "/v1/withdrawals/" + id
 	if wait > 0 {
 		path += "?" + url.Values{"wait": {wait.String()}}.Encode()
 	}
+	var answer rpc.Answer
 	if err := c.read(ctx, path, &answer, http.StatusOK); err != nil {
 		return Outcome{}, err
 	}
-	return prove(c.genesis, answer, id, nil)
+	return prove(c.genesis, answer, id, about)
 }
 
 // NotFrozen says that a freeze is not proven to be in the journal. Whoever sent it must treat everything as
