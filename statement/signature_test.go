@@ -392,7 +392,7 @@ func TestOpenTakesStockSignatures(t *testing.T) {
 func TestSigningWithFilesAndAgents(t *testing.T) {
 	dir := t.TempDir()
 	const passphrase = "correct horse"
-	if out, err := keygen(t, dir, "", "-q", "-t", "ed25519", "-N", passphrase, "-f", "k"); err != nil {
+	if out, err := keygen(t, dir, "", "-q", "-t", "ed25519", "-a", "1", "-N", passphrase, "-f", "k"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	content := []byte(read(t, dir, "k"))
