@@ -31,11 +31,15 @@ func (s *session) findKey(id []byte, template []*pkcs11.Attribute) (foundKey, er
 	if ok {
 		return key, nil
 	}
-	class := valueOf(template, pkcs11.CKA_CLASS)
-	handle, err := s.findOne(id, class)
+	handle, err := s.findOne(id, valueOf(template, pkcs11.CKA_CLASS))
 	if err != nil {
 		return foundKey{}, err
 	}
+	return s.checkKey(handle, id, template, s.publicKey)
+}
+
+// checkKey takes up a key whose handle was found, if its attributes are right.
+func (s *session) checkKey(handle pkcs11.ObjectHandle, id []byte, template []*pkcs11.Attribute, publicKey func(id []byte) (nem.PublicKey, error)) (foundKey, error) {
 	report, err := s.inspect(handle, template)
 	if err != nil {
 		return foundKey{}, fmt.Errorf("read the key's attributes: %w", err)
@@ -43,9 +47,9 @@ func (s *session) findKey(id []byte, template []*pkcs11.Attribute) (foundKey, er
 	if len(report.Problems) > 0 {
 		return foundKey{}, fmt.Errorf("%w: %s", ErrUnsafeKey, report.Problems[0])
 	}
-	key = foundKey{handle: handle, id: bytes.Clone(id), local: report.Attributes["LOCAL"] == "true"}
+	key := foundKey{handle: handle, id: bytes.Clone(id), local: report.Attributes["LOCAL"] == "true"}
 	if valueOf(template, pkcs11.CKA_KEY_TYPE) == keyTypeEdwards {
-		if key.publicKey, err = s.publicKey(id); err != nil {
+		if key.publicKey, err = publicKey(id); err != nil {
 			return foundKey{}, err
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 
 	"github.com/miekg/pkcs11"
@@ -40,17 +38,6 @@ type WalletSpec struct {
 	Name    string
 	Network nem.Network
 	Genesis [32]byte
-}
-
-// WalletInfo is one wallet that the token or the state directory holds.
-type WalletInfo struct {
-	Name      string
-	Network   nem.Network
-	Custody   Custody
-	PublicKey nem.PublicKey
-	Address   nem.Address
-	Imported  bool
-	Problem   string // why it cannot be used; empty when it can
 }
 
 // Ceremony is the record of how a wallet came to be, for the journal. It holds no secret.
@@ -103,14 +90,12 @@ func (t *Token) checkSpec(spec WalletSpec) error {
 	if !ok || genesis != spec.Genesis {
 		return fmt.Errorf("wallet %q: %w: the token is not bound to %x", spec.Name, ErrGenesis, spec.Genesis)
 	}
-	wallets, err := t.Wallets()
+	network, taken, err := t.networkOf(spec.Name)
 	if err != nil {
 		return err
 	}
-	for _, wallet := range wallets {
-		if wallet.Name == spec.Name {
-			return fmt.Errorf("wallet %q: %w, on %s", spec.Name, ErrWalletExists, wallet.Network)
-		}
+	if taken {
+		return fmt.Errorf("wallet %q: %w, on %s", spec.Name, ErrWalletExists, network)
 	}
 	return nil
 }
@@ -284,15 +269,10 @@ func (t *Token) sealSeed(ctx context.Context, template blob, seed *Secret) (*blo
 // ImportWallet return, read back again. It signs two canary messages to learn
 // whether the key signs at all, and deterministically.
 func (t *Token) Ceremony(ctx context.Context, wallet string) (Ceremony, error) {
-	wallets, err := t.Wallets()
+	info, err := t.Wallet(ctx, wallet)
 	if err != nil {
 		return Ceremony{}, err
 	}
-	at := slices.IndexFunc(wallets, func(w WalletInfo) bool { return w.Name == wallet })
-	if at < 0 {
-		return Ceremony{}, fmt.Errorf("wallet %q: %w", wallet, ErrNoKey)
-	}
-	info := wallets[at]
 	if info.Problem != "" {
 		return Ceremony{}, fmt.Errorf("wallet %q: %w: %s", wallet, ErrUnsafeKey, info.Problem)
 	}
@@ -346,93 +326,4 @@ func (t *Token) Ceremony(ctx context.Context, wallet string) (Ceremony, error) {
 		return Ceremony{}, err
 	}
 	return ceremony, nil
-}
-
-// Wallets lists the wallets bound to this genesis: those in the token and those
-// sealed in the state directory.
-func (t *Token) Wallets() ([]WalletInfo, error) {
-	genesis, ok, err := t.Genesis()
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, nil
-	}
-	wallets, err := answer(t, context.Background(), "list wallets", func(s *session) ([]WalletInfo, error) {
-		return s.tokenWallets(genesis)
-	})
-	if err != nil {
-		return nil, err
-	}
-	names, err := sealedNames(t.config.StateDir)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		b, err := readBlob(t.config.StateDir, name)
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-		case err != nil:
-			wallets = append(wallets, WalletInfo{Name: name, Custody: CustodySealed, Problem: err.Error()})
-		case b.genesis != genesis:
-			wallets = append(wallets, WalletInfo{Name: name, Custody: CustodySealed, Network: b.network,
-				Problem: fmt.Sprintf("it is bound to another genesis, %x", b.genesis)})
-		default:
-			wallets = append(wallets, WalletInfo{Name: name, Network: b.network, Custody: CustodySealed,
-				PublicKey: b.publicKey, Address: b.publicKey.Address(b.network), Imported: b.imported})
-		}
-	}
-	slices.SortFunc(wallets, func(a, b WalletInfo) int { return strings.Compare(a.Name, b.Name) })
-	return wallets, nil
-}
-
-func (s *session) tokenWallets(genesis [32]byte) ([]WalletInfo, error) {
-	objects, err := s.module.Find(s.handle, []*pkcs11.Attribute{
-		attribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY), attribute(pkcs11.CKA_TOKEN, true),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("search the token: %w", err)
-	}
-	if err := s.probe(); err != nil {
-		return nil, err
-	}
-	var wallets []WalletInfo
-	for _, handle := range objects {
-		label, err := s.module.Attribute(s.handle, handle, pkcs11.CKA_LABEL)
-		if err != nil && !errors.Is(err, errNoAttribute) {
-			return nil, fmt.Errorf("read a label: %w", err)
-		}
-		network, name, ok := parseWalletLabel(string(label))
-		if !ok {
-			continue
-		}
-		info := WalletInfo{Name: name, Network: network, Custody: CustodyToken}
-		id := walletKeyID(genesis, network, name)
-		key, err := s.findKey(id, s.quirk.without(ed25519PrivateTemplate(string(label), id)))
-		switch {
-		case err == nil:
-			info.PublicKey, info.Imported = key.publicKey, !key.local
-			info.Address = key.publicKey.Address(network)
-		case errors.Is(err, ErrNoKey):
-			info.Problem = "it is bound to another genesis"
-		case errors.Is(err, ErrUnsafeKey):
-			info.Problem = err.Error()
-		default:
-			return nil, err
-		}
-		wallets = append(wallets, info)
-	}
-	return wallets, nil
-}
-
-func parseWalletLabel(label string) (nem.Network, string, bool) {
-	parts := strings.Split(label, " ")
-	if len(parts) != 3 || parts[0] != labelWallet || checkName(parts[2]) != nil {
-		return 0, "", false
-	}
-	network, err := nem.ParseNetwork(parts[1])
-	if err != nil || CustodyOf(network) != CustodyToken {
-		return 0, "", false
-	}
-	return network, parts[2], true
 }
