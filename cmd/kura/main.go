@@ -76,10 +76,10 @@ func newRoot() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupClient, newWithdraw(), newSend(), newStatus(), newCancel())
+	add(groupClient, newWithdraw(), newSend(), newStatus(), newCancel(), newSign(), newID())
 	add(groupOfficer, newInbox(), newShow(), newApprove(), newReject(), newFreeze(), newSuspend(), newLower(), newLift())
 	add(groupChain, newAddress(), newTx())
-	add(groupAuditor, newReceipt(), newWitness())
+	add(groupAuditor, newAudit(), newLog(), newReceipt(), newWitness())
 	add(groupSetup, newDev())
 	return root
 }

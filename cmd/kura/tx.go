@@ -2,10 +2,14 @@ package main
 
 import (
 	"bufio"
+	"fmt"
+	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"kura/nem"
+	"kura/signer/rpc"
 )
 
 func newTx() *cobra.Command {
@@ -46,10 +50,18 @@ the field; the exit code is then 1.`,
 		Args: cobra.NoArgs,
 	}
 	network := networkFlag(cmd)
+	answer := cmd.Flags().String("answer", "", "decode the transaction in this answer of the gateway instead")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		n, err := network()
 		if err != nil {
 			return err
+		}
+		if *answer != "" {
+			hex, err := announcedHex(cmd, *answer)
+			if err != nil {
+				return err
+			}
+			cmd.SetIn(strings.NewReader(hex))
 		}
 		return eachTransaction(cmd, func(line string, out *bufio.Writer) (bool, error) {
 			return nem.DescribeLine(out, n, []byte(line))
@@ -68,10 +80,18 @@ func newTxVerify() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	network := networkFlag(cmd)
+	answer := cmd.Flags().String("answer", "", "verify the transaction in this answer of the gateway instead")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		n, err := network()
 		if err != nil {
 			return err
+		}
+		if *answer != "" {
+			line, err := announceBody(cmd, *answer)
+			if err != nil {
+				return err
+			}
+			cmd.SetIn(strings.NewReader(line))
 		}
 		return eachTransaction(cmd, func(line string, out *bufio.Writer) (bool, error) {
 			v := nem.VerifyLine(n, []byte(line))
@@ -79,4 +99,36 @@ func newTxVerify() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// announceBody is what a node takes, out of a gateway's answer: one line of JSON.
+func announceBody(cmd *cobra.Command, name string) (string, error) {
+	text, err := readAll(cmd, name)
+	if err != nil {
+		return "", err
+	}
+	var answer rpc.Answer
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return "", fmt.Errorf("%s is no answer of a gateway: %w", name, err)
+	}
+	if answer.Transaction == nil {
+		return "", fmt.Errorf("%s says %q and carries no transaction", name, answer.State)
+	}
+	return answer.Transaction.Announce.Body, nil
+}
+
+// announcedHex is the transaction in it, as `decode` takes it.
+func announcedHex(cmd *cobra.Command, name string) (string, error) {
+	body, err := announceBody(cmd, name)
+	if err != nil {
+		return "", err
+	}
+	var in struct {
+		Data    string `json:"data"`
+		Payload string `json:"payload"`
+	}
+	if err := json.Unmarshal([]byte(body), &in); err != nil {
+		return "", fmt.Errorf("%s: the transaction to announce: %w", name, err)
+	}
+	return in.Data + in.Payload, nil
 }

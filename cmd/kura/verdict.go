@@ -22,7 +22,7 @@ const lastCharacters = 4
 
 func newApprove() *cobra.Command {
 	var amount, ends string
-	var asJSON bool
+	var asJSON, printOnly bool
 	cmd := &cobra.Command{
 		Use:   "approve ID",
 		Short: "Approve a pending request, after typing its amount and the end of its address",
@@ -52,12 +52,21 @@ answer beforehand.`,
 				if err := m.fresh(); err != nil {
 					return err
 				}
-				return c.judge(cmd, m, statement.Approve, "", asJSON, r.Hash)
+				env, err := c.verdict(cmd, m, statement.Approve, "", r.Hash)
+				if err != nil {
+					return err
+				}
+				if printOnly {
+					_, err := fmt.Fprintln(cmd.OutOrStdout(), string(env.Encode()))
+					return err
+				}
+				return c.submit(cmd, env, 0, asJSON)
 			}))
 		},
 	}
 	cmd.Flags().StringVar(&amount, "amount", "", "the amount, as shown (\"60,000 XEM\")")
 	cmd.Flags().StringVar(&ends, "address-ends", "", "the last four characters of the destination")
+	cmd.Flags().BoolVar(&printOnly, "print", false, "print the signed envelope, send nothing")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
 	return cmd
 }
@@ -100,17 +109,13 @@ func squeeze(text string) string {
 	return strings.ToUpper(strings.NewReplacer(" ", "", ",", "").Replace(text))
 }
 
-// judge signs a verdict about statements and sends it.
-func (c *connection) judge(cmd *cobra.Command, m *mirror, kind statement.VerdictKind, reason string, asJSON bool, about ...statement.Hash) error {
+// verdict signs a verdict about statements, under the policy of the verified view.
+func (c *connection) verdict(cmd *cobra.Command, m *mirror, kind statement.VerdictKind, reason string, about ...statement.Hash) (statement.Envelope, error) {
 	id, expires := c.newCommon(verdictLife)
-	env, err := c.sign(cmd, &statement.Verdict{
+	return c.sign(cmd, &statement.Verdict{
 		Journal: statement.Hash(c.genesis.Hash), ID: id, Expires: expires,
 		Verdict: kind, About: about, Policy: m.state.PolicyInForce().Hash(), Reason: reason,
 	})
-	if err != nil {
-		return err
-	}
-	return c.submit(cmd, env, 0, asJSON)
 }
 
 // newVerdict is a command that says one thing about pending statements.
@@ -134,7 +139,11 @@ func newVerdict(use, short string, kind statement.VerdictKind, needsReason bool,
 					}
 					about = append(about, hash)
 				}
-				return c.judge(cmd, m, kind, reason, asJSON, about...)
+				env, err := c.verdict(cmd, m, kind, reason, about...)
+				if err != nil {
+					return err
+				}
+				return c.submit(cmd, env, 0, asJSON)
 			}))
 		},
 	}

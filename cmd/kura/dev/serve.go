@@ -35,7 +35,7 @@ func (d *deployment) serve(ctx context.Context, fresh bool) error {
 	if err := signer.untilReady(ctx, startTimeout, listening); err != nil {
 		return err
 	}
-	gateway, err := startDaemon(gatewayBinary, d.path(logDir, "gateway.log"), d.users.gateway, d.binary(gatewayBinary), "serve", "--config", d.path(gatewayConfig))
+	gateway, err := startDaemon(gatewayBinary, d.path(logDir, "gateway.log"), d.users.gateway, d.binary(gatewayBinary), "--config", d.path(gatewayConfig))
 	if err != nil {
 		return err
 	}

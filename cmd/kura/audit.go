@@ -1,0 +1,232 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kura/audit"
+	"kura/journal"
+	"kura/ledger"
+	"kura/statement"
+)
+
+func newAudit() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Export the journal, verify an export offline, report, extract statements",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newAuditExport(), newAuditVerify(), newAuditStatement())
+	return cmd
+}
+
+func newAuditExport() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "export --out FILE",
+		Short: "Write the whole journal to a file, checked against its signed head",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if out == "" {
+				return usagef("give --out")
+			}
+			c, err := connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			var head journal.Head
+			err = replaceFile(out, func(f *os.File) error {
+				return c.withSession(cmd, func() error {
+					checkpoint, newest, err := c.Checkpoint(cmd.Context())
+					if err != nil {
+						return err
+					}
+					head = newest
+					return audit.Export(f, c.genesis, checkpoint, c.Entries(cmd.Context(), 0, head.Size))
+				})
+			})
+			if err != nil {
+				return failure(err)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d entries up to the signed head\n", out, head.Size)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "file to write")
+	return cmd
+}
+
+// replaceFile writes a file whole or not at all. write may be called on an empty
+// file only: a second try inside it must begin anew.
+func replaceFile(name string, write func(*os.File) error) error {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already when all went well
+	if err := errors.Join(write(f), f.Sync(), f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+func newAuditVerify() *cobra.Command {
+	var genesis, from string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Check an export offline: tree and head, every signature, every decision made again",
+		Long: `Check an export offline. Every entry must lead to the signed head under the pinned
+genesis, every statement must be signed, and every decision is made again from the
+entries alone and must come out the same, byte for byte. Exit 0 only if all held.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			options, err := auditOptions(cmd, genesis, from)
+			if err != nil {
+				return err
+			}
+			f, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			report, err := audit.Verify(cmd.Context(), f, options)
+			if err != nil {
+				return err
+			}
+			return printReport(cmd, args[0], report, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&genesis, "genesis", "", "genesis line to hold it to (default: the one that the home pins, if there is a home)")
+	cmd.Flags().StringVar(&from, "from-checkpoint", "", "file with an earlier signed head that the export must extend")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	return cmd
+}
+
+// auditOptions pins what the flags or the home name. Without either the export is
+// held to its own genesis, and the report says so.
+func auditOptions(cmd *cobra.Command, genesis, from string) (audit.Options, error) {
+	options := audit.Options{Genesis: genesis}
+	if genesis == "" {
+		if h, err := openHome(cmd); err == nil {
+			options.Genesis = h.genesis.String()
+		}
+	}
+	if from != "" {
+		text, err := os.ReadFile(from)
+		if err != nil {
+			return options, fmt.Errorf("--from-checkpoint: %w", err)
+		}
+		options.From = text
+	}
+	return options, nil
+}
+
+func printReport(cmd *cobra.Command, name string, r audit.Report, asJSON bool) error {
+	if asJSON {
+		if err := writeJSONLine(cmd.OutOrStdout(), r); err != nil {
+			return err
+		}
+	} else {
+		p := newPage(cmd.OutOrStdout())
+		verdict := "ok, every check held"
+		if !r.OK {
+			verdict = "NOT OK"
+		}
+		p.title("%s: %s", filepath.Base(name), verdict)
+		if f := r.Failure; f != nil {
+			p.field("first failure", "entry %d: %s: %s", f.Entry, f.Code, statement.Quote(f.Reason, 1000))
+		}
+		p.field("genesis", "%s", r.Genesis)
+		if !r.Pinned {
+			p.field("", "(the export's own: pin one with --genesis)")
+		}
+		p.field("entries", "%d under a signed head of size %d", r.Counts.Entries, r.Size)
+		p.field("statements", "%d SSH signatures hold", r.Counts.Statements)
+		p.field("decisions", "%d made again with the same outcome, rule, numbers and codes", r.Counts.Decisions)
+		p.field("transactions", "%d say exactly what their statements say", r.Counts.Transactions)
+		p.field("signatures", "%d hold by their chain's rules", r.Counts.Signatures)
+		for _, note := range r.Notes {
+			p.field("note", "%s", note)
+		}
+		if err := p.flush(); err != nil {
+			return err
+		}
+	}
+	if !r.OK {
+		return reported(exitFailed)
+	}
+	return nil
+}
+
+// newAuditStatement takes one statement out of an export, with what a stock
+// ssh-keygen needs to check it.
+func newAuditStatement() *cobra.Command {
+	var out, kind, by, hash string
+	cmd := &cobra.Command{
+		Use:   "statement FILE --out DIR",
+		Short: "Take a statement out of an export, for ssh-keygen -Y verify",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" {
+				return usagef("give --out")
+			}
+			options, err := auditOptions(cmd, "", "")
+			if err != nil {
+				return err
+			}
+			var found *ledger.Statement
+			options.Visit = func(_ journal.Entry, body ledger.Body, _ *ledger.State) {
+				s, ok := body.(*ledger.Statement)
+				if found == nil && ok && (kind == "" || string(s.Type) == kind) && (by == "" || s.By.ID == by) && strings.HasPrefix(s.Hash.String(), hash) {
+					found = s
+				}
+			}
+			f, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			report, err := audit.Verify(cmd.Context(), f, options)
+			if err != nil {
+				return err
+			}
+			switch {
+			case !report.OK:
+				return fmt.Errorf("%s does not verify: %w", args[0], report.Failure)
+			case found == nil:
+				return fmt.Errorf("%s holds no such statement", args[0])
+			}
+			return writeStatement(cmd, out, found)
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "directory for text, text.sig and allowed_signers")
+	cmd.Flags().StringVar(&kind, "type", "", "of this type, like verdict/1")
+	cmd.Flags().StringVar(&by, "by", "", "of this person or client")
+	cmd.Flags().StringVar(&hash, "hash", "", "whose hash begins so")
+	return cmd
+}
+
+func writeStatement(cmd *cobra.Command, dir string, s *ledger.Statement) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	namespace := s.Type.Namespace()
+	for name, text := range map[string]string{
+		"text": s.Statement, "text.sig": s.Signature,
+		"allowed_signers": fmt.Sprintf("%s namespaces=%q %s\n", s.By.ID, namespace, s.Key),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "ssh-keygen -Y verify -f %[1]s/allowed_signers -I %[2]s -n %[3]s -s %[1]s/text.sig < %[1]s/text\n", dir, s.By.ID, namespace)
+	return err
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"kura/journal"
+	"kura/statement"
+)
+
+func newLog() *cobra.Command {
+	var kind string
+	var last int
+	cmd := &cobra.Command{
+		Use:   "log",
+		Short: "Read the journal, verified on this machine",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if last < 0 {
+				return usagef("--last is %d, want 0 (all) or more", last)
+			}
+			return failure(withMirror(cmd, func(_ *connection, m *mirror) error {
+				var chosen []journal.Entry
+				for _, e := range m.entries {
+					if kind == "" || e.Kind == kind {
+						chosen = append(chosen, e)
+					}
+				}
+				if last > 0 && len(chosen) > last {
+					chosen = chosen[len(chosen)-last:]
+				}
+				p := newPage(cmd.OutOrStdout())
+				for _, e := range chosen {
+					body := jsontext.Value(e.Body).Clone()
+					if err := body.Indent(jsontext.WithIndent("  ")); err != nil {
+						return err
+					}
+					p.title("entry %d  %s  %s", e.Seq, e.Kind, statement.FormatTime(e.Clock))
+					p.printf("%s\n", body)
+				}
+				return p.flush()
+			}))
+		},
+	}
+	cmd.Flags().StringVar(&kind, "kind", "", "only entries of this kind, like wallet/1")
+	cmd.Flags().IntVar(&last, "last", 0, "only the last so many (0: all)")
+	return cmd
+}
