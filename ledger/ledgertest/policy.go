@@ -37,13 +37,13 @@ func (w *World) document(version int, previous string) policy.Document {
 	}
 	doc := policy.Document{
 		Semantics: 1, Version: version, Previous: previous, Title: "tests", WithdrawalLife: Day,
-		Services: []policy.Service{{ID: "aml", Name: "aml", Keys: []string{w.publicKey("aml")}}},
+		Services: []policy.Service{{ID: "aml", Name: "aml", Keys: []string{w.PublicKey("aml")}}},
 		Sentinels: []policy.Sentinel{
-			{ID: "watch", Name: "watch", Keys: []string{w.publicKey("watch")}},
+			{ID: "watch", Name: "watch", Keys: []string{w.PublicKey("watch")}},
 		},
 		Clients: []policy.Client{
-			{ID: "shop", Name: "shop", Keys: []string{w.publicKey("shop")}, Operators: []policy.PersonID{"dave"}, Budget: policy.Budget{Entries: 100_000, Window: Hour, Pending: 50}},
-			{ID: "desk", Name: "desk", Keys: []string{w.publicKey("desk")}, Budget: policy.Budget{Entries: 100_000, Window: Hour, Pending: 50}},
+			{ID: "shop", Name: "shop", Keys: []string{w.PublicKey("shop")}, Operators: []policy.PersonID{"dave"}, Budget: policy.Budget{Entries: 100_000, Window: Hour, Pending: 50}},
+			{ID: "desk", Name: "desk", Keys: []string{w.PublicKey("desk")}, Budget: policy.Budget{Entries: 100_000, Window: Hour, Pending: 50}},
 		},
 		Assets: []policy.Asset{
 			{ID: "xem", Network: "nis1-testnet", Asset: "nem:xem", Name: "XEM", Supply: 8_999_999_999, Divisibility: 6},
@@ -59,13 +59,13 @@ func (w *World) document(version int, previous string) policy.Document {
 			Veto:      2,
 		},
 		Tripwires: policy.Tripwires{
-			CanaryKeys: []string{w.publicKey("canary")},
+			CanaryKeys: []string{w.PublicKey("canary")},
 			Refusals:   policy.Refusals{Codes: []string{policy.CodeWalletMismatch}, Count: 3, Window: 10 * Minute, Suspend: 30 * Minute},
 		},
 		Anchor: policy.Anchor{Every: Hour},
 	}
 	for _, p := range people {
-		p.Name, p.Keys = string(p.ID), []string{w.publicKey(string(p.ID))}
+		p.Name, p.Keys = string(p.ID), []string{w.PublicKey(string(p.ID))}
 		doc.People = append(doc.People, p)
 	}
 	if version == 1 {

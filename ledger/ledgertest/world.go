@@ -165,7 +165,8 @@ func (w *World) signer(name string) ssh.Signer {
 	return w.signers[name]
 }
 
-func (w *World) publicKey(name string) string {
+// PublicKey is somebody's key as policies write it.
+func (w *World) PublicKey(name string) string {
 	key, err := statement.KeyOf(w.signer(name).PublicKey())
 	w.check(err)
 	return string(key)

@@ -1,0 +1,119 @@
+package ledger_test
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"kura/journal"
+	"kura/ledger"
+	"kura/ledger/ledgertest"
+	"kura/nem"
+	"kura/statement"
+)
+
+// unsignedStatement is a statement as statement.Open would return it, without the work of signing: Judge
+// and Apply do not look at signatures, so long journals can be made quickly.
+func unsignedStatement(tb ledgertest.TB, w *ledgertest.World, who string, b statement.Body) statement.Signed {
+	text, err := statement.Encode(b)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	key, err := statement.ParseKey(w.PublicKey(who))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	armor := w.Envelope(who, &statement.Login{Journal: w.Journal(), ID: w.ID(), Expires: w.Clock, SecretHash: statement.Hash{1}}).Signature
+	return statement.Signed{
+		Envelope: statement.Envelope{Statement: text, Signature: armor},
+		Hash:     statement.HashText(text), Key: key, Body: b,
+	}
+}
+
+// manyPayments makes a journal of at least n entries: payments that are signed at once, thirty a second.
+func manyPayments(tb ledgertest.TB, n int) *ledgertest.World {
+	w := ledgertest.New(tb)
+	template := unsignedStatement(tb, w, "shop", w.Withdrawal(w.Wallets[0], 1))
+	for len(w.Lines) < n {
+		x := w.Wallets[len(w.Lines)/4%2]
+		b := w.Withdrawal(x, nem.Amount(1+len(w.Lines)%7))
+		text, err := statement.Encode(b)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		signed := template
+		signed.Statement, signed.Hash, signed.Body = text, statement.HashText(text), b
+		res, err := w.Judge(ledger.StatementInput{Signed: signed})
+		if err != nil || res.State != ledger.StateAuthorized && res.State != ledger.StateHeld && res.State != ledger.StateDenied {
+			tb.Fatalf("%+v %v", res, err)
+		}
+		if res.State == ledger.StateAuthorized {
+			if _, err := w.Judge(ledger.SignatureInput{About: res.About, Signature: nem.Signature{1}}); err != nil {
+				tb.Fatal(err)
+			}
+		}
+		w.Advance(33)
+	}
+	return w
+}
+
+func fold(tb ledgertest.TB, lines [][]byte) *ledger.State {
+	s := ledger.NewState()
+	for _, line := range lines {
+		e, err := journal.DecodeEntry(line)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if err := s.Apply(e); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return s
+}
+
+// TestFoldOfManyEntries folds KURA_FOLD_ENTRIES entries (by default few) and says how long that took and
+// how much the state holds.
+func TestFoldOfManyEntries(t *testing.T) {
+	n := 2000
+	if s := os.Getenv("KURA_FOLD_ENTRIES"); s != "" {
+		n, _ = strconv.Atoi(s)
+	}
+	w := manyPayments(t, n)
+	lines, want := w.Lines, w.State.Hash()
+	w = nil
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	s := fold(t, lines)
+	took := time.Since(start)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	t.Logf("%d entries in %v (%v each), state %d MB", len(lines), took, took/time.Duration(len(lines)), (after.HeapAlloc-before.HeapAlloc)>>20)
+	if s.Hash() != want {
+		t.Error("the fold is another state than the live one")
+	}
+}
+
+func BenchmarkJudgeWithdrawal(b *testing.B) {
+	w := ledgertest.New(b)
+	signed := unsignedStatement(b, w, "shop", w.Withdrawal(w.Wallets[0], 1))
+	now := w.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		if drafts, _, err := ledger.Judge(w.State, ledger.StatementInput{Signed: signed}, now); err != nil || len(drafts) != 3 {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkFold(b *testing.B) {
+	w := manyPayments(b, 4000)
+	b.ReportAllocs()
+	for b.Loop() {
+		fold(b, w.Lines)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(w.Lines)), "ns/entry")
+}
