@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"kura/journal"
 	"kura/statement"
 )
@@ -36,11 +34,11 @@ func (d *deployment) found(ctx context.Context) error {
 		}
 		verdicts = append(verdicts, env)
 	}
-	text, err := encodeEnvelopes(verdicts)
-	if err != nil {
-		return err
+	var text []byte
+	for _, env := range verdicts {
+		text = append(append(text, env.Encode()...), '\n')
 	}
-	file := d.path(policyDir, "policy-1.verdicts.json")
+	file := d.path(policyDir, "policy-1.verdicts.jsonl")
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		return err
 	}
@@ -54,19 +52,6 @@ func (d *deployment) found(ctx context.Context) error {
 		return err
 	}
 	return os.WriteFile(d.path(genesisFile), []byte(genesis.String()+"\n"), 0o644)
-}
-
-// encodeEnvelopes writes a JSON array of envelopes.
-func encodeEnvelopes(envelopes []statement.Envelope) ([]byte, error) {
-	type envelope struct {
-		Statement string `json:"statement"`
-		Signature string `json:"signature"`
-	}
-	list := make([]envelope, len(envelopes))
-	for i, e := range envelopes {
-		list[i] = envelope(e)
-	}
-	return json.Marshal(list)
 }
 
 // genesisIn finds the genesis line in what `kura-signer init` printed: its last line.
