@@ -1,0 +1,429 @@
+package policy
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"kura/nem"
+)
+
+// Stolen is what an intruder has. Names are the policy's; persons are officers
+// and directors alike.
+type Stolen struct {
+	Clients  []ClientID
+	People   []PersonID
+	Services []string
+	// Parts of the installation. Gateway and Network add nothing: nothing is signed
+	// that a client did not ask for, and a replay has no effect. Database alone adds
+	// nothing, because the signer's anchor file is not in it; with AnchorFile it is
+	// a rollback of the host.
+	Gateway, Network, Database, AnchorFile, Clock bool
+}
+
+// ParseStolen reads "client:backend,officer:aiko,gateway". The prefixes are
+// client, officer (person and director mean the same) and service; the bare words
+// gateway, network, database, anchor-file and clock.
+func (p *Policy) ParseStolen(text string) (Stolen, error) {
+	var s Stolen
+	for word := range strings.SplitSeq(text, ",") {
+		word = strings.TrimSpace(word)
+		kind, name, named := strings.Cut(word, ":")
+		known := true
+		switch {
+		case named && kind == "client":
+			_, known = p.clients[ClientID(name)]
+			s.Clients = append(s.Clients, ClientID(name))
+		case named && (kind == "officer" || kind == "person" || kind == "director"):
+			_, known = p.people[PersonID(name)]
+			s.People = append(s.People, PersonID(name))
+		case named && kind == "service":
+			known = len(p.groups[name]) == 1 && p.groups[name][0].Kind == ServiceActor
+			s.Services = append(s.Services, name)
+		case word == "gateway":
+			s.Gateway = true
+		case word == "network":
+			s.Network = true
+		case word == "database":
+			s.Database = true
+		case word == "anchor-file":
+			s.AnchorFile = true
+		case word == "clock":
+			s.Clock = true
+		case word == "":
+		default:
+			return Stolen{}, &Error{What: quoted(word) + " is nothing that can be stolen", Want: "want client:NAME, officer:NAME, service:NAME, gateway, network, database, anchor-file or clock, separated by commas"}
+		}
+		if !known {
+			return Stolen{}, &Error{What: fmt.Sprintf("no %s of the policy is called %s", kind, quoted(name))}
+		}
+	}
+	return s, nil
+}
+
+// String writes the set as ParseStolen reads it.
+func (s Stolen) String() string {
+	var words []string
+	for _, c := range s.Clients {
+		words = append(words, "client:"+string(c))
+	}
+	for _, x := range s.People {
+		words = append(words, "officer:"+string(x))
+	}
+	for _, x := range s.Services {
+		words = append(words, "service:"+x)
+	}
+	for _, part := range []struct {
+		has  bool
+		name string
+	}{{s.Gateway, "gateway"}, {s.Network, "network"}, {s.Database, "database"}, {s.AnchorFile, "anchor-file"}, {s.Clock, "clock"}} {
+		if part.has {
+			words = append(words, part.name)
+		}
+	}
+	return strings.Join(words, ",")
+}
+
+// BlastOptions says for what a blast radius is computed.
+type BlastOptions struct {
+	Stolen Stolen
+	Span   Millis // in which it reaches the chain
+	// Book, if not nil, bounds limits per destination by how many are listed.
+	Book *Book
+	// Witnessed: a witness elsewhere cosigns the journal, so that a rollback of the
+	// whole host repeats no more than the anchors tolerate.
+	Witnessed bool
+}
+
+// Blast is the most that can reach the chain. It is an upper bound: the adversary
+// of package adversary never exceeds it.
+type Blast struct {
+	Stolen string     `json:"stolen"`
+	Within Millis     `json:"within"`
+	Rows   []BlastRow `json:"rows"`
+	// Totals bound each asset over all wallets of its network together.
+	Totals []BlastRow `json:"totals"`
+	// UnboundedFrom is the time after the theft from which nothing bounds it any
+	// more (a quorum's time-lock ends), 0 if there is none.
+	UnboundedFrom Millis   `json:"unboundedFrom"`
+	Notes         []string `json:"notes"`
+}
+
+// BlastRow is the bound for one wallet and asset.
+type BlastRow struct {
+	Wallet    WalletID `json:"wallet"` // "" in totals
+	Asset     AssetRef `json:"asset"`
+	Bound     string   `json:"bound"` // smallest units, decimal; "" if unbounded
+	Unbounded bool     `json:"unbounded"`
+	// Listed: only destinations of the address books can be paid.
+	Listed   bool     `json:"listed"`
+	Binding  []string `json:"binding"` // the limits that make the bound
+	Formula  string   `json:"formula"`
+	Schedule string   `json:"schedule"`
+}
+
+// way is a way by which money leaves: a stolen client, asking one wallet, alone
+// or with the stolen quorum.
+type way struct {
+	wallet int
+	client int
+	quorum bool
+}
+
+// radius carries one computation.
+type radius struct {
+	p    *Policy
+	opt  BlastOptions
+	span int64 // span and life, in policy time, is added for each wallet
+}
+
+// BlastRadius computes the most that can reach the chain within a span if a set
+// of things is stolen. Start state: every limit is empty, and requests that wait
+// are the thief's. A window w with limit A admits in an interval T = span + life
+// of the transaction (a signed one can be announced later) at most A for each
+// full w in T and A, or what the other limits admit, in the rest.
+func BlastRadius(p *Policy, opt BlastOptions) Blast {
+	r := &radius{p: p, opt: opt}
+	b := Blast{Stolen: opt.Stolen.String(), Within: opt.Span}
+	ways := r.ways()
+	open := b.governance(r)
+	rollback := opt.Stolen.Database && opt.Stolen.AnchorFile
+	if rollback && !opt.Witnessed {
+		b.Notes = append(b.Notes, "rollback of this host: unbounded; run a witness elsewhere")
+		open = true
+	}
+	for i := range p.doc.Wallets {
+		for k := range p.doc.Assets {
+			if p.assetList[k].network != p.walletList[i].network {
+				continue
+			}
+			mine := slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return w.wallet != i })
+			row := r.row(mine, k, open)
+			row.Wallet = p.doc.Wallets[i].ID
+			b.Rows = append(b.Rows, row)
+		}
+	}
+	for k := range p.doc.Assets {
+		here := slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return p.walletList[w.wallet].network != p.assetList[k].network })
+		row := r.row(here, k, open)
+		b.Totals = append(b.Totals, row)
+	}
+	if rollback && opt.Witnessed {
+		b.Notes = append(b.Notes, "a rollback of the host repeats at most what the anchors tolerate; it is added once")
+	}
+	if opt.Stolen.Clock {
+		b.Notes = append(b.Notes, "with the clock: policy time runs at most 1 in 1000 fast, and 10 minutes ahead after a start")
+	}
+	return b
+}
+
+// governance tells whether the stolen set can change the rules within the span.
+func (b *Blast) governance(r *radius) bool {
+	g := &r.p.doc.Governance
+	open := false
+	reach := func(what string, anyOf []Quorum, lock Millis, rest string) {
+		if !r.fills(anyOf, nil) {
+			return
+		}
+		if b.UnboundedFrom == 0 || lock < b.UnboundedFrom {
+			b.UnboundedFrom = lock
+		}
+		word := "bounded until the time-lock ends after " + lock.String() + ", then unbounded" + rest
+		b.Notes = append(b.Notes, fmt.Sprintf("the stolen set is a quorum for %s: %s", what, word))
+		open = open || r.opt.Span > lock
+	}
+	reach("the policy", g.Policy.AnyOf, g.Policy.TimeLock, fmt.Sprintf(", unless %d directors veto", g.Veto))
+	if g.Recovery != nil {
+		reach("a recovery", g.Recovery.AnyOf, g.Recovery.TimeLock, ", unless a quorum of directors vetoes")
+	}
+	if r.fills(g.Addresses.AnyOf, nil) {
+		b.Notes = append(b.Notes, "the stolen set is a quorum for addresses: after "+g.Addresses.TimeLock.String()+" listed destinations can be the thief's")
+	}
+	if r.fills(g.Unfreeze.AnyOf, nil) {
+		b.Notes = append(b.Notes, "the stolen set is a quorum for unfreezing: it can lift freezes, and sweep wallets, but only to their rescue addresses")
+	}
+	return open
+}
+
+// fills tells whether the stolen parties complete a quorum, for a client if one
+// is given (its operators do not count).
+func (r *radius) fills(anyOf []Quorum, c *Client) bool {
+	e := electorate{policy: r.p}
+	if c != nil {
+		e.barred = c.Operators
+	}
+	var stolen []Verdict
+	for _, id := range r.opt.Stolen.People {
+		stolen = append(stolen, Verdict{By: Actor{PersonActor, string(id)}})
+	}
+	for _, id := range r.opt.Stolen.Services {
+		stolen = append(stolen, Verdict{By: Actor{ServiceActor, id}})
+	}
+	return slices.ContainsFunc(anyOf, func(q Quorum) bool {
+		filled, wanted := e.fill(q, stolen)
+		return filled == wanted
+	})
+}
+
+// usable tells whether the stolen set can use a rule of a client.
+func (r *radius) usable(x *rule, c *Client) bool {
+	return x.then == thenSign || (x.then == thenApprove && r.fills(x.approval.AnyOf, c))
+}
+
+// pays tells whether a rule can match a wallet's and client's payment of an asset.
+func (r *radius) pays(x *rule, wallet, client, asset int) bool {
+	return x.wallets.has(wallet) && x.clients.has(client) && x.assets.has(asset) &&
+		r.p.assetList[asset].network == r.p.walletList[wallet].network && (!x.listed || r.listed(x, wallet) > 0)
+}
+
+// listed counts the addresses that a rule's books hold on a wallet's network; 1
+// stands for some if no book was given.
+func (r *radius) listed(x *rule, wallet int) int {
+	if r.opt.Book == nil {
+		return 1
+	}
+	seen := map[nem.Address]bool{}
+	for _, e := range r.opt.Book.Entries() {
+		i, ok := r.p.books[e.Book]
+		if !ok || !x.books.has(i) {
+			continue
+		}
+		if a, err := nem.ParseAddress(r.p.walletList[wallet].network, e.Address); err == nil {
+			seen[a] = true
+		}
+	}
+	if r.fills(r.p.doc.Governance.Addresses.AnyOf, nil) {
+		return len(seen) + MaxEntries
+	}
+	return len(seen)
+}
+
+// ways lists by which ways anything leaves. A quorum way opens when one rule or
+// limit can be approved for any asset of the wallet: a withdrawal of two assets
+// then takes the other one along, uncounted by limits that are not always.
+func (r *radius) ways() []way {
+	var all []way
+	for i := range r.p.doc.Wallets {
+		for _, id := range r.opt.Stolen.Clients {
+			c := r.p.clients[id]
+			alone, quorum := false, false
+			for k := range r.p.rules {
+				x := &r.p.rules[k]
+				for a := range r.p.assetList {
+					if r.pays(x, i, c, a) && r.usable(x, &r.p.doc.Clients[c]) {
+						alone = alone || x.then == thenSign
+						quorum = quorum || x.then == thenApprove
+					}
+				}
+			}
+			for k := range r.p.limits {
+				l := &r.p.limits[k]
+				if alone && l.at == atApprove && l.wallets.has(i) && l.clients.has(c) &&
+					r.fills(r.p.doc.Limits[k].Approval.AnyOf, &r.p.doc.Clients[c]) {
+					quorum = true
+				}
+			}
+			if alone {
+				all = append(all, way{i, c, false})
+			}
+			if quorum {
+				all = append(all, way{i, c, true})
+			}
+		}
+	}
+	return all
+}
+
+// takes lists the assets whose withdrawal by a way takes something of the asset:
+// itself, those that pay fees in it, those with a levy in it.
+func (r *radius) takes(w way, asset int) []int {
+	var out []int
+	currency := r.p.assetList[asset].id == nem.Currency(r.p.walletList[w.wallet].network)
+	for a := range r.p.assetList {
+		if a != asset && !currency && r.p.assetList[a].levy != asset {
+			continue
+		}
+		for k := range r.p.rules {
+			x := &r.p.rules[k]
+			if r.pays(x, w.wallet, w.client, a) && r.usable(x, &r.p.doc.Clients[w.client]) {
+				out = append(out, a)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// onlyListed tells whether a way pays listed destinations only.
+func (r *radius) onlyListed(w way) bool {
+	for k := range r.p.rules {
+		x := &r.p.rules[k]
+		for a := range r.p.assetList {
+			if r.pays(x, w.wallet, w.client, a) && r.usable(x, &r.p.doc.Clients[w.client]) && !x.listed {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// perPayment is the most of the asset that one withdrawal by a way takes, nil if
+// nothing bounds it.
+func (r *radius) perPayment(w way, asset int) *big.Int {
+	total := new(big.Int)
+	if r.p.assetList[asset].id == nem.Currency(r.p.walletList[w.wallet].network) {
+		total.SetUint64(uint64(r.p.doc.Wallets[w.wallet].MaxFee))
+	}
+	for _, a := range r.takes(w, asset) {
+		levied := r.p.assetList[a].levy == asset
+		if a != asset && !levied {
+			continue // its fee is counted
+		}
+		most := r.largest(w, a)
+		if a == asset {
+			if most == nil {
+				return nil
+			}
+			total.Add(total, most)
+		}
+		if levied {
+			part := r.levyOf(a, most)
+			if part == nil {
+				return nil
+			}
+			total.Add(total, part)
+		}
+	}
+	return total
+}
+
+// levyOf is what a levy takes beside the largest payment of an asset.
+func (r *radius) levyOf(asset int, most *big.Int) *big.Int {
+	levy := r.p.doc.Assets[asset].Levy
+	fee := new(big.Int).SetUint64(uint64(levy.Fee))
+	if levy.Kind == "absolute" {
+		return fee
+	}
+	if most == nil {
+		return nil
+	}
+	return fee.Mul(fee, most).Div(fee, big.NewInt(10_000))
+}
+
+// largest is the most that one withdrawal moves of an asset itself.
+func (r *radius) largest(w way, asset int) *big.Int {
+	most := new(big.Int)
+	for k := range r.p.rules {
+		x := &r.p.rules[k]
+		if !r.pays(x, w.wallet, w.client, asset) || !r.usable(x, &r.p.doc.Clients[w.client]) {
+			continue
+		}
+		if x.amount == nil || x.amount.UpTo == nil {
+			return nil
+		}
+		if up := new(big.Int).SetUint64(uint64(*x.amount.UpTo)); up.Cmp(most) > 0 {
+			most = up
+		}
+	}
+	return most
+}
+
+// BlastTable computes the default table: every single key (clients, persons,
+// services), every pair of them, and the set of January 2018: all of a client,
+// gateway, database and network, for each client.
+func BlastTable(p *Policy, opt BlastOptions) []Blast {
+	var parts []func(*Stolen)
+	for _, c := range p.doc.Clients {
+		parts = append(parts, func(s *Stolen) { s.Clients = append(s.Clients, c.ID) })
+	}
+	for _, x := range p.doc.People {
+		parts = append(parts, func(s *Stolen) { s.People = append(s.People, x.ID) })
+	}
+	for _, x := range p.doc.Services {
+		parts = append(parts, func(s *Stolen) { s.Services = append(s.Services, x.ID) })
+	}
+	var table []Blast
+	compute := func(stolen Stolen) {
+		one := opt
+		one.Stolen = stolen
+		table = append(table, BlastRadius(p, one))
+	}
+	for i := range parts {
+		var s Stolen
+		parts[i](&s)
+		compute(s)
+	}
+	for i := range parts {
+		for k := i + 1; k < len(parts); k++ {
+			var s Stolen
+			parts[i](&s)
+			parts[k](&s)
+			compute(s)
+		}
+	}
+	for _, c := range p.doc.Clients {
+		compute(Stolen{Clients: []ClientID{c.ID}, Gateway: true, Database: true, Network: true})
+	}
+	return table
+}

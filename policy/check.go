@@ -1,0 +1,509 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"kura/nem"
+)
+
+// Level says how much a finding matters.
+type Level string
+
+// The levels. What is wrong outright is no finding: Parse refuses it.
+const (
+	Danger  Level = "danger"  // money can be lost, or the service cannot work
+	Warning Level = "warning" // most likely not meant
+	Note    Level = "note"    // good to know
+)
+
+// Finding is something unwise in a policy.
+type Finding struct {
+	Level Level  `json:"level"`
+	Code  string `json:"code"`
+	Path  string `json:"path"`
+	Text  string `json:"text"`
+}
+
+// checker gathers findings.
+type checker struct {
+	p    *Policy
+	book *Book
+	now  Now
+	out  []Finding
+}
+
+func (c *checker) find(level Level, code, path, text string, args ...any) {
+	c.out = append(c.out, Finding{level, code, path, fmt.Sprintf(text, args...)})
+}
+
+// Check looks for what is unwise: rules that never match, limits that never
+// bind, quorums that cannot be reached or that few losses make unreachable,
+// wallets without rescue, paths that nothing bounds, grants that are stale. book
+// may be nil; now says which last days are over.
+func Check(p *Policy, book *Book, now Now) []Finding {
+	c := &checker{p: p, book: book, now: now}
+	c.parties()
+	c.wallets()
+	c.rules()
+	c.limits()
+	c.quorums()
+	c.governance()
+	c.entries()
+	return c.out
+}
+
+func (c *checker) parties() {
+	d := &c.p.doc
+	for i, x := range d.People {
+		path := fmt.Sprintf("people[%d]", i)
+		if len(x.Keys) == 0 {
+			c.find(Danger, "person_without_key", path+".keys", "%s has no key and can do nothing", x.ID)
+		}
+		if len(x.Roles) == 0 {
+			c.find(Note, "person_without_role", path+".roles", "%s has no role: they can freeze and nothing else", x.ID)
+		}
+		for _, role := range x.Roles {
+			if role != DirectorRole && !c.mentioned(role) {
+				c.find(Note, "role_unused", path+".roles", "role %s is asked for nowhere", role)
+			}
+		}
+	}
+	for i, x := range d.Services {
+		if !c.mentioned(x.ID) {
+			c.find(Note, "service_unused", fmt.Sprintf("services[%d]", i), "service %s is asked for nowhere", x.ID)
+		}
+	}
+	for i, x := range d.Clients {
+		path := fmt.Sprintf("clients[%d]", i)
+		if len(x.Keys) == 0 {
+			c.find(Danger, "client_without_key", path+".keys", "%s has no key and can ask for nothing", x.ID)
+		}
+		if len(x.Operators) == 0 {
+			c.find(Warning, "client_without_operator", path+".operators", "nobody is named as operating %s, so whoever does may approve for it", x.ID)
+		}
+	}
+	c.out = append(c.out, Stale(c.p, c.now)...)
+	if len(d.Sentinels) == 0 {
+		c.find(Note, "no_sentinel", "sentinels", "no program can freeze by itself when something is wrong at night")
+	}
+}
+
+// mentioned tells whether a group is asked for anywhere.
+func (c *checker) mentioned(group string) bool {
+	found := false
+	c.eachQuorum(func(_ string, anyOf []Quorum, _ *Client) {
+		for _, q := range anyOf {
+			found = found || slices.ContainsFunc(q.AllOf, func(n Need) bool { return n.Group == group })
+		}
+	})
+	return found
+}
+
+// eachQuorum visits every quorum of the policy; for those of rules and limits
+// once for each client that they can concern.
+func (c *checker) eachQuorum(visit func(path string, anyOf []Quorum, client *Client)) {
+	d := &c.p.doc
+	for i, r := range d.Rules {
+		if r.Approval != nil {
+			c.eachClient(c.p.rules[i].clients, func(client *Client) { visit(fmt.Sprintf("rules[%d].approval", i), r.Approval.AnyOf, client) })
+		}
+	}
+	for i, l := range d.Limits {
+		if l.Approval != nil {
+			c.eachClient(c.p.limits[i].clients, func(client *Client) { visit(fmt.Sprintf("limits[%d].approval", i), l.Approval.AnyOf, client) })
+		}
+	}
+	g := &d.Governance
+	visit("governance.policy", g.Policy.AnyOf, nil)
+	visit("governance.addresses", g.Addresses.AnyOf, nil)
+	visit("governance.unfreeze", g.Unfreeze.AnyOf, nil)
+	visit("governance.resume", g.Resume.AnyOf, nil)
+	if g.Recovery != nil {
+		visit("governance.recovery", g.Recovery.AnyOf, nil)
+	}
+}
+
+func (c *checker) eachClient(s set, visit func(*Client)) {
+	for i := range c.p.doc.Clients {
+		if s.has(i) {
+			visit(&c.p.doc.Clients[i])
+		}
+	}
+}
+
+func (c *checker) wallets() {
+	d := &c.p.doc
+	for i, w := range d.Wallets {
+		path := fmt.Sprintf("wallets[%d]", i)
+		facts := &c.p.walletList[i]
+		if w.Rescue == "" {
+			c.find(Danger, "no_rescue_address", path+".rescue", "wallet %s has nowhere to be swept to in an emergency", w.ID)
+		}
+		currency, ok := c.p.assetIndex[assetKey{facts.network, nem.Currency(facts.network)}]
+		if !ok {
+			c.find(Danger, "fee_asset_not_registered", path, "the currency of %s is not in the registry, so no fee can be paid and nothing signed", w.Network)
+			continue
+		}
+		if len(d.Rules) > 0 && !c.paid(i) {
+			c.find(Warning, "wallet_without_rule", path, "no rule ever pays from wallet %s", w.ID)
+			continue
+		}
+		if !slices.ContainsFunc(c.p.limits, func(l limit) bool {
+			return !l.count && l.assets.has(currency) && l.wallets.has(i) && !l.per.Has(PerCustomer) && !l.per.Has(PerDestination)
+		}) {
+			c.find(Danger, "fee_asset_without_limit", path, "no limit counts the %s that wallet %s pays as fees", d.Assets[currency].Name, w.ID)
+		}
+		c.open(path, i)
+	}
+}
+
+func (c *checker) paid(wallet int) bool {
+	r := &radius{p: c.p, opt: BlastOptions{Book: c.book}}
+	for k := range c.p.rules {
+		for client := range c.p.doc.Clients {
+			for a := range c.p.assetList {
+				if c.p.rules[k].then != thenDeny && r.pays(&c.p.rules[k], wallet, client, a) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// open finds what one stolen client key could take without end.
+func (c *checker) open(path string, wallet int) {
+	for _, client := range c.p.doc.Clients {
+		b := BlastRadius(c.p, BlastOptions{Stolen: Stolen{Clients: []ClientID{client.ID}}, Span: day, Book: c.book})
+		for _, row := range b.Rows {
+			if row.Wallet != c.p.doc.Wallets[wallet].ID || !row.Unbounded {
+				continue
+			}
+			where := "to any destination"
+			if row.Listed {
+				where = "to listed destinations"
+			}
+			c.find(Danger, "unlimited_path", path, "client %s alone can empty wallet %s of %s %s: a rule signs it and no limit that a thief cannot get around counts it", client.ID, row.Wallet, row.Asset, where)
+		}
+	}
+}
+
+func (c *checker) rules() {
+	d := &c.p.doc
+	for i := range c.p.rules {
+		r := &c.p.rules[i]
+		path := fmt.Sprintf("rules[%d]", i)
+		if !c.matchable(r) {
+			c.find(Warning, "rule_never_matches", path, "rule %s never matches: none of its wallets and assets are on one network", r.id)
+			continue
+		}
+		for k := range i {
+			if c.p.rules[k].covers(r) {
+				c.find(Warning, "rule_never_matches", path, "rule %s never matches: rule %s above it takes everything that it could", r.id, c.p.rules[k].id)
+				break
+			}
+		}
+		if r.listed && c.book != nil && c.book.Len() > 0 && !slices.ContainsFunc(c.book.Entries(), func(e Entry) bool {
+			at, ok := c.p.books[e.Book]
+			return ok && r.books.has(at)
+		}) {
+			c.find(Note, "book_empty", path, "the books of rule %s are empty", r.id)
+		}
+	}
+	for i, book := range d.Books {
+		if !slices.ContainsFunc(d.Rules, func(r Rule) bool { return slices.Contains(r.When.Destination, book) }) {
+			c.find(Note, "book_unused", fmt.Sprintf("books[%d]", i), "no rule refers to book %s; its entries still say which message their addresses need", book)
+		}
+	}
+}
+
+// matchable tells whether some wallet and asset of the rule are on one network.
+func (c *checker) matchable(r *rule) bool {
+	for i := range c.p.walletList {
+		for a := range c.p.assetList {
+			if r.wallets.has(i) && r.assets.has(a) && c.p.walletList[i].network == c.p.assetList[a].network {
+				return true
+			}
+		}
+	}
+	return len(c.p.walletList) == 0
+}
+
+// covers tells whether everything that meets the other rule's conditions meets
+// this one's.
+func (r *rule) covers(other *rule) bool {
+	within := func(outer, inner set) bool {
+		if outer == nil {
+			return true
+		}
+		if inner == nil {
+			return false
+		}
+		for i := range inner {
+			if inner[i]&^outer[i] != 0 {
+				return false
+			}
+		}
+		return true
+	}
+	if !within(r.wallets, other.wallets) || !within(r.clients, other.clients) || !within(r.assets, other.assets) {
+		return false
+	}
+	if r.listed && (!other.listed || !within(r.books, other.books) || (other.then == thenDeny && r.then != thenDeny)) {
+		return false
+	}
+	for _, kind := range messageKind {
+		if r.messages != nil && !slices.Contains(r.messages, kind) && (other.messages == nil || slices.Contains(other.messages, kind)) {
+			return false
+		}
+	}
+	if r.amount != nil && (other.amount == nil || !r.amount.covers(other.amount)) {
+		return false
+	}
+	return r.hours == nil || (other.hours != nil && *r.hours == *other.hours)
+}
+
+func (r *Range) covers(other *Range) bool {
+	if r.Above != nil && (other.Above == nil || *other.Above < *r.Above) {
+		return false
+	}
+	return r.UpTo == nil || (other.UpTo != nil && *other.UpTo <= *r.UpTo)
+}
+
+func (c *checker) limits() {
+	quorumOnly := !slices.ContainsFunc(c.p.rules, func(r rule) bool { return r.then == thenSign })
+	for i := range c.p.limits {
+		l := &c.p.limits[i]
+		path := fmt.Sprintf("limits[%d]", i)
+		if !c.countable(l) {
+			c.find(Warning, "limit_never_binds", path, "limit %s never binds: none of its wallets and assets are on one network", l.id)
+			continue
+		}
+		if quorumOnly && !l.always {
+			c.find(Warning, "limit_never_binds", path, "limit %s never binds: every rule asks for a quorum, and only always limits count what a quorum approves", l.id)
+			continue
+		}
+		if l.per.Has(PerCustomer) {
+			c.find(Note, "limit_on_what_the_client_writes", path, "limit %s binds per customer, and the client writes who that is: it guards against a customer's account being taken over, not against a stolen client", l.id)
+		}
+		if l.per.Has(PerDestination) && slices.ContainsFunc(c.p.rules, func(r rule) bool { return r.then != thenDeny && !r.listed }) {
+			c.find(Note, "limit_on_what_the_client_writes", path, "limit %s binds per destination, and some rule pays destinations that are in no list: a thief writes a new one each time", l.id)
+		}
+		for k := range c.p.limits {
+			if o := &c.p.limits[k]; k != i && o.dominates(l) && (k < i || !l.dominates(o)) {
+				c.find(Warning, "limit_never_binds", path, "limit %s never binds: limit %s allows no more in at least as long a window, and counts at least as much", l.id, o.id)
+				break
+			}
+		}
+		c.supply(path, l)
+	}
+}
+
+// supply finds amounts that exceed everything there is.
+func (c *checker) supply(path string, l *limit) {
+	if l.count {
+		return
+	}
+	for a, asset := range c.p.doc.Assets {
+		if !l.assets.has(a) || asset.Supply == 0 {
+			continue
+		}
+		whole := l.max
+		for range asset.Divisibility {
+			whole /= 10
+		}
+		if whole >= uint64(asset.Supply) {
+			c.find(Warning, "limit_never_binds", path+".max", "limit %s allows all %s that exist", l.id, asset.Name)
+		}
+	}
+}
+
+func (c *checker) countable(l *limit) bool {
+	for i := range c.p.walletList {
+		for a := range c.p.assetList {
+			if l.wallets.has(i) && l.assets.has(a) && c.p.walletList[i].network == c.p.assetList[a].network {
+				return true
+			}
+		}
+	}
+	return len(c.p.walletList) == 0
+}
+
+// dominates tells whether this limit stops at least whatever the other stops,
+// at least as strictly.
+func (l *limit) dominates(o *limit) bool {
+	strict := map[string]int{atWait: 0, atApprove: 0, atDeny: 1}
+	return l.count == o.count && l.max <= o.max && l.window >= o.window && (l.always || !o.always) &&
+		l.per&^o.per == 0 && (l.at == o.at || strict[l.at] > strict[o.at]) &&
+		equalOrAll(l.wallets, o.wallets) && equalOrAll(l.clients, o.clients) && equalOrAll(l.assets, o.assets)
+}
+
+func equalOrAll(outer, inner set) bool { return outer == nil || slices.Equal(outer, inner) }
+
+// quorums finds quorums that nobody can reach, and says how many losses each survives.
+func (c *checker) quorums() {
+	seen := map[string]bool{}
+	c.eachQuorum(func(path string, anyOf []Quorum, client *Client) {
+		losses := c.survives(anyOf, client)
+		who := ""
+		if client != nil {
+			who = " for client " + string(client.ID)
+		}
+		text := ""
+		switch {
+		case losses < 0:
+			text = fmt.Sprintf("the quorum cannot be reached%s: too few different persons with keys, whose last day is not over, who do not operate the client", who)
+			if !seen[path+text] {
+				c.find(Danger, "quorum_unreachable", path, "%s", text)
+			}
+		case losses == 0:
+			text = fmt.Sprintf("losing one key makes the quorum%s unreachable", who)
+			if !seen[path+text] {
+				c.find(Warning, "quorum_survives_no_loss", path, "%s", text)
+			}
+		default:
+			text = fmt.Sprintf("the quorum%s survives the loss of any %d of its people", who, losses)
+			if !seen[path+text] {
+				c.find(Note, "quorum_survives", path, "%s", text)
+			}
+		}
+		seen[path+text] = true
+	})
+}
+
+// survives gives how many parties, whichever they are, can lose their keys and
+// leave the quorum reachable; -1 if it is not reachable at all. A party with two
+// keys loses none of its say with one, so it counts twice.
+func (c *checker) survives(anyOf []Quorum, client *Client) int {
+	e := electorate{policy: c.p, now: c.now}
+	if client != nil {
+		e.barred = client.Operators
+	}
+	var all []Actor
+	for _, q := range anyOf {
+		for _, n := range q.AllOf {
+			for _, a := range c.p.groups[n.Group] {
+				if !slices.Contains(all, a) && e.may(a, n.Group) && c.p.Active(a, c.now) && len(c.keysOf(a)) > 0 {
+					all = append(all, a)
+				}
+			}
+		}
+	}
+	const most = 3 // more than that many losses is plenty, and costly to try out
+	for losses := 0; losses <= most; losses++ {
+		if !c.reachable(e, anyOf, all, losses) {
+			return losses - 1
+		}
+	}
+	return most
+}
+
+func (c *checker) keysOf(a Actor) []string {
+	for _, x := range c.p.doc.People {
+		if a == (Actor{PersonActor, string(x.ID)}) {
+			return x.Keys
+		}
+	}
+	for _, x := range c.p.doc.Services {
+		if a == (Actor{ServiceActor, x.ID}) {
+			return x.Keys
+		}
+	}
+	return nil
+}
+
+// reachable tells whether the quorum is reached after any choice of so many losses.
+func (c *checker) reachable(e electorate, anyOf []Quorum, left []Actor, losses int) bool {
+	if losses == 0 {
+		votes := make([]Verdict, len(left))
+		for i, a := range left {
+			votes[i].By = a
+		}
+		return slices.ContainsFunc(anyOf, func(q Quorum) bool {
+			filled, wanted := e.fill(q, votes)
+			return filled == wanted
+		})
+	}
+	for i, a := range left {
+		cost := len(c.keysOf(a))
+		if cost > losses {
+			continue
+		}
+		if !c.reachable(e, anyOf, slices.Delete(slices.Clone(left), i, i+1), losses-cost) {
+			return false
+		}
+	}
+	return len(left) > 0 && c.reachable(e, anyOf, left, 0)
+}
+
+func (c *checker) governance() {
+	d := &c.p.doc
+	real := slices.ContainsFunc(c.p.walletList, func(w walletFacts) bool { return w.network.IsMainnet() })
+	if real {
+		for _, x := range []struct {
+			path string
+			lock Millis
+		}{{"governance.policy.timeLock", d.Governance.Policy.TimeLock}, {"governance.addresses.timeLock", d.Governance.Addresses.TimeLock}} {
+			if x.lock < day {
+				c.find(Warning, "short_time_lock", x.path, "a change acts after %s: too soon for everybody to see it coming and veto", x.lock)
+			}
+		}
+	}
+	if d.Governance.Recovery == nil {
+		c.find(Note, "no_recovery", "governance", "if the directors' keys are lost, nothing replaces them")
+	}
+	if len(d.Tripwires.CanaryKeys) == 0 && len(d.Tripwires.CanaryAddresses) == 0 {
+		c.find(Note, "no_canary", "tripwires", "no canary key or address: an intruder who looks around sets off nothing")
+	}
+}
+
+// entries finds destinations that no wallet can pay, and books that the policy does not know.
+func (c *checker) entries() {
+	if c.book == nil {
+		return
+	}
+	for _, e := range c.book.Entries() {
+		path := "book " + e.Book + ", " + quoted(e.Name)
+		if _, ok := c.p.books[e.Book]; !ok {
+			c.find(Note, "entry_of_unknown_book", path, "the policy has no book %s", e.Book)
+		}
+		if !slices.ContainsFunc(c.p.doc.Wallets, func(w Wallet) bool { return w.Network == e.Network }) {
+			c.find(Warning, "entry_of_wrong_network", path, "no wallet is on %s", e.Network)
+		}
+		if e.LastDay.Past(c.now.latest()) {
+			c.find(Note, "stale_grant", path, "its last day was %s", e.LastDay)
+		}
+	}
+}
+
+// Stale lists grants whose last day is over, and those that have none or end
+// within 30 days: the report of what to renew and what to take away.
+func Stale(p *Policy, now Now) []Finding {
+	c := &checker{p: p, now: now}
+	for i, x := range p.doc.People {
+		c.grant(fmt.Sprintf("people[%d].lastDay", i), "person "+string(x.ID)+" ("+strings.Join(x.Roles, ", ")+")", x.LastDay)
+	}
+	for i, x := range p.doc.Services {
+		c.grant(fmt.Sprintf("services[%d].lastDay", i), "service "+x.ID, x.LastDay)
+	}
+	for i, x := range p.doc.Sentinels {
+		c.grant(fmt.Sprintf("sentinels[%d].lastDay", i), "sentinel "+x.ID, x.LastDay)
+	}
+	for i, x := range p.doc.Clients {
+		c.grant(fmt.Sprintf("clients[%d].lastDay", i), "client "+string(x.ID), x.LastDay)
+	}
+	return c.out
+}
+
+func (c *checker) grant(path, who string, last Day) {
+	switch {
+	case last.Past(c.now.latest()):
+		c.find(Warning, "stale_grant", path, "the grant of %s ended on %s", who, last)
+	case last == "":
+		c.find(Note, "grant_without_end", path, "the grant of %s has no last day", who)
+	case last.Past(c.now.latest() + int64(30*day)):
+		c.find(Note, "grant_ends_soon", path, "the grant of %s ends on %s", who, last)
+	}
+}

@@ -1,0 +1,351 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+// text is a part of a document as JSON, for comparing and for what has no words.
+func text[T any](x T) string {
+	b, err := json.Marshal(&x, json.Deterministic(true))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// rest says that something differs in what has no words of its own; blank takes
+// out what has.
+func (d *differ) rest(who any, old, next any, blank any) {
+	var a, b string
+	switch x := blank.(type) {
+	case func(*Service):
+		o, n := old.(Service), next.(Service)
+		x(&o)
+		x(&n)
+		a, b = text(o), text(n)
+	case func(*Sentinel):
+		o, n := old.(Sentinel), next.(Sentinel)
+		x(&o)
+		x(&n)
+		a, b = text(o), text(n)
+	case func(*Client):
+		o, n := old.(Client), next.(Client)
+		x(&o)
+		x(&n)
+		a, b = text(o), text(n)
+	}
+	if a != b {
+		d.say(Alters, "%v: %s becomes %s", who, a, b)
+	}
+}
+
+func listOr(list []string, none string) string {
+	if len(list) == 0 {
+		return none
+	}
+	return strings.Join(list, ", ")
+}
+
+func (d *differ) wallets() {
+	pair(d.old.doc.Wallets, d.next.doc.Wallets, func(x *Wallet) WalletID { return x.ID }, func(old, next *Wallet) {
+		switch {
+		case old == nil:
+			_, _, address, _, _ := d.next.WalletAccount(next.ID)
+			d.say(Loosens, "wallet %s enters: %s on %s, custody %s", next.ID, address, next.Network, next.Custody)
+		case next == nil:
+			d.say(Tightens, "wallet %s is out: nothing is signed for it any more", old.ID)
+		default:
+			d.wallet(old, next)
+		}
+	})
+}
+
+func (d *differ) wallet(old, next *Wallet) {
+	d.number(fmt.Sprintf("transactions of %s stay valid longer", next.ID), fmt.Sprintf("transactions of %s stay valid shorter", next.ID), old.Life, next.Life)
+	switch {
+	case next.MaxFee > old.MaxFee:
+		d.say(Loosens, "wallet %s may pay fees up to %s (smallest units) instead of %s", next.ID, next.MaxFee, old.MaxFee)
+	case next.MaxFee < old.MaxFee:
+		d.say(Tightens, "wallet %s may pay fees up to %s (smallest units) instead of %s", next.ID, next.MaxFee, old.MaxFee)
+	}
+	if old.FeeMultiplier != next.FeeMultiplier {
+		d.say(Alters, "wallet %s pays %d per byte instead of %d", next.ID, next.FeeMultiplier, old.FeeMultiplier)
+	}
+	if old.Rescue != next.Rescue {
+		d.say(Loosens, "the rescue address of %s becomes %s instead of %s: an evacuation sweeps everything there", next.ID, quoted(next.Rescue), quoted(old.Rescue))
+	}
+	o, n := *old, *next
+	for _, w := range []*Wallet{&o, &n} {
+		w.Life, w.MaxFee, w.FeeMultiplier, w.Rescue = 0, 0, 0, ""
+	}
+	if o != n {
+		d.say(Alters, "wallet %s: %s becomes %s", next.ID, text(o), text(n))
+	}
+}
+
+func (d *differ) assets() {
+	pair(d.old.doc.Assets, d.next.doc.Assets, func(x *Asset) AssetRef { return x.ID }, func(old, next *Asset) {
+		switch {
+		case old == nil:
+			d.say(Loosens, "asset %s (%s of %s) enters the registry", next.ID, next.Asset, next.Network)
+		case next == nil:
+			d.say(Tightens, "asset %s leaves the registry and moves no more", old.ID)
+		case text(*old) != text(*next):
+			d.say(Alters, "asset %s: %s becomes %s", next.ID, text(*old), text(*next))
+		}
+	})
+}
+
+func (d *differ) books() {
+	for _, x := range d.next.doc.Books {
+		if !slices.Contains(d.old.doc.Books, x) {
+			d.say(Alters, "book %s is new", x)
+		}
+	}
+	for _, x := range d.old.doc.Books {
+		if !slices.Contains(d.next.doc.Books, x) {
+			d.say(Alters, "book %s is gone: its entries do not count any more", x)
+		}
+	}
+}
+
+func (d *differ) rules() {
+	pair(d.old.doc.Rules, d.next.doc.Rules, func(x *Rule) string { return x.ID }, func(old, next *Rule) {
+		effect := func(r *Rule, present, gone Effect) Effect {
+			if r.Then == thenDeny {
+				return gone
+			}
+			return present
+		}
+		switch {
+		case old == nil:
+			d.say(effect(next, Loosens, Tightens), "rule %s is new: %s", next.ID, d.next.RuleWords(next))
+		case next == nil:
+			d.say(effect(old, Tightens, Loosens), "rule %s is gone: %s", old.ID, d.old.RuleWords(old))
+		case text(*old) != text(*next):
+			d.rule(old, next)
+		}
+	})
+	order := func(rules []Rule, in []Rule) []string {
+		var ids []string
+		for _, r := range rules {
+			if slices.ContainsFunc(in, func(o Rule) bool { return o.ID == r.ID }) {
+				ids = append(ids, r.ID)
+			}
+		}
+		return ids
+	}
+	was, is := order(d.old.doc.Rules, d.next.doc.Rules), order(d.next.doc.Rules, d.old.doc.Rules)
+	if !slices.Equal(was, is) {
+		d.say(Alters, "the rules are read in another order: %s instead of %s", strings.Join(is, ", "), strings.Join(was, ", "))
+	}
+}
+
+// rule says which way a changed rule points if only its upper end did; else it
+// shows both.
+func (d *differ) rule(old, next *Rule) {
+	if a, b := old.When.Amount, next.When.Amount; a != nil && b != nil && a.UpTo != nil && b.UpTo != nil && *a.UpTo != *b.UpTo {
+		o, n := *old, *next
+		o.When.Amount, n.When.Amount = &Range{Above: a.Above}, &Range{Above: b.Above}
+		if text(o) == text(n) {
+			effect, word := Loosens, "raised"
+			if *b.UpTo < *a.UpTo {
+				effect, word = Tightens, "lowered"
+			}
+			if next.Then == thenDeny {
+				effect = Alters
+			}
+			d.say(effect, "rule %s (%s) is %s from up to %s to up to %s", next.ID, next.Then, word, d.old.Show(old.When.Asset[0], *a.UpTo), d.next.Show(next.When.Asset[0], *b.UpTo))
+			return
+		}
+	}
+	d.say(Alters, "rule %s changes: it was: %s; it becomes: %s", next.ID, d.old.RuleWords(old), d.next.RuleWords(next))
+}
+
+func (d *differ) limits() {
+	pair(d.old.doc.Limits, d.next.doc.Limits, func(x *Limit) string { return x.ID }, func(old, next *Limit) {
+		switch {
+		case old == nil:
+			d.say(Tightens, "limit %s is new: %s", next.ID, d.next.LimitWords(next))
+		case next == nil:
+			d.say(Loosens, "limit %s is gone: %s", old.ID, d.old.LimitWords(old))
+		default:
+			d.limit(old, next)
+		}
+	})
+}
+
+func (d *differ) limit(old, next *Limit) {
+	switch {
+	case next.Max > old.Max:
+		d.say(Loosens, "limit %s is raised from %s to %s", next.ID, d.old.limitUnit(old, old.Max), d.next.limitUnit(next, next.Max))
+	case next.Max < old.Max:
+		d.say(Tightens, "limit %s is lowered from %s to %s", next.ID, d.old.limitUnit(old, old.Max), d.next.limitUnit(next, next.Max))
+	}
+	switch {
+	case next.Window < old.Window:
+		d.say(Loosens, "limit %s frees sooner: within %s instead of %s", next.ID, next.Window, old.Window)
+	case next.Window > old.Window:
+		d.say(Tightens, "limit %s holds longer: within %s instead of %s", next.ID, next.Window, old.Window)
+	}
+	if old.Always != next.Always {
+		effect, words := Tightens, "binds what a quorum approved, too"
+		if old.Always {
+			effect, words = Loosens, "does not bind what a quorum approved any more"
+		}
+		d.say(effect, "limit %s %s", next.ID, words)
+	}
+	o, n := *old, *next
+	for _, l := range []*Limit{&o, &n} {
+		l.Max, l.Window, l.Always = 0, 0, false
+	}
+	if text(o) != text(n) {
+		d.say(Alters, "limit %s changes: it was: %s; it becomes: %s", next.ID, d.old.LimitWords(old), d.next.LimitWords(next))
+	}
+}
+
+func (d *differ) governance() {
+	a, b := &d.old.doc.Governance, &d.next.doc.Governance
+	for _, x := range []struct {
+		what      string
+		old, next Change
+	}{{"policy", a.Policy, b.Policy}, {"addresses", a.Addresses, b.Addresses}} {
+		d.quorum("changes of "+x.what, x.old.AnyOf, x.next.AnyOf)
+		d.lock(x.what, x.old.TimeLock, x.next.TimeLock)
+	}
+	d.quorum("unfreezing and evacuations", a.Unfreeze.AnyOf, b.Unfreeze.AnyOf)
+	d.quorum("resuming", a.Resume.AnyOf, b.Resume.AnyOf)
+	switch {
+	case a.Recovery == nil && b.Recovery == nil:
+	case a.Recovery == nil:
+		d.say(Loosens, "a recovery becomes possible: %s can replace people after %s", quorumWords(b.Recovery.AnyOf), b.Recovery.TimeLock)
+	case b.Recovery == nil:
+		d.say(Tightens, "no recovery is possible any more")
+	default:
+		d.quorum("recovery", a.Recovery.AnyOf, b.Recovery.AnyOf)
+		d.lock("recovery", a.Recovery.TimeLock, b.Recovery.TimeLock)
+	}
+	switch {
+	case b.Veto > a.Veto:
+		d.say(Loosens, "a veto takes %d directors instead of %d", b.Veto, a.Veto)
+	case b.Veto < a.Veto:
+		d.say(Tightens, "a veto takes %d directors instead of %d", b.Veto, a.Veto)
+	}
+}
+
+func (d *differ) lock(what string, old, next Millis) {
+	switch {
+	case next < old:
+		d.say(Loosens, "changes of %s act after %s instead of %s", what, next, old)
+	case next > old:
+		d.say(Tightens, "changes of %s act after %s instead of %s", what, next, old)
+	}
+}
+
+func (d *differ) quorum(what string, old, next []Quorum) {
+	if text(old) != text(next) {
+		d.say(Alters, "%s are decided by %s instead of %s", what, quorumWords(next), quorumWords(old))
+	}
+}
+
+func (d *differ) tripwires() {
+	a, b := &d.old.doc, &d.next.doc
+	if text(a.Tripwires) != text(b.Tripwires) {
+		d.say(Alters, "the tripwires change: %d canary keys instead of %d, %d canary addresses instead of %d; refusals: %s instead of %s",
+			len(b.Tripwires.CanaryKeys), len(a.Tripwires.CanaryKeys), len(b.Tripwires.CanaryAddresses), len(a.Tripwires.CanaryAddresses),
+			text(b.Tripwires.Refusals), text(a.Tripwires.Refusals))
+	}
+	if text(a.Anchor) != text(b.Anchor) {
+		d.say(Alters, "the token's anchor: %s instead of %s", text(b.Anchor), text(a.Anchor))
+	}
+}
+
+// RuleWords says in a sentence what a rule does.
+func (p *Policy) RuleWords(r *Rule) string {
+	var parts []string
+	add := func(word string, list []string) {
+		if list != nil {
+			parts = append(parts, word+" "+strings.Join(list, " or "))
+		}
+	}
+	w := &r.When
+	add("client", names(w.Client, func(x ClientID) string { return string(x) }))
+	add("wallet", names(w.Wallet, func(x WalletID) string { return string(x) }))
+	add("asset", names(w.Asset, func(x AssetRef) string { return string(x) }))
+	if w.Amount != nil {
+		if w.Amount.Above != nil {
+			parts = append(parts, "above "+p.Show(w.Asset[0], *w.Amount.Above))
+		}
+		if w.Amount.UpTo != nil {
+			parts = append(parts, "up to "+p.Show(w.Asset[0], *w.Amount.UpTo))
+		}
+	}
+	add("to a destination of", w.Destination)
+	if w.Destination == nil && r.Then != thenDeny {
+		parts = append(parts, "to any destination")
+	}
+	add("message", w.Message)
+	if w.Hours != nil {
+		parts = append(parts, fmt.Sprintf("%s from %s to %s at UTC%s", strings.Join(w.Hours.Days, " "), w.Hours.From, w.Hours.To, w.Hours.Offset))
+	}
+	if len(parts) == 0 {
+		parts = []string{"anything"}
+	}
+	then := r.Then
+	if r.Approval != nil {
+		then = "needs " + approvalWords(r.Approval)
+	}
+	return strings.Join(parts, ", ") + ": " + then
+}
+
+// LimitWords says in a sentence what a limit bounds.
+func (p *Policy) LimitWords(l *Limit) string {
+	words := fmt.Sprintf("at most %s in any %s", p.limitUnit(l, l.Max), l.Window)
+	for _, x := range []struct {
+		name string
+		list []string
+	}{
+		{"wallet", names(l.Wallet, func(x WalletID) string { return string(x) })},
+		{"client", names(l.Client, func(x ClientID) string { return string(x) })},
+		{"asset", names(l.Asset, func(x AssetRef) string { return string(x) })},
+	} {
+		if len(x.list) > 0 {
+			words += ", " + x.name + " " + strings.Join(x.list, " and ")
+		}
+	}
+	if len(l.Per) > 0 {
+		words += ", for each " + strings.Join(l.Per, " and ")
+	}
+	words += "; beyond: " + l.At
+	if l.Approval != nil {
+		words += " by " + approvalWords(l.Approval)
+	}
+	if l.Always {
+		words += "; always"
+	}
+	return words
+}
+
+func approvalWords(a *Approval) string {
+	words := quorumWords(a.AnyOf)
+	if a.CoolingOff > 0 {
+		words += ", then " + a.CoolingOff.String() + " of cooling-off"
+	}
+	return words + fmt.Sprintf(", within %s, ended by %d rejections", a.Expiry, a.Rejections)
+}
+
+func quorumWords(anyOf []Quorum) string {
+	alternatives := make([]string, len(anyOf))
+	for i, q := range anyOf {
+		needs := make([]string, len(q.AllOf))
+		for k, n := range q.AllOf {
+			needs[k] = fmt.Sprintf("%d of %s", n.Count, n.Group)
+		}
+		alternatives[i] = strings.Join(needs, " and ")
+	}
+	return strings.Join(alternatives, ", or ")
+}
