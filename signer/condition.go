@@ -61,7 +61,10 @@ func (c *conditions) set(code, about, detail string, stops bool) {
 		return
 	}
 	level := slog.LevelWarn
-	if stops {
+	switch {
+	case code == conditionStarting || code == conditionStopping:
+		level = slog.LevelInfo
+	case stops:
 		level = slog.LevelError
 	}
 	c.log.Log(context.Background(), level, "condition", "code", code, "about", about, "detail", detail, "stops", stops)

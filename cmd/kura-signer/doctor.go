@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/sys/unix"
+
+	"kura/cmd/kura-signer/host"
+	"kura/journal"
+	"kura/journal/anchorfile"
+	"kura/signer/rpc"
+)
+
+// A finding is one thing that doctor looked at.
+type finding struct {
+	Level  string `json:"level"` // ok, warn, fail
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+// An examination gathers findings.
+type examination struct {
+	config   *Config
+	findings []finding
+}
+
+func (x *examination) ok(code, format string, args ...any)   { x.add("ok", code, format, args...) }
+func (x *examination) warn(code, format string, args ...any) { x.add("warn", code, format, args...) }
+func (x *examination) fail(code, format string, args ...any) { x.add("fail", code, format, args...) }
+
+func (x *examination) add(level, code, format string, args ...any) {
+	x.findings = append(x.findings, finding{level, code, fmt.Sprintf(format, args...)})
+}
+
+// doctor looks for what is wrong or weak. Beside a running signer it asks that; otherwise it opens token and journal
+// itself and changes nothing.
+func doctor(ctx context.Context, in *invocation) error {
+	c, asJSON, err := in.configAndJSON("doctor")
+	if err != nil {
+		return err
+	}
+	x := &examination{config: c}
+	x.ok("config", "the configuration is complete")
+	x.directories()
+	x.pin()
+	x.memory()
+	runs, err := running(c.StateDir)
+	switch {
+	case err != nil:
+		x.fail("lock", "%v", err)
+	case runs:
+		x.askSigner(ctx)
+	default:
+		x.openAll(ctx)
+	}
+	if err := x.print(in, asJSON); err != nil {
+		return err
+	}
+	for _, f := range x.findings {
+		if f.Level == "fail" {
+			return exit(exitFailed, errors.New("something is wrong, see above"))
+		}
+	}
+	return nil
+}
+
+func (x *examination) print(in *invocation, asJSON bool) error {
+	if asJSON {
+		return printJSON(in.stdout, x.findings)
+	}
+	w := tabwriter.NewWriter(in.stdout, 0, 0, 2, ' ', 0)
+	for _, f := range x.findings {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Level, f.Code, f.Detail)
+	}
+	return w.Flush()
+}
+
+// directories holds the places of secrets to their owners.
+func (x *examination) directories() {
+	info, err := os.Stat(x.config.StateDir)
+	switch {
+	case err != nil:
+		x.fail("state_dir", "%v", err)
+	case info.Mode().Perm()&0o077 != 0:
+		x.fail("state_dir", "%s has mode %04o: nobody but the signer's user may enter", x.config.StateDir, info.Mode().Perm())
+	default:
+		x.ok("state_dir", "%s is closed to others", x.config.StateDir)
+	}
+	switch same, err := sameVolume(filepath.Dir(x.config.AnchorFile), filepath.Dir(x.config.Journal.Path)); {
+	case x.config.Journal.Kind != journalEmbedded:
+	case err != nil:
+		x.fail("anchor_file", "%v", err)
+	case same:
+		x.warn("anchor_beside_journal", "the anchor file lies on the volume of the journal: restoring that volume rolls both back")
+	default:
+		x.ok("anchor_file", "the anchor file lies on another volume than the journal")
+	}
+}
+
+// pin objects to a PIN that is stolen together with what it opens.
+func (x *examination) pin() {
+	path := x.config.Token.PINFile
+	if path == "" {
+		return
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		x.fail("pin_file", "%v", err)
+		return
+	case !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0:
+		x.fail("pin_file", "%s has mode %s: it must be a file that nobody else can read", path, info.Mode())
+		return
+	}
+	tokens, err := x.tokenDirectory()
+	if err != nil || tokens == "" {
+		return // a token of hardware, or one whose files are not known
+	}
+	if same, err := sameVolume(filepath.Dir(path), tokens); err == nil && same {
+		x.warn("pin_beside_token", "%s lies on the volume of the token's files (%s): whoever copies the volume has the keys", path, tokens)
+	}
+}
+
+// tokenDirectory is where SoftHSM keeps its files; "" with another module.
+func (x *examination) tokenDirectory() (string, error) {
+	conf := x.config.Token.SoftHSMConf
+	if conf == "" {
+		conf = os.Getenv("SOFTHSM2_CONF")
+	}
+	if conf == "" {
+		return "", nil
+	}
+	f, err := os.Open(conf)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if name, value, ok := strings.Cut(lines.Text(), "="); ok && strings.TrimSpace(name) == "directories.tokendir" {
+			return strings.TrimSpace(value), nil
+		}
+	}
+	return "", nil
+}
+
+func sameVolume(a, b string) (bool, error) {
+	var first, second unix.Stat_t
+	if err := unix.Stat(a, &first); err != nil {
+		return false, fmt.Errorf("%s: %w", a, err)
+	}
+	if err := unix.Stat(b, &second); err != nil {
+		return false, fmt.Errorf("%s: %w", b, err)
+	}
+	return first.Dev == second.Dev, nil
+}
+
+// leastLocked is how much memory must be lockable for PIN and seeds: a few pages for each session.
+const leastLocked = 256 << 10
+
+func (x *examination) memory() {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit); err != nil {
+		x.fail("memory_lock", "%v", err)
+	} else if limit.Cur < leastLocked {
+		x.fail("memory_lock", "only %d bytes can be locked, at least %d are needed (LimitMEMLOCK=)", limit.Cur, leastLocked)
+	}
+	swaps, err := os.ReadFile("/proc/swaps")
+	if err == nil && strings.Count(strings.TrimSpace(string(swaps)), "\n") > 0 {
+		x.warn("swap", "the machine swaps: what the module itself keeps in memory may reach the disk unless swap is encrypted")
+	}
+}
+
+// askSigner reports what the running signer says of itself.
+func (x *examination) askSigner(ctx context.Context) {
+	admin := rpc.NewAdminClient(x.config.AdminSocket)
+	defer admin.Close()
+	r, err := admin.Ready(ctx)
+	if err != nil {
+		x.fail("signer", "a signer holds the lock and does not answer on %s: %v", x.config.AdminSocket, err)
+		return
+	}
+	x.ok("signer", "it runs; %d entries, policy %s", r.Size, r.Policy)
+	for _, reason := range r.Reasons {
+		level := "warn"
+		if reason.Stops {
+			level = "fail"
+		}
+		x.add(level, reason.Code, "%s", reason.Detail)
+	}
+}
+
+// openAll looks at the token and the whole journal.
+func (x *examination) openAll(ctx context.Context) {
+	x.warn("signer", "no signer runs")
+	t, err := openToken(ctx, x.config, nil)
+	if err != nil {
+		x.fail("token", "%v", err)
+		return
+	}
+	defer t.Close() //nolint:errcheck // it was only asked
+	x.ok("token", "it opens")
+	if t.Leaky() {
+		x.warn("token_leaky", "it gives private keys to whoever has its PIN (C_DigestKey); accepted because: %s", x.config.Token.AcceptLeakyToken)
+	}
+	objects, err := t.List()
+	if err != nil {
+		x.fail("token_objects", "%v", err)
+	}
+	for _, o := range objects {
+		for _, p := range o.Problems {
+			x.fail("token_objects", "%s: %s", o.Label, p)
+		}
+	}
+	genesis, err := genesisOf(x.config, t)
+	if err != nil {
+		x.warn("genesis", "%v", err)
+		return
+	}
+	x.journal(ctx, genesis, []journal.Anchor{anchorfile.New(x.config.AnchorFile), host.Anchor{Token: t}})
+	x.warn("no_witness", "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed")
+}
+
+// journal verifies every entry and every signed head, and that the journal extends its anchors.
+func (x *examination) journal(ctx context.Context, genesis journal.Genesis, anchors []journal.Anchor) {
+	if _, err := os.Stat(x.config.Journal.Path); x.config.Journal.Kind == journalEmbedded && errors.Is(err, fs.ErrNotExist) {
+		x.fail("journal", "the token is bound to a journal, and %s does not exist", x.config.Journal.Path)
+		return
+	}
+	s, err := openStore(ctx, x.config.Journal)
+	if err != nil {
+		x.fail("journal", "%v", err)
+		return
+	}
+	defer s.Close() //nolint:errcheck // it was only read
+	head, _, err := journal.Verify(ctx, s, journal.Verification{Genesis: genesis, EverySignature: true})
+	if err != nil {
+		x.fail("journal", "%v", err)
+		return
+	}
+	x.ok("journal", "%d entries and every signed head verify under %s", head.Size, genesis)
+	if _, err := journal.Open(ctx, journal.Config{Genesis: genesis, Store: s, Anchors: anchors, Trusted: head}); err != nil {
+		x.fail("anchors", "%v", err)
+		return
+	}
+	x.ok("anchors", "the journal extends every anchor")
+}

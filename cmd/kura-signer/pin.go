@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"kura/signer/token"
+)
+
+// openPIN reads the PIN from where the configuration says; without a word there, from the terminal.
+func openPIN(c TokenConfig) (*token.PIN, error) {
+	switch {
+	case c.PINFile != "":
+		return token.ReadPINFile(c.PINFile)
+	case c.PINFD != nil:
+		return token.ReadPINFD(int(*c.PINFD))
+	case c.PINCredential != "":
+		return token.ReadPINCredential(c.PINCredential)
+	}
+	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("no PIN is configured (token.pin_file, pin_fd or pin_credential) and there is no terminal to ask on: %w", err)
+	}
+	defer terminal.Close() //nolint:errcheck // it was only asked on
+	return token.PromptPIN(terminal, "PIN of token "+c.Label+": ")
+}
+
+// tokenConfig is the token's part of the configuration, without a PIN.
+func (c *Config) tokenConfig() (token.Config, error) {
+	if c.Token.SoftHSMConf != "" {
+		if err := os.Setenv("SOFTHSM2_CONF", c.Token.SoftHSMConf); err != nil {
+			return token.Config{}, err
+		}
+	}
+	return token.Config{
+		Module: c.Token.Module, Label: c.Token.Label, Sessions: c.Token.Sessions, StateDir: c.StateDir,
+		AcceptLeakyToken: c.Token.AcceptLeakyToken,
+	}, nil
+}
+
+func openToken(ctx context.Context, c *Config, log *slog.Logger) (*token.Token, error) {
+	config, err := c.tokenConfig()
+	if err != nil {
+		return nil, err
+	}
+	config.Log = log
+	if config.PIN, err = openPIN(c.Token); err != nil {
+		return nil, err
+	}
+	return token.Open(ctx, config)
+}

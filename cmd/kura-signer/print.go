@@ -1,0 +1,77 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"kura/signer/rpc"
+	"kura/signer/token"
+)
+
+func printJSON(w io.Writer, v any) error {
+	if err := json.MarshalWrite(w, v, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// configAndJSON reads the flags of a command that has only these two.
+func (in *invocation) configAndJSON(name string) (*Config, bool, error) {
+	var configPath string
+	var asJSON bool
+	err := in.flags(name, func(f *flag.FlagSet) {
+		f.StringVar(&configPath, "config", "", "configuration file")
+		f.BoolVar(&asJSON, "json", false, "print JSON")
+	}, "config")
+	if err != nil {
+		return nil, false, err
+	}
+	c, err := readConfig(configPath)
+	return c, asJSON, err
+}
+
+func printObjects(out io.Writer, objects []token.ObjectReport) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "LABEL\tCLASS\tATTRIBUTES\tPROBLEMS")
+	for _, o := range objects {
+		var attributes []string
+		for _, name := range slices.Sorted(maps.Keys(o.Attributes)) {
+			attributes = append(attributes, name+"="+o.Attributes[name])
+		}
+		problems := "none"
+		if len(o.Problems) > 0 {
+			problems = strings.Join(o.Problems, "; ")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", o.Label, o.Kind, strings.Join(attributes, " "), problems)
+	}
+	return w.Flush()
+}
+
+func printWallets(out io.Writer, wallets []rpc.Wallet) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "WALLET\tNETWORK\tADDRESS\tCUSTODY\tKEY\tPOLICY\tNOTES")
+	for _, one := range wallets {
+		named := "not named yet"
+		if one.Named {
+			named = "named"
+		}
+		var notes []string
+		if one.Imported {
+			notes = append(notes, "imported")
+		}
+		if one.Frozen {
+			notes = append(notes, "frozen")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ID, one.Network, one.Address, one.Custody, one.State, named, strings.Join(notes, ", "))
+	}
+	return w.Flush()
+}

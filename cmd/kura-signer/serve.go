@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+
+	"kura/cmd/kura-signer/host"
+	"kura/journal"
+	"kura/journal/anchorfile"
+	"kura/signer"
+	"kura/signer/rpc"
+	"kura/signer/token"
+)
+
+// Bounds of the two sockets.
+const (
+	gatewayInFlight    = 4096
+	gatewayConnections = 16
+	adminInFlight      = 8
+	adminConnections   = 8
+)
+
+// serve is the daemon.
+func serve(ctx context.Context, in *invocation) error {
+	var configPath string
+	if err := in.flags("serve", func(f *flag.FlagSet) { f.StringVar(&configPath, "config", "", "configuration file") }, "config"); err != nil {
+		return err
+	}
+	c, err := readConfig(configPath)
+	if err != nil {
+		return err
+	}
+	level, err := c.level()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(in.stderr, &slog.HandlerOptions{Level: level}))
+	unlock, err := lockState(c.StateDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	d := &daemon{config: c, log: log}
+	defer d.close()
+	if err := d.open(ctx); err != nil {
+		return err
+	}
+	return d.run(ctx)
+}
+
+// A daemon is the running signer with all that it holds open.
+type daemon struct {
+	config *Config
+	log    *slog.Logger
+
+	token  *token.Token
+	store  store
+	signer *signer.Signer
+	alarms *alarmCommand
+}
+
+// open opens the token first: without it there is nothing to do, and its genesis says which journal is ours.
+func (d *daemon) open(ctx context.Context) (err error) {
+	c := d.config
+	if d.token, err = openToken(ctx, c, d.log); err != nil {
+		return err
+	}
+	genesis, err := genesisOf(c, d.token)
+	if err != nil {
+		return err
+	}
+	if d.store, err = openStore(ctx, c.Journal); err != nil {
+		return fmt.Errorf("open the journal's store: %w", err)
+	}
+	clock, err := host.NewMachineClock()
+	if err != nil {
+		return err
+	}
+	d.alarms = newAlarmCommand(c.AlarmCommand, d.log)
+	parts := signerParts{
+		token: host.Keys{Token: d.token}, store: d.store,
+		anchors: []journal.Anchor{anchorfile.New(c.AnchorFile)}, tokenAnchor: host.Anchor{Token: d.token},
+	}
+	parts = instrument(parts)
+	d.signer, err = signer.Open(ctx, signer.Config{
+		Genesis: genesis, Store: parts.store, Anchors: parts.anchors, TokenAnchor: parts.tokenAnchor,
+		Token: parts.token, Clock: clock, Version: version, Log: d.log,
+		Warnings: d.warnings(), Alarm: d.alarms.raise,
+	})
+	return err
+}
+
+// signerParts are what a signer writes to. The build for crash tests puts itself between; see crashpoints.go.
+type signerParts struct {
+	token       signer.Token
+	store       journal.Store
+	anchors     []journal.Anchor
+	tokenAnchor journal.Anchor
+}
+
+// genesisOf is the journal that the token is bound to.
+func genesisOf(c *Config, t *token.Token) (journal.Genesis, error) {
+	hash, bound, err := t.Genesis()
+	if err != nil {
+		return journal.Genesis{}, err
+	}
+	if !bound {
+		return journal.Genesis{}, errors.New("the token is bound to no journal: found one with kura-signer init")
+	}
+	logKey, err := t.LogPublicKey()
+	if err != nil {
+		return journal.Genesis{}, err
+	}
+	return journal.Genesis{Origin: c.Origin, Hash: hash, LogKey: logKey}, nil
+}
+
+// warnings are what stays true while this process runs and does not stop it.
+func (d *daemon) warnings() []rpc.Reason {
+	w := []rpc.Reason{{Code: "no_witness", Detail: "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed"}}
+	if d.token.Leaky() {
+		w = append(w, rpc.Reason{
+			Code:   "token_leaky",
+			Detail: "the token gives private keys to whoever has its PIN; accepted because: " + d.config.Token.AcceptLeakyToken,
+		})
+	}
+	return w
+}
+
+// run serves both sockets until ctx ends or something breaks that only a restart cures.
+func (d *daemon) run(ctx context.Context) error {
+	c := d.config
+	gateway, err := rpc.Listen(c.Socket, uint32(*c.GatewayUID)) // Validate holds it to a user's number
+	if err != nil {
+		return fmt.Errorf("listen for the gateway: %w", err)
+	}
+	admin, err := rpc.Listen(c.AdminSocket, uint32(os.Geteuid()))
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen for the administrator: %w", err), gateway.Close())
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 3)
+	start := func(what string, f func(context.Context) error) {
+		go func() {
+			err := f(ctx)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", what, err)
+			}
+			stop()
+			ended <- err
+		}()
+	}
+	start("signer", d.signer.Run)
+	start("gateway's socket", d.serveSocket(gateway, rpc.Server{
+		Methods: rpc.GatewayMethods(gatewayOf(d.signer)), Allow: []uint32{uint32(*c.GatewayUID)},
+		InFlight: gatewayInFlight, Connections: gatewayConnections,
+	}))
+	start("administrator's socket", d.serveSocket(admin, rpc.Server{
+		Methods: rpc.AdminMethods(d.signer.Admin()), Allow: []uint32{0, uint32(os.Geteuid())},
+		InFlight: adminInFlight, Connections: adminConnections, Secrets: true,
+	}))
+	d.log.Info("serving", "version", version, "genesis", d.signer.Genesis().String(), "socket", c.Socket, "admin_socket", c.AdminSocket)
+	var errs []error
+	for range cap(ended) {
+		errs = append(errs, <-ended)
+	}
+	d.log.Info("ended")
+	return errors.Join(errs...)
+}
+
+func (d *daemon) serveSocket(l *net.UnixListener, s rpc.Server) func(context.Context) error {
+	s.Log = d.log
+	return func(ctx context.Context) error { return s.Serve(ctx, l) }
+}
+
+// close lets go of everything, the token last: nothing can be signed any more by then.
+func (d *daemon) close() {
+	if d.alarms != nil {
+		d.alarms.close()
+	}
+	if d.store != nil {
+		if err := d.store.Close(); err != nil {
+			d.log.Error("close the store", "error", err)
+		}
+	}
+	if d.token != nil {
+		if err := d.token.Close(); err != nil {
+			d.log.Error("close the token", "error", err)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"kura/journal"
+	"kura/journal/embedded"
+	"kura/journal/postgres"
+)
+
+// A store is a journal.Store that can be closed.
+type store interface {
+	journal.Store
+	Close() error
+}
+
+func openStore(ctx context.Context, c JournalConfig) (store, error) {
+	if c.Kind == journalEmbedded {
+		return embedded.Open(c.Path)
+	}
+	dsn, err := readSecretLine(c.DSNFile)
+	if err != nil {
+		return nil, err
+	}
+	return postgres.Open(ctx, dsn)
+}
+
+// maxSecretLine bounds a connection string or password, in bytes.
+const maxSecretLine = 4096
+
+// readSecretLine reads one line from a file that nobody but its owner may read: it holds a password.
+func readSecretLine(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("%s holds a password: it must be a file with mode 0600 or 0400, not %s", path, fs.FileMode(info.Mode()))
+	}
+	b := make([]byte, maxSecretLine+1)
+	n, err := f.Read(b)
+	if err != nil || n > maxSecretLine {
+		return "", errors.Join(fmt.Errorf("%s does not hold one line of 1 to %d bytes", path, maxSecretLine), err)
+	}
+	line := strings.TrimSuffix(string(b[:n]), "\n")
+	if line == "" || strings.Contains(line, "\n") {
+		return "", fmt.Errorf("%s does not hold one line of 1 to %d bytes", path, maxSecretLine)
+	}
+	return line, nil
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"kura/nem"
+	"kura/signer/rpc"
+	"kura/signer/token"
+)
+
+// repeated is a flag that may be given more than once.
+type repeated []string
+
+func (r *repeated) String() string     { return strings.Join(*r, ", ") }
+func (r *repeated) Set(v string) error { *r = append(*r, v); return nil }
+
+func (in *invocation) admin(configPath string) (rpc.AdminClient, error) {
+	c, err := readConfig(configPath)
+	if err != nil {
+		return rpc.AdminClient{}, err
+	}
+	return rpc.NewAdminClient(c.AdminSocket), nil
+}
+
+func walletCreate(ctx context.Context, in *invocation) error {
+	var configPath string
+	var w rpc.NewWallet
+	var asJSON bool
+	err := in.flags("wallet create", func(f *flag.FlagSet) {
+		f.StringVar(&configPath, "config", "", "configuration file")
+		f.StringVar(&w.ID, "name", "", "the wallet's name, as the policy will name it")
+		f.StringVar(&w.Network, "network", "", "nis1-mainnet, nis1-testnet, symbol-mainnet, symbol-testnet")
+		f.Var((*repeated)(&w.Present), "present", "who is there, for the record; once for each")
+		f.BoolVar(&asJSON, "json", false, "print JSON")
+	}, "config", "name", "network", "present")
+	if err != nil {
+		return err
+	}
+	admin, err := in.admin(configPath)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	c, err := admin.CreateWallet(ctx, w)
+	if err != nil {
+		return err
+	}
+	return in.printCeremony(c, asJSON)
+}
+
+func (in *invocation) printCeremony(c rpc.Ceremony, asJSON bool) error {
+	if asJSON {
+		return printJSON(in.stdout, c)
+	}
+	imported := ""
+	if c.Wallet.Imported {
+		imported = " (imported: older copies of the key are out of reach)"
+	}
+	_, err := fmt.Fprintf(in.stdout, `wallet      %s%s
+network     %s
+address     %s
+public key  %s
+custody     %s
+record      entry %d of the journal
+            %s
+It enters service when a policy names it.
+`, c.Wallet.ID, imported, c.Wallet.Network, c.Wallet.Address, c.Wallet.PublicKey, c.Wallet.Custody, c.Seq, c.Record)
+	return err
+}
+
+// walletImport takes a private key from a descriptor or the terminal, shows the address it leads to, and sends it only
+// when that is the expected one.
+func walletImport(ctx context.Context, in *invocation) error {
+	var configPath, expected string
+	var w rpc.NewWallet
+	var asJSON bool
+	keyFD := -1
+	err := in.flags("wallet import", func(f *flag.FlagSet) {
+		f.StringVar(&configPath, "config", "", "configuration file")
+		f.StringVar(&w.ID, "name", "", "the wallet's name, as the policy will name it")
+		f.StringVar(&w.Network, "network", "", "nis1-mainnet, nis1-testnet, symbol-mainnet, symbol-testnet")
+		f.StringVar(&expected, "address", "", "the address that the key must lead to")
+		f.Var((*repeated)(&w.Present), "present", "who is there, for the record; once for each")
+		f.IntVar(&keyFD, "key-fd", -1, "descriptor to read the private key from; without it, the terminal asks")
+		f.BoolVar(&asJSON, "json", false, "print JSON")
+	}, "config", "name", "network", "address", "present")
+	if err != nil {
+		return err
+	}
+	n, err := nem.ParseNetwork(w.Network)
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("--network: %w", err))
+	}
+	address, err := nem.ParseAddress(n, expected)
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("--address: %w", err))
+	}
+	admin, err := in.admin(configPath)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	key, err := readKey(keyFD)
+	if err != nil {
+		return err
+	}
+	defer key.Wipe()
+	text := bytes.Clone(bytes.TrimRight(key.Bytes(), "\x00\r\n "))
+	defer clear(text)
+	c, err := admin.ImportWallet(ctx, w, address.String(), text)
+	if err != nil {
+		return err
+	}
+	return in.printCeremony(c, asJSON)
+}
+
+// maxKeyText is more than any tool prints for a private key.
+const maxKeyText = 128
+
+// readKey reads one line into locked memory.
+func readKey(fd int) (*token.Secret, error) {
+	source := os.NewFile(uintptr(max(fd, 0)), "private key")
+	if fd < 0 {
+		terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+		if err != nil {
+			return nil, fmt.Errorf("there is no terminal to ask for the private key on, and no --key-fd: %w", err)
+		}
+		defer terminal.Close() //nolint:errcheck // it was only asked on
+		restore, err := hideInput(terminal)
+		if err != nil {
+			return nil, err
+		}
+		defer restore()
+		fmt.Fprint(terminal, "private key (not shown): ")
+		source = terminal
+	}
+	secret, err := token.NewSecret(maxKeyText)
+	if err != nil {
+		return nil, err
+	}
+	if err := readLine(source, secret.Bytes()); err != nil {
+		secret.Wipe()
+		return nil, err
+	}
+	return secret, nil
+}
+
+// readLine fills b byte by byte up to a newline, so that nothing of the line stands anywhere else.
+func readLine(f *os.File, b []byte) error {
+	for n := 0; ; n++ {
+		if n == len(b) {
+			return errors.New("the private key's line is too long")
+		}
+		if got, err := f.Read(b[n : n+1]); got == 0 || b[n] == '\n' {
+			if b[n] == '\n' {
+				b[n] = 0
+			}
+			if n == 0 {
+				return errors.Join(errors.New("no private key was given"), err)
+			}
+			return nil
+		}
+	}
+}
+
+func walletList(ctx context.Context, in *invocation) error {
+	c, asJSON, err := in.configAndJSON("wallet list")
+	if err != nil {
+		return err
+	}
+	admin := rpc.NewAdminClient(c.AdminSocket)
+	defer admin.Close()
+	wallets, err := admin.ListWallets(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(in.stdout, wallets)
+	}
+	return printWallets(in.stdout, wallets)
+}
+
+func walletState(state string) func(context.Context, *invocation) error {
+	return func(ctx context.Context, in *invocation) error {
+		var configPath, name, reason string
+		err := in.flags("wallet "+state, func(f *flag.FlagSet) {
+			f.StringVar(&configPath, "config", "", "configuration file")
+			f.StringVar(&name, "name", "", "the wallet")
+			f.StringVar(&reason, "reason", "", "why, for the journal")
+		}, "config", "name", "reason")
+		if err != nil {
+			return err
+		}
+		admin, err := in.admin(configPath)
+		if err != nil {
+			return err
+		}
+		defer admin.Close()
+		r, err := admin.SetWalletState(ctx, name, state, reason)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(in.stdout, "wallet %s is %s: entry %d of the journal\n", name, r.State, r.Seq)
+		return err
+	}
+}
+
+func freeze(ctx context.Context, in *invocation) error {
+	var configPath, reason string
+	err := in.flags("freeze", func(f *flag.FlagSet) {
+		f.StringVar(&configPath, "config", "", "configuration file")
+		f.StringVar(&reason, "reason", "", "why, for the journal")
+	}, "config", "reason")
+	if err != nil {
+		return err
+	}
+	admin, err := in.admin(configPath)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	r, err := admin.FreezeHost(ctx, reason)
+	if err != nil {
+		return fmt.Errorf("NOT FROZEN as far as is known: %w (stopping the service stops every signature, too)", err)
+	}
+	fmt.Fprintf(in.stdout, "FROZEN: entry %d of the journal\n", r.Seq)
+	for _, t := range r.Alive {
+		fmt.Fprintf(in.stdout, "authorised before it: %s of wallet %s, until %s\n", t.ID, t.Wallet, t.Until)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package signer_test
+
+import (
+	"testing"
+
+	"kura/journal"
+	"kura/policy"
+	"kura/signer/rpc"
+	"kura/signer/signertest"
+	"kura/statement"
+)
+
+// announced decodes what an answer would have announced.
+func announced(t *testing.T, d *signertest.Deployment, a rpc.Answer) {
+	t.Helper()
+	if a.State != rpc.StateSigned || a.Transaction == nil {
+		t.Fatalf("state %s, transaction %v, decision %+v", a.State, a.Transaction, a.Decision)
+	}
+	if _, err := openReceipt(a.Receipt).Verify(d.Genesis); err != nil {
+		t.Fatalf("receipt: %v", err)
+	}
+}
+
+func openReceipt(r *rpc.Receipt) journal.Receipt {
+	out := journal.Receipt{Entry: r.Entry, Index: r.Index, Checkpoint: r.Checkpoint}
+	for _, h := range r.Proof {
+		out.Proof = append(out.Proof, journal.Hash(h))
+	}
+	return out
+}
+
+func TestRoad(t *testing.T) {
+	d := signertest.New(t, signertest.Options{})
+	for _, name := range []string{signertest.XEM, signertest.XYM} {
+		t.Run(name, func(t *testing.T) {
+			w := d.Wallets[name]
+			small := d.Sign("shop", d.Withdrawal(w, signertest.Small))
+			a, err := d.Signer.Submit(t.Context(), small.Encode(), 10_000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			announced(t, d, a)
+			again, err := d.Signer.Submit(t.Context(), small.Encode(), 10_000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *again.Transaction != *a.Transaction {
+				t.Errorf("the same text got another transaction:\n%+v\n%+v", a.Transaction, again.Transaction)
+			}
+
+			large := d.Sign("shop", d.Withdrawal(w, signertest.SmallMax+1))
+			held, err := d.Signer.Submit(t.Context(), large.Encode(), 10_000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if held.State != rpc.StateHeld || len(held.Decision.Waits) != 1 || held.Decision.Waits[0].Need != 2 {
+				t.Fatalf("state %s, decision %+v", held.State, held.Decision)
+			}
+			hash := statement.HashText(large.Statement)
+			if r := d.Submit(t.Context(), d.Signer, "dave", d.Verdict(statement.Approve, hash)); r.State != rpc.StateRefused {
+				t.Errorf("the client's operator approved: %+v", r)
+			}
+			for _, officer := range []string{"alice", "bob"} {
+				if r := d.Submit(t.Context(), d.Signer, officer, d.Verdict(statement.Approve, hash)); r.State != rpc.StateCounted {
+					t.Fatalf("%s: %+v", officer, r)
+				}
+			}
+			bearer := d.Login(t.Context(), d.Signer, "shop")
+			signed, err := d.Signer.Withdrawal(t.Context(), bearer, held.ID, 10_000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			announced(t, d, signed)
+
+			denied := d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(w, signertest.BigMax+1))
+			if denied.State != rpc.StateDenied || denied.Decision.Code != policy.CodeDestinationUnlisted {
+				t.Errorf("above every rule: %+v", denied)
+			}
+			if _, err := openReceipt(denied.Receipt).Verify(d.Genesis); err != nil {
+				t.Errorf("a denial without a receipt that verifies: %v", err)
+			}
+		})
+	}
+}
+
+func TestSignedAgainAfterRestart(t *testing.T) {
+	d := signertest.New(t, signertest.Options{})
+	e := d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
+	first, err := d.Signer.Submit(t.Context(), e.Encode(), 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	announced(t, d, first)
+	d.Restart()
+	again, err := d.Signer.Submit(t.Context(), e.Encode(), 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	announced(t, d, again)
+	if *again.Transaction != *first.Transaction {
+		t.Errorf("after a restart:\n%+v\n%+v", first.Transaction, again.Transaction)
+	}
+}
