@@ -209,7 +209,7 @@ func (d *differ) programs() {
 		default:
 			d.keys("service "+next.ID, old.Keys, next.Keys)
 			d.lastDay("service "+next.ID, old.LastDay, next.LastDay)
-			d.rest("service "+next.ID, *old, *next, func(x *Service) { x.Keys, x.LastDay = nil, "" })
+			rest(d, "service "+next.ID, *old, *next, func(x *Service) { x.Keys, x.LastDay = nil, "" })
 		}
 	})
 	pair(d.old.doc.Sentinels, d.next.doc.Sentinels, func(x *Sentinel) string { return x.ID }, func(old, next *Sentinel) {
@@ -221,7 +221,7 @@ func (d *differ) programs() {
 		default:
 			d.keys("sentinel "+next.ID, old.Keys, next.Keys)
 			d.lastDay("sentinel "+next.ID, old.LastDay, next.LastDay)
-			d.rest("sentinel "+next.ID, *old, *next, func(x *Sentinel) { x.Keys, x.LastDay = nil, "" })
+			rest(d, "sentinel "+next.ID, *old, *next, func(x *Sentinel) { x.Keys, x.LastDay = nil, "" })
 		}
 	})
 	pair(d.old.doc.Clients, d.next.doc.Clients, func(x *Client) ClientID { return x.ID }, func(old, next *Client) {
@@ -254,5 +254,5 @@ func (d *differ) client(old, next *Client) {
 		d.say(Alters, "%s may write %d entries in %s with %d waiting, instead of %d in %s with %d", who,
 			next.Budget.Entries, next.Budget.Window, next.Budget.Pending, old.Budget.Entries, old.Budget.Window, old.Budget.Pending)
 	}
-	d.rest(who, *old, *next, func(x *Client) { x.Keys, x.LastDay, x.Operators, x.Budget = nil, "", nil, Budget{} })
+	rest(d, who, *old, *next, func(x *Client) { x.Keys, x.LastDay, x.Operators, x.Budget = nil, "", nil, Budget{} })
 }

@@ -19,27 +19,11 @@ func text[T any](x T) string {
 
 // rest says that something differs in what has no words of its own; blank takes
 // out what has.
-func (d *differ) rest(who any, old, next any, blank any) {
-	var a, b string
-	switch x := blank.(type) {
-	case func(*Service):
-		o, n := old.(Service), next.(Service)
-		x(&o)
-		x(&n)
-		a, b = text(o), text(n)
-	case func(*Sentinel):
-		o, n := old.(Sentinel), next.(Sentinel)
-		x(&o)
-		x(&n)
-		a, b = text(o), text(n)
-	case func(*Client):
-		o, n := old.(Client), next.(Client)
-		x(&o)
-		x(&n)
-		a, b = text(o), text(n)
-	}
-	if a != b {
-		d.say(Alters, "%v: %s becomes %s", who, a, b)
+func rest[T any](d *differ, who string, old, next T, blank func(*T)) {
+	blank(&old)
+	blank(&next)
+	if text(old) != text(next) {
+		d.say(Alters, "%s: %s becomes %s", who, text(old), text(next))
 	}
 }
 

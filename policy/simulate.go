@@ -1,0 +1,277 @@
+package policy
+
+import (
+	"encoding/csv"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"kura/nem"
+	"kura/statement"
+)
+
+// Recorded is a withdrawal of the past: what was asked, what people said about
+// it, and what became of it.
+type Recorded struct {
+	Request  Request
+	Verdicts []Verdict
+	First    Now // when it was first judged
+	Last     Now // when it was last judged; First if only once
+	Outcome  Outcome
+	Code     string
+}
+
+// Simulation is a recorded history decided anew under another policy.
+type Simulation struct {
+	Policy  Hash             `json:"policy"`
+	Total   int              `json:"total"`
+	Differs int              `json:"differs"`
+	Rows    []SimulatedRow   `json:"rows"`
+	Limits  []SimulatedLimit `json:"limits"`
+}
+
+// SimulatedRow is one withdrawal under the other policy.
+type SimulatedRow struct {
+	Statement   statement.Hash    `json:"statement"`
+	ID          string            `json:"id"`
+	Time        int64             `json:"time"`
+	Client      ClientID          `json:"client"`
+	Wallet      string            `json:"wallet"`
+	Destination string            `json:"destination"`
+	Assets      []SimulatedPay    `json:"assets"`
+	Recorded    SimulatedDecision `json:"recorded"`
+	Simulated   SimulatedDecision `json:"simulated"`
+	Differs     bool              `json:"differs"`
+	// Needs says whose approval it would have waited for.
+	Needs []Wait `json:"needs"`
+}
+
+// SimulatedPay is an asset of a simulated withdrawal.
+type SimulatedPay struct {
+	Asset  string `json:"asset"`
+	Amount Units  `json:"amount"`
+}
+
+// SimulatedDecision is what became of it.
+type SimulatedDecision struct {
+	Outcome Outcome `json:"outcome"`
+	Code    string  `json:"code"`
+	Rule    string  `json:"rule"`
+}
+
+// SimulatedLimit is how full a limit would have been at most.
+type SimulatedLimit struct {
+	Limit   string `json:"limit"`
+	Peak    Units  `json:"peak"` // what any window of it held at most
+	Max     Units  `json:"max"`
+	At      int64  `json:"at"` // when
+	Refused int    `json:"refused"`
+}
+
+// Simulate decides a recorded history anew under a policy, in the order of
+// time, starting from empty limits. Each withdrawal is decided when it first was,
+// and again, with what people had said by then, when it last was; their verdicts
+// count as if given under this policy. What it signs takes usage, as it would have.
+func Simulate(p *Policy, book *Book, history []Recorded) (Simulation, error) {
+	s := simulator{policy: p, book: book, usage: NewUsage(p), peaks: map[string]*SimulatedLimit{}}
+	type moment struct {
+		now   Now
+		index int
+		last  bool
+	}
+	var moments []moment
+	for i, r := range history {
+		moments = append(moments, moment{r.First, i, false})
+		if r.Last != r.First {
+			moments = append(moments, moment{r.Last, i, true})
+		}
+	}
+	slices.SortStableFunc(moments, func(a, b moment) int {
+		switch {
+		case a.now.Time < b.now.Time:
+			return -1
+		case a.now.Time > b.now.Time:
+			return 1
+		}
+		return 0
+	})
+	rows := make([]SimulatedRow, len(history))
+	for _, m := range moments {
+		r := &history[m.index]
+		if m.last && rows[m.index].Simulated.Outcome != Hold {
+			continue
+		}
+		row, err := s.decide(r, m.now)
+		if err != nil {
+			return Simulation{}, fmt.Errorf("simulate %s: %w", r.Request.Hash, err)
+		}
+		if m.last && len(row.Needs) == 0 {
+			row.Needs = rows[m.index].Needs
+		}
+		rows[m.index] = row
+	}
+	out := Simulation{Policy: p.hash, Total: len(rows), Rows: rows}
+	for i := range rows {
+		if rows[i].Differs {
+			out.Differs++
+		}
+	}
+	for _, l := range p.doc.Limits {
+		if peak, ok := s.peaks[l.ID]; ok {
+			out.Limits = append(out.Limits, *peak)
+		} else {
+			out.Limits = append(out.Limits, SimulatedLimit{Limit: l.ID, Max: l.Max})
+		}
+	}
+	return out, nil
+}
+
+type simulator struct {
+	policy *Policy
+	book   *Book
+	usage  *Usage
+	peaks  map[string]*SimulatedLimit
+}
+
+// decide judges one withdrawal at a moment and takes its usage.
+func (s *simulator) decide(r *Recorded, now Now) (SimulatedRow, error) {
+	in := Input{Policy: s.policy, Book: s.book, Usage: s.usage, Request: r.Request, Now: now}
+	in.Request.Since = r.First.Time
+	for _, v := range r.Verdicts {
+		if v.At <= now.Time {
+			v.Policy = s.policy.hash
+			in.Verdicts = append(in.Verdicts, v)
+		}
+	}
+	d := Decide(in)
+	w := r.Request.Withdrawal
+	row := SimulatedRow{
+		Statement: r.Request.Hash, ID: w.ID.String(), Time: r.First.Time, Client: r.Request.Client, Wallet: w.Wallet, Destination: w.Destination,
+		Recorded:  SimulatedDecision{Outcome: r.Outcome, Code: r.Code},
+		Simulated: SimulatedDecision{d.Outcome, d.Code, d.Rule},
+		Differs:   d.Outcome != r.Outcome,
+	}
+	for _, a := range w.Assets {
+		row.Assets = append(row.Assets, SimulatedPay{a.Asset, Units(a.Amount)})
+	}
+	for _, wait := range d.Waits {
+		if wait.Kind == WaitApproval {
+			row.Needs = append(row.Needs, wait)
+		}
+	}
+	s.note(&d, now)
+	if d.Outcome != Sign {
+		return row, nil
+	}
+	e, err := d.Event(s.policy, w, r.Request.Client, now.Time)
+	if err != nil {
+		return row, err
+	}
+	return row, s.usage.Add(e)
+}
+
+// note keeps how full each limit was.
+func (s *simulator) note(d *Decision, now Now) {
+	for _, t := range d.Limits {
+		peak, ok := s.peaks[t.Limit]
+		if !ok {
+			peak = &SimulatedLimit{Limit: t.Limit, Max: t.Max}
+			s.peaks[t.Limit] = peak
+		}
+		if !t.Fits && t.Binds {
+			peak.Refused++
+		}
+		held := t.Before
+		if d.Outcome == Sign && (t.Always || !d.Quorum) {
+			held = t.After
+		}
+		if held > peak.Peak {
+			peak.Peak, peak.At = held, now.Time
+		}
+	}
+}
+
+// CSV writes the rows for a spreadsheet, one withdrawal a line. Texts that a
+// spreadsheet would take for a formula are prefixed with an apostrophe.
+func (s *Simulation) CSV() string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	write := func(cells ...string) {
+		for i, c := range cells {
+			if c != "" && strings.ContainsRune("=+-@\t\r", rune(c[0])) {
+				cells[i] = "'" + c
+			}
+		}
+		// Writing to memory does not fail.
+		_ = w.Write(cells)
+	}
+	write("time", "statement", "client", "wallet", "destination", "assets", "recorded", "recorded code", "simulated", "simulated code", "rule", "differs", "needs")
+	for _, r := range s.Rows {
+		pays := make([]string, len(r.Assets))
+		for i, a := range r.Assets {
+			pays[i] = a.Amount.String() + " " + a.Asset
+		}
+		write(moment(r.Time), r.Statement.String(), string(r.Client), r.Wallet, r.Destination, strings.Join(pays, " and "),
+			r.Recorded.Outcome.String(), r.Recorded.Code, r.Simulated.Outcome.String(), r.Simulated.Code, r.Simulated.Rule, strconv.FormatBool(r.Differs), needs(r.Needs))
+	}
+	w.Flush()
+	return b.String()
+}
+
+func needs(waits []Wait) string {
+	words := make([]string, len(waits))
+	for i, w := range waits {
+		words[i] = fmt.Sprintf("%d of %s (%s)", w.Need, w.Group, w.For)
+		if w.Alternative > 0 {
+			words[i] = "or " + words[i]
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+// Table writes what would have come out otherwise, and how full the limits were.
+func (s *Simulation) Table(p *Policy) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d withdrawals, %d would have come out otherwise\n\n", s.Total, s.Differs)
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "TIME\tCLIENT\tWALLET\tPAYS\tWAS\tWOULD BE\tWHY\tNEEDS")
+	for _, r := range s.Rows {
+		if !r.Differs {
+			continue
+		}
+		pays := make([]string, len(r.Assets))
+		for i, a := range r.Assets {
+			pays[i] = p.showAsset(WalletID(r.Wallet), a)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", moment(r.Time), r.Client, r.Wallet, strings.Join(pays, " and "),
+			r.Recorded.Outcome, r.Simulated.Outcome, r.Simulated.Code, needs(r.Needs))
+	}
+	fmt.Fprintln(t, "\nLIMIT\tPEAK\tMAX\tAT\tNO ROOM")
+	for _, l := range s.Limits {
+		source, ok := p.Limit(l.Limit)
+		if !ok {
+			continue
+		}
+		at := "never used"
+		if l.At != 0 {
+			at = moment(l.At)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d times\n", l.Limit, p.limitUnit(source, l.Peak), p.limitUnit(source, l.Max), at, l.Refused)
+	}
+	_ = t.Flush() // to memory
+	return b.String()
+}
+
+func (p *Policy) showAsset(wallet WalletID, a SimulatedPay) string {
+	if i, ok := p.wallets[wallet]; ok {
+		network := p.walletList[i].network
+		if id, err := nem.ParseAssetID(network.Chain(), a.Asset); err == nil {
+			if asset, ok := p.AssetOf(network, id); ok {
+				return p.Show(asset.ID, a.Amount)
+			}
+		}
+	}
+	return a.Amount.String() + " of " + quoted(a.Asset)
+}
