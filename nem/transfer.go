@@ -34,6 +34,9 @@ const (
 // sorts them. The result has been decoded again and says exactly what t says.
 func BuildTransfer(t Transfer) ([]byte, error) {
 	tx, err := t.compose()
+	if err == nil {
+		err = t.checkTimes()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("build transfer: %w", err)
 	}
@@ -44,7 +47,7 @@ func BuildTransfer(t Transfer) ([]byte, error) {
 	return b, nil
 }
 
-// compose checks the intent and lays it out as a transaction.
+// compose checks the intent, but for its times, and lays it out as a transaction.
 func (t *Transfer) compose() (Transaction, error) {
 	var none Transaction
 	if err := t.check(); err != nil {
@@ -74,7 +77,7 @@ func (t *Transfer) compose() (Transaction, error) {
 	return tx, nil
 }
 
-// check holds the intent to what the node accepts and Kura builds.
+// check holds the intent, but for its times, to what the node accepts and Kura builds.
 func (t *Transfer) check() error {
 	if err := t.Network.buildable(); err != nil {
 		return err
@@ -97,16 +100,6 @@ func (t *Transfer) check() error {
 		return fmt.Errorf("message is encrypted: nobody could judge what it says, so none is built")
 	case t.Message.size(chain) > maxMessage:
 		return fmt.Errorf("message has %d bytes on the chain, want at most %d", t.Message.size(chain), maxMessage)
-	case chain == Symbol && t.Timestamp != 0:
-		return fmt.Errorf("timestamp is %d, want 0: Symbol has none", t.Timestamp)
-	case chain == Symbol && t.Deadline == 0:
-		return fmt.Errorf("deadline is 0, want milliseconds of chain time")
-	case chain == NIS1 && t.Deadline > maxNIS1Time:
-		return fmt.Errorf("deadline is %d, want at most %d: the node reads it as signed 32 bits", t.Deadline, maxNIS1Time)
-	case chain == NIS1 && t.Deadline <= t.Timestamp:
-		return fmt.Errorf("deadline %d is not after the timestamp %d", t.Deadline, t.Timestamp)
-	case chain == NIS1 && t.Deadline-t.Timestamp > nis1MaxLife:
-		return fmt.Errorf("deadline is %d s after the timestamp, want at most %d", t.Deadline-t.Timestamp, nis1MaxLife)
 	}
 	for _, a := range t.Assets {
 		switch {
@@ -117,6 +110,25 @@ func (t *Transfer) check() error {
 		case chain == NIS1 && a.Amount > nis1MaxQuantity:
 			return fmt.Errorf("amount of %s is %d, want at most %d", a.ID, a.Amount, uint64(nis1MaxQuantity))
 		}
+	}
+	return nil
+}
+
+// checkTimes holds the times to what the node accepts: apart, because a fee can
+// be told before they are chosen.
+func (t *Transfer) checkTimes() error {
+	chain := t.Network.Chain()
+	switch {
+	case chain == Symbol && t.Timestamp != 0:
+		return fmt.Errorf("timestamp is %d, want 0: Symbol has none", t.Timestamp)
+	case chain == Symbol && t.Deadline == 0:
+		return fmt.Errorf("deadline is 0, want milliseconds of chain time")
+	case chain == NIS1 && t.Deadline > maxNIS1Time:
+		return fmt.Errorf("deadline is %d, want at most %d: the node reads it as signed 32 bits", t.Deadline, maxNIS1Time)
+	case chain == NIS1 && t.Deadline <= t.Timestamp:
+		return fmt.Errorf("deadline %d is not after the timestamp %d", t.Deadline, t.Timestamp)
+	case chain == NIS1 && t.Deadline-t.Timestamp > nis1MaxLife:
+		return fmt.Errorf("deadline is %d s after the timestamp, want at most %d", t.Deadline-t.Timestamp, nis1MaxLife)
 	}
 	return nil
 }
