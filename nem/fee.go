@@ -28,7 +28,7 @@ var supplyThresholds = [...]uint64{
 // the transfer: in exact integers, where nem-sdk's floats fall short by one for
 // some messages. Mosaics other than nem:xem must be in assets, with a supply
 // that is known; the node uses the supply on the chain at that moment. t's own
-// Fee is not looked at. Symbol has no minimum of its own: each node sets one.
+// fee and times are not looked at. Symbol has no minimum of its own: each node sets one.
 func MinimumFee(t Transfer, assets Assets) (Amount, error) {
 	if t.Network.Chain() != NIS1 {
 		return 0, fmt.Errorf("minimum fee: %s has none of its own, want NIS1", t.Network.Label())
