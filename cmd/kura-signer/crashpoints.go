@@ -71,7 +71,7 @@ func instrument(p signerParts) signerParts {
 
 type crashingStore struct{ journal.Store }
 
-func (s crashingStore) Append(ctx context.Context, after journal.Head, g journal.Group) error {
+func (s crashingStore) Append(ctx context.Context, g journal.Group) error {
 	before, done := beforeAppend, afterAppend
 	kind, decides := []byte(`"kind":"signature/1"`), []byte(`"kind":"outcome/1"`)
 	any := false
@@ -84,7 +84,7 @@ func (s crashingStore) Append(ctx context.Context, after journal.Head, g journal
 	if any {
 		reach(before)
 	}
-	err := s.Store.Append(ctx, after, g)
+	err := s.Store.Append(ctx, g)
 	if any {
 		reach(done)
 		deciding.Store(true)

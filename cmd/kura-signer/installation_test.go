@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kura/journal"
+	"kura/signer/rpc"
+	"kura/signer/signertest"
+	"kura/statement"
+)
+
+const softHSM = "/usr/lib/softhsm/libsofthsm2.so"
+
+// binary is kura-signer with crash points, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "kura-signer")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // it is temporary
+	binary = filepath.Join(dir, "kura-signer")
+	if out, err := exec.Command("go", "build", "-tags", "crashpoints", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build kura-signer: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// An installation is a directory with everything that the real binary needs, and the process if one runs.
+type installation struct {
+	*signertest.Parties
+	dir     string
+	config  string
+	genesis journal.Genesis
+	wallets map[string]rpc.Wallet
+	gateway rpc.GatewayClient
+	admin   rpc.AdminClient
+
+	process *exec.Cmd
+	log     *bytes.Buffer
+	ended   chan struct{}
+}
+
+// install prepares a token on SoftHSM with the real commands, and founds a journal in the embedded store.
+func install(t *testing.T) *installation {
+	t.Helper()
+	if _, err := os.Stat(softHSM); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("SoftHSM is missing: %v", err)
+		}
+		t.Skipf("SoftHSM is missing: %v", err)
+	}
+	dir, err := os.MkdirTemp("", "ks") // t.TempDir is too long for a socket's path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	x := &installation{Parties: signertest.NewParties(t), dir: dir, config: filepath.Join(dir, "signer.toml")}
+	x.write("softhsm2.conf", fmt.Sprintf("directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\nlibrary.reset_on_fork = true\n", dir))
+	if err := os.Mkdir(filepath.Join(dir, "tokens"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	x.write("signer.toml", fmt.Sprintf(`origin = "signer.test"
+state_dir = "state"
+socket = "gateway.sock"
+gateway_uid = %d
+admin_socket = "admin.sock"
+anchor_file = "anchor"
+
+[token]
+module = %q
+label = "kura"
+pin_file = "pin"
+softhsm_conf = "softhsm2.conf"
+accept_leaky_token = "a test"
+
+[journal]
+kind = "embedded"
+path = "journal"
+`, os.Geteuid(), softHSM))
+	x.must("token", "init", "--config", x.config)
+	x.write("policy.json", string(x.First.Text()))
+	var lines []string
+	for _, v := range x.FoundingVerdicts() {
+		lines = append(lines, string(v.Encode()))
+	}
+	x.write("verdicts", strings.Join(lines, "\n")+"\n")
+	line := x.must("init", "--config", x.config, "--policy", filepath.Join(dir, "policy.json"),
+		"--verdicts", filepath.Join(dir, "verdicts"), "--policy-hash", x.First.Hash().String())
+	if x.genesis, err = journal.ParseGenesis(strings.TrimSpace(line)); err != nil {
+		t.Fatal(err)
+	}
+	x.Journal = statement.Hash(x.genesis.Hash)
+	x.gateway = rpc.NewGatewayClient(filepath.Join(dir, "gateway.sock"))
+	x.admin = rpc.NewAdminClient(filepath.Join(dir, "admin.sock"))
+	t.Cleanup(x.gateway.Close)
+	t.Cleanup(x.admin.Close)
+	t.Cleanup(x.kill)
+	return x
+}
+
+func (x *installation) write(name, text string) {
+	x.TB.Helper()
+	if err := os.WriteFile(filepath.Join(x.dir, name), []byte(text), 0o600); err != nil {
+		x.TB.Fatal(err)
+	}
+}
+
+// run runs a command to its end.
+func (x *installation) run(args ...string) (stdout, stderr string, code int) {
+	x.TB.Helper()
+	cmd := exec.CommandContext(x.TB.Context(), binary, args...)
+	var out, err bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &err
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	if failure := cmd.Run(); failure != nil {
+		var ended *exec.ExitError
+		if !errors.As(failure, &ended) {
+			x.TB.Fatal(failure)
+		}
+	}
+	return out.String(), err.String(), cmd.ProcessState.ExitCode()
+}
+
+func (x *installation) must(args ...string) string {
+	x.TB.Helper()
+	out, stderr, code := x.run(args...)
+	if code != exitOK {
+		x.TB.Fatalf("kura-signer %s: exit %d\n%s%s", strings.Join(args, " "), code, out, stderr)
+	}
+	return out
+}
+
+// start starts the daemon; crash names the point at which it kills itself, "" for none. It returns when the signer is
+// ready or has ended.
+func (x *installation) start(crash string) {
+	x.TB.Helper()
+	x.process = exec.Command(binary, "serve", "--config", x.config)
+	x.process.Env = []string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}
+	x.log = new(bytes.Buffer)
+	x.process.Stderr = x.log
+	if err := x.process.Start(); err != nil {
+		x.TB.Fatal(err)
+	}
+	x.ended = make(chan struct{})
+	go func(p *exec.Cmd, ended chan struct{}) {
+		_ = p.Wait()
+		close(ended)
+	}(x.process, x.ended)
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		r, err := x.admin.Ready(x.TB.Context())
+		if err == nil && r.Ready {
+			return
+		}
+		select {
+		case <-x.ended:
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			x.TB.Fatalf("the signer does not become ready: %v %+v\n%s", err, r, x.log)
+		}
+	}
+}
+
+// kill ends the daemon with SIGKILL, if it still runs.
+func (x *installation) kill() {
+	if x.process == nil {
+		return
+	}
+	_ = x.process.Process.Kill()
+	<-x.ended
+	x.process = nil
+}
+
+// stop ends the daemon as systemd does.
+func (x *installation) stop() {
+	x.TB.Helper()
+	if err := x.process.Process.Signal(os.Interrupt); err != nil {
+		x.TB.Fatal(err)
+	}
+	<-x.ended
+	if code := x.process.ProcessState.ExitCode(); code != exitOK {
+		x.TB.Errorf("the daemon ended with %d\n%s", code, x.log)
+	}
+	x.process = nil
+}
+
+// equip makes wallets with the real command's socket and has the policy adopted.
+func (x *installation) equip(ctx context.Context) {
+	x.TB.Helper()
+	x.wallets = x.Equip(ctx, x.gateway, func(w rpc.NewWallet) (rpc.Ceremony, error) { return x.admin.CreateWallet(ctx, w) })
+}
