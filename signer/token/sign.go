@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -67,7 +68,20 @@ func (t *Token) signUnverified(ctx context.Context, wallet WalletRef, message []
 	if err != nil {
 		return nem.Signature{}, err
 	}
-	return answer(t, ctx, "sign with wallet "+wallet.Name, func(s *session) (nem.Signature, error) {
+	signature, err := t.signWith(ctx, b, message)
+	if errors.Is(err, ErrSealed) || errors.Is(err, ErrNoKey) {
+		// The file may have been sealed anew by another signer's rotation.
+		t.forgetBlobs()
+		renewed, rereading := t.sealedWallet(wallet, genesis)
+		if rereading == nil && renewed.sealingKey != b.sealingKey {
+			return t.signWith(ctx, renewed, message)
+		}
+	}
+	return signature, err
+}
+
+func (t *Token) signWith(ctx context.Context, b *blob, message []byte) (nem.Signature, error) {
+	return answer(t, ctx, "sign with wallet "+b.wallet, func(s *session) (nem.Signature, error) {
 		return s.signSealed(b, message)
 	})
 }
@@ -154,16 +168,19 @@ func (t *Token) verifier(wallet WalletRef) (*nem.VerifyingKey, error) {
 	return verifier, nil
 }
 
-// PublicKeyOf derives the public key of a seed by the rules of the network's
-// chain. The seed stays in its locked memory.
-func PublicKeyOf(network nem.Network, seed *Secret) (public nem.PublicKey) {
-	held := (*[seedSize]byte)(seed.Bytes())
+// PublicKeyOf derives the public key of a 32-byte seed by the rules of the
+// network's chain. The seed stays in its locked memory.
+func PublicKeyOf(network nem.Network, seed *Secret) nem.PublicKey {
+	return publicKeyOf(network, (*[seedSize]byte)(seed.Bytes()))
+}
+
+func publicKeyOf(network nem.Network, seed *[seedSize]byte) (public nem.PublicKey) {
 	shroud(func() {
 		if network.Chain() == nem.NIS1 {
-			public = nem.NIS1PublicKey(held)
+			public = nem.NIS1PublicKey(seed)
 			return
 		}
-		private := ed25519.NewKeyFromSeed(held[:])
+		private := ed25519.NewKeyFromSeed(seed[:])
 		copy(public[:], private[seedSize:])
 		clear(private)
 	})

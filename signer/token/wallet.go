@@ -244,6 +244,7 @@ func (t *Token) sealWallet(ctx context.Context, spec WalletSpec, seed *Secret, i
 	if _, err := writeBlob(t.config.StateDir, b, false); err != nil {
 		return Ceremony{}, err
 	}
+	t.forgetBlobs()
 	return t.Ceremony(ctx, spec.Name)
 }
 

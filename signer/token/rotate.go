@@ -1,0 +1,267 @@
+package token
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"kura/nem"
+)
+
+// SealingRotation is what RotateSealingKey did, for the journal.
+type SealingRotation struct {
+	Old   []string          `json:"old"`   // CKA_IDs in hex of the keys that no blob here needs any more
+	New   string            `json:"new"`   // CKA_ID in hex
+	Blobs map[string]string `json:"blobs"` // wallet → SHA-256 of its file, all of them under the new key
+}
+
+// RotateSealingKey makes a new sealing key, unless an unfinished rotation left
+// one, and seals every blob of the state directory anew under it. Each file is
+// replaced whole, after the new one has been opened once; at every moment each blob
+// opens. It can be interrupted anywhere and called again. The old keys stay until
+// DestroySealingKey: the caller journals both ids first, and other signers of this
+// token take over the new files.
+func (t *Token) RotateSealingKey(ctx context.Context) (SealingRotation, error) {
+	names, err := sealedNames(t.config.StateDir)
+	if err != nil {
+		return SealingRotation{}, err
+	}
+	blobs := map[string]*blob{}
+	for _, name := range names {
+		if blobs[name], err = readBlob(t.config.StateDir, name); err != nil {
+			return SealingRotation{}, fmt.Errorf("rotate the sealing key: %w", err)
+		}
+	}
+	keys, err := t.makeNextSealingKey(ctx)
+	if err != nil {
+		return SealingRotation{}, err
+	}
+	newest := keys[len(keys)-1]
+	rotation := SealingRotation{New: hex.EncodeToString(newest), Blobs: map[string]string{}}
+	for _, old := range keys[:len(keys)-1] {
+		rotation.Old = append(rotation.Old, hex.EncodeToString(old))
+	}
+	for _, name := range names {
+		if string(blobs[name].sealingKey[:]) != string(newest) {
+			if err := t.reseal(ctx, blobs[name]); err != nil {
+				return SealingRotation{}, fmt.Errorf("rotate the sealing key: %w", err)
+			}
+		}
+		if rotation.Blobs[name], err = blobSum(t.config.StateDir, name); err != nil {
+			return SealingRotation{}, err
+		}
+	}
+	t.forgetBlobs()
+	return rotation, nil
+}
+
+// makeNextSealingKey gives the CKA_IDs of all sealing keys, oldest first, of which
+// there are at least two afterwards.
+func (t *Token) makeNextSealingKey(ctx context.Context) ([][]byte, error) {
+	return answer(t, ctx, "make the next sealing key", func(s *session) ([][]byte, error) {
+		keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
+		if err == nil && len(keys) == 0 {
+			err = fmt.Errorf("%w: there is no sealing key: run token init", ErrNoKey)
+		}
+		if err == nil && len(keys) == 1 {
+			generation, _ := generationOf(keys[0].id)
+			if err = s.generateSealingKey(generation + 1); err == nil {
+				keys, err = s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
+			}
+		}
+		ids := make([][]byte, 0, len(keys))
+		for _, key := range keys {
+			ids = append(ids, key.id)
+		}
+		return ids, err
+	})
+}
+
+// reseal seals one blob under the newest key. The seed is opened and sealed again
+// within one session and never leaves locked memory.
+func (t *Token) reseal(ctx context.Context, old *blob) error {
+	renewed, err := answer(t, ctx, "seal wallet "+old.wallet+" anew", func(s *session) (*blob, error) {
+		defer clear(s.seed.Bytes())
+		seed, err := s.open(old)
+		if err != nil {
+			return nil, err
+		}
+		renewed := *old
+		renewed.bound = nil
+		if err := s.seal(&renewed, seed[:]); err != nil {
+			return nil, err
+		}
+		clear(s.seed.Bytes())
+		again, err := s.open(&renewed)
+		if err != nil {
+			return nil, fmt.Errorf("open what was sealed: %w", err)
+		}
+		if public := publicKeyOf(old.network, again); public != old.publicKey {
+			return nil, fmt.Errorf("%w: what was sealed anew is the key of %s", ErrSealed, public)
+		}
+		return &renewed, nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = writeBlob(t.config.StateDir, renewed, true)
+	return err
+}
+
+// DestroySealingKey removes a sealing key that a rotation replaced, named by its
+// CKA_ID in hex: the last step of a rotation. The newest key, and one that a blob
+// of the state directory still needs, is refused. A key that is gone already is
+// no error.
+func (t *Token) DestroySealingKey(ctx context.Context, keyID string) error {
+	id, err := hex.DecodeString(keyID)
+	if err != nil || len(id) != 16 {
+		return fmt.Errorf("destroy a sealing key: %q is not a key id of 32 hex digits", keyID)
+	}
+	names, err := sealedNames(t.config.StateDir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		b, err := readBlob(t.config.StateDir, name)
+		if err != nil {
+			return fmt.Errorf("destroy a sealing key: which key it needs cannot be told: %w", err)
+		}
+		if string(b.sealingKey[:]) == string(id) {
+			return fmt.Errorf("destroy a sealing key: wallet %q is sealed by %s: rotate first", name, keyID)
+		}
+	}
+	return t.do(ctx, "destroy sealing key "+keyID, func(s *session) error {
+		keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
+		if err != nil {
+			return err
+		}
+		if len(keys) > 0 && string(keys[len(keys)-1].id) == string(id) {
+			return errors.New("it is the newest, which new wallets are sealed by")
+		}
+		s.forgetKeys()
+		for _, gone := range []struct {
+			label string
+			id    []byte
+		}{{labelSealing, id}, {labelMAC, macID([16]byte(id))}} {
+			found, err := s.labelled(pkcs11.CKO_SECRET_KEY, gone.label)
+			if err != nil {
+				return err
+			}
+			for _, object := range found {
+				if string(object.id) != string(gone.id) {
+					continue
+				}
+				if err := s.module.DestroyObject(s.handle, object.handle); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// LogPublicKeys lists the public keys of the token's log keys, oldest first: one,
+// or two while the log key is being replaced.
+func (t *Token) LogPublicKeys(ctx context.Context) ([][32]byte, error) {
+	return answer(t, ctx, "list the log keys", func(s *session) ([][32]byte, error) {
+		keys, err := s.logKeys()
+		var public [][32]byte
+		for _, key := range keys {
+			public = append(public, key.publicKey)
+		}
+		return public, err
+	})
+}
+
+// NextLogKey makes the log key that is to follow, unless there is one already,
+// and gives its public key. SignHead goes on with the old one until UseLogKey: the
+// entry that names the new key stands under the old key's head.
+func (t *Token) NextLogKey(ctx context.Context) ([32]byte, error) {
+	return answer(t, ctx, "make the next log key", func(s *session) ([32]byte, error) {
+		keys, err := s.logKeys()
+		if err != nil {
+			return [32]byte{}, err
+		}
+		if len(keys) == 1 {
+			generation, _ := generationOf(keys[0].id)
+			if err := s.generateLogKey(generation + 1); err != nil {
+				return [32]byte{}, err
+			}
+			if keys, err = s.logKeys(); err != nil {
+				return [32]byte{}, err
+			}
+		}
+		return keys[len(keys)-1].publicKey, nil
+	})
+}
+
+// UseLogKey makes SignHead sign with the log key that has this public key. The
+// journal says which one is in force; the choice is not kept in the token.
+func (t *Token) UseLogKey(ctx context.Context, public [32]byte) error {
+	err := t.do(ctx, "use a log key", func(s *session) error {
+		_, err := s.logKeyFor(public)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.logKey = public
+	return nil
+}
+
+// DestroyLogKey removes a log key that was replaced: the last step of its
+// replacement. The one in use is refused; one that is gone already is no error.
+func (t *Token) DestroyLogKey(ctx context.Context, public [32]byte) error {
+	inUse, err := t.LogPublicKey()
+	if err != nil {
+		return err
+	}
+	if inUse == public {
+		return fmt.Errorf("destroy a log key: %s is in use", nem.PublicKey(public))
+	}
+	return t.do(ctx, "destroy a log key", func(s *session) error {
+		keys, err := s.logKeys()
+		if err != nil {
+			return err
+		}
+		s.forgetKeys()
+		for _, key := range keys {
+			if key.publicKey != public {
+				continue
+			}
+			// The private key goes first: a private key without a public one would
+			// be refused at the next start.
+			if err := s.module.DestroyObject(s.handle, key.handle); err != nil {
+				return err
+			}
+		}
+		return s.removeOrphans()
+	})
+}
+
+// removeOrphans clears public log keys whose private key is gone.
+func (s *session) removeOrphans() error {
+	private, err := s.generations(pkcs11.CKO_PRIVATE_KEY, labelLog)
+	if err != nil {
+		return err
+	}
+	public, err := s.labelled(pkcs11.CKO_PUBLIC_KEY, labelLog)
+	if err != nil {
+		return err
+	}
+	for _, orphan := range public {
+		if slices.ContainsFunc(private, func(key identified) bool { return string(key.id) == string(orphan.id) }) {
+			continue
+		}
+		if err := s.module.DestroyObject(s.handle, orphan.handle); err != nil {
+			return err
+		}
+	}
+	return nil
+}
