@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"kura/journal"
+	"kura/ledger"
+	"kura/signer/rpc"
+	"kura/signer/signertest"
+	"kura/statement"
+)
+
+// crashPoints are all points of crashpoints.go; crashpoints_test.go holds the list to that file.
+var crashPoints = []string{
+	"before-append", "after-append", "before-anchor", "after-anchor", "before-sign", "after-sign", "before-answer",
+	"before-signature", "after-signature",
+}
+
+// TestKilledAtEveryWrite kills the real process with SIGKILL at every point of the road of a withdrawal, starts it again
+// and sends the same text: nothing is lost, nothing is paid twice, and the bytes are the ones that the journal held.
+func TestKilledAtEveryWrite(t *testing.T) {
+	x := install(t)
+	x.start("")
+	x.equip(t.Context())
+	x.stop()
+	for _, name := range []string{signertest.XEM, signertest.XYM} {
+		for _, point := range crashPoints {
+			t.Run(name+"/"+point, func(t *testing.T) {
+				x.TB = t
+				x.killedAt(t, point, x.wallets[name])
+			})
+		}
+	}
+}
+
+func (x *installation) killedAt(t *testing.T, point string, w rpc.Wallet) {
+	sent := x.Sign("shop", x.Withdrawal(w, signertest.Small))
+	x.start(point)
+	first, err := x.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+	if err != nil {
+		p, ok := errors.AsType[*rpc.Problem](err)
+		if !ok || p.Code != rpc.CodeNoAnswer || p.Effect != rpc.EffectUnknown {
+			t.Errorf("a caller whose signer was killed learns %v", err)
+		}
+	}
+	<-x.ended // signature points are reached within a second, by themselves
+	if !strings.Contains(x.log.String(), "crash at "+point) {
+		t.Fatalf("the signer did not come to %s\n%s", point, x.log)
+	}
+	x.start("")
+	second, err := x.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.State != rpc.StateSigned {
+		t.Fatalf("after the crash: %+v", second)
+	}
+	if first.State == rpc.StateSigned && *first.Transaction != *second.Transaction {
+		t.Errorf("signed before and after the crash:\n%+v\n%+v", first.Transaction, second.Transaction)
+	}
+	third, err := x.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *third.Transaction != *second.Transaction {
+		t.Errorf("asked twice after the crash:\n%+v\n%+v", second.Transaction, third.Transaction)
+	}
+	x.verifyReceipt(t, second)
+	x.stop()
+	x.countAuthorisations(t, statement.HashText(sent.Statement), second)
+}
+
+func (x *installation) verifyReceipt(t *testing.T, a rpc.Answer) {
+	t.Helper()
+	r := journal.Receipt{Entry: a.Receipt.Entry, Index: a.Receipt.Index, Checkpoint: a.Receipt.Checkpoint}
+	for _, h := range a.Receipt.Proof {
+		r.Proof = append(r.Proof, journal.Hash(h))
+	}
+	if _, err := r.Verify(x.genesis); err != nil {
+		t.Errorf("receipt: %v", err)
+	}
+}
+
+// countAuthorisations reads the journal from the disk: one authorisation and one signature of the withdrawal, whose hash
+// is the answer's.
+func (x *installation) countAuthorisations(t *testing.T, about statement.Hash, a rpc.Answer) {
+	t.Helper()
+	c, err := readConfig(x.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := openStore(t.Context(), c.Journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // it was only read
+	var authorised, signed []string
+	_, _, err = journal.Verify(t.Context(), s, journal.Verification{Genesis: x.genesis, EverySignature: true, Visit: func(e journal.Entry, _ []byte) error {
+		if e.Kind != ledger.KindOutcome && e.Kind != ledger.KindSignature {
+			return nil
+		}
+		body, err := ledger.DecodeBody(e.Kind, e.Body)
+		if err != nil {
+			return err
+		}
+		switch b := body.(type) {
+		case *ledger.Outcome:
+			if b.About == about && b.Transaction != nil {
+				authorised = append(authorised, b.Transaction.Unsigned)
+			}
+		case *ledger.Signature:
+			if b.About == about {
+				signed = append(signed, b.Transaction)
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(authorised) != 1 || len(signed) != 1 || signed[0] != a.Transaction.Hash {
+		t.Errorf("the journal holds %d authorisations and the signatures %v; the answer's transaction is %s", len(authorised), signed, a.Transaction.Hash)
+	}
+	if body := fmt.Sprint(a.Transaction.Announce.Body); len(authorised) == 1 && !strings.Contains(strings.ToLower(body), authorised[0][len(authorised[0])/2:]) {
+		t.Errorf("what is announced does not hold the authorised bytes:\n%s\n%s", authorised[0], body)
+	}
+}
