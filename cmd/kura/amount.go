@@ -27,21 +27,3 @@ func parseWhole(text string, divisibility uint8) (nem.Amount, error) {
 	}
 	return amount, nil
 }
-
-// formatWhole writes smallest units in whole ones: 60000000000 with six decimals
-// is "60,000".
-func formatWhole(amount uint64, divisibility uint8) string {
-	digits := fmt.Sprintf("%0*d", int(divisibility)+1, amount)
-	whole, fraction := digits[:len(digits)-int(divisibility)], strings.TrimRight(digits[len(digits)-int(divisibility):], "0")
-	var grouped strings.Builder
-	for i, d := range whole {
-		if i > 0 && (len(whole)-i)%3 == 0 {
-			grouped.WriteByte(',')
-		}
-		grouped.WriteRune(d)
-	}
-	if fraction == "" {
-		return grouped.String()
-	}
-	return grouped.String() + "." + fraction
-}

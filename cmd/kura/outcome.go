@@ -3,11 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"kura/api/client"
+	"kura/policy"
 	"kura/signer/rpc"
 	"kura/statement"
 )
@@ -21,6 +21,9 @@ func failure(err error) error {
 	if isContradiction(err) {
 		return withExit(exitNotProven, err)
 	}
+	if _, ok := errors.AsType[*client.Conflict](err); ok {
+		return withExit(exitConflict, err)
+	}
 	if _, ok := errors.AsType[*client.Unknown](err); ok {
 		return withExit(exitUnavailable, err)
 	}
@@ -33,12 +36,9 @@ func failure(err error) error {
 	return err
 }
 
-// problemExit maps the stable codes that matter to scripts; the rest follow from
-// what the problem says of its effect.
+// problemExit follows from what the problem says of its effect.
 func problemExit(p *rpc.Problem) int {
 	switch {
-	case p.Code == "id_conflict":
-		return exitConflict
 	case p.Effect == rpc.EffectUnknown, p.Retry == rpc.RetrySame:
 		return exitUnavailable
 	case p.Answer != nil:
@@ -49,7 +49,7 @@ func problemExit(p *rpc.Problem) int {
 
 func isUnauthorized(err error) bool {
 	p, ok := errors.AsType[*rpc.Problem](err)
-	return ok && (p.Code == "no_session" || p.Code == http.StatusText(http.StatusUnauthorized))
+	return ok && p.Code == "no_session"
 }
 
 // outcomeExit is the exit code that an outcome stands for.
@@ -75,15 +75,19 @@ func printOutcome(cmd *cobra.Command, o client.Outcome, asJSON bool) error {
 	p := newPage(cmd.OutOrStdout())
 	p.title("%s %s", o.Answer.Type, o.Answer.ID)
 	p.field("state", "%s", stateText(o))
-	if d := o.Answer.Decision; d != nil && d.Detail != "" {
-		p.field("why", "%s", d.Detail)
+	if o.Code != "" {
+		p.field("why", "%s", policy.Words(o.Code))
+	}
+	if d := o.Answer.Decision; d != nil {
 		for _, w := range d.Waits {
 			p.field("waits for", "%s", waitText(w))
 		}
 	}
 	for _, r := range o.Results {
 		p.field("about", "%s", r.About)
-		p.field("", "%s", joinCode(r.State, r.Code))
+		if len(o.Results) > 1 {
+			p.field("", "%s", joinCode(r.State, r.Code))
+		}
 	}
 	if tx := o.Answer.Transaction; tx != nil && o.State == rpc.StateSigned {
 		p.field("transaction", "%s", tx.Hash)

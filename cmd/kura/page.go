@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// pageWidth is what fits on a terminal of 80 columns.
-const pageWidth = 79
+// pageWidth is what fits on a terminal of 80 columns, indented by two.
+const pageWidth = 78
 
 // A page is what a person reads: titles and labelled lines, wrapped at blanks. It
 // keeps the first error of its writer.
@@ -29,7 +29,7 @@ func (p *page) printf(format string, args ...any) {
 func (p *page) title(format string, args ...any) { p.printf("%s\n", fmt.Sprintf(format, args...)) }
 
 // labelWidth is the column at which the text of fields begins.
-const labelWidth = 14
+const labelWidth = 13
 
 // field prints "  label        text", the text wrapped below itself.
 func (p *page) field(label, format string, args ...any) {

@@ -22,8 +22,9 @@ type pendingView struct {
 	request  *ledger.Request
 	payment  statement.Payment
 	network  nem.Network
+	policy   *policy.Policy // in force
 	decision policy.Decision
-	assets   []policy.Asset // by payment.Assets
+	assets   []policy.AssetRef // by payment.Assets
 	held     time.Time
 }
 
@@ -38,13 +39,13 @@ func (m *mirror) view(r *ledger.Request, now policy.Now) (*pendingView, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.ID, err)
 	}
-	v := &pendingView{request: r, payment: payment, network: network, held: time.UnixMilli(r.Since)}
+	v := &pendingView{request: r, payment: payment, network: network, policy: p, held: time.UnixMilli(r.Since)}
 	for _, a := range payment.Assets {
 		asset, ok := p.AssetOf(network, a.ID)
 		if !ok {
-			asset = &policy.Asset{Name: a.ID.String()}
+			asset = &policy.Asset{ID: policy.AssetRef(a.ID.String())} // shown in smallest units
 		}
-		v.assets = append(v.assets, *asset)
+		v.assets = append(v.assets, asset.ID)
 	}
 	v.decision = policy.Decide(policy.Input{
 		Policy: p, Overlay: m.state.Overlay(), Book: m.state.Book(), Usage: m.state.Usage(),
@@ -60,7 +61,7 @@ func (m *mirror) view(r *ledger.Request, now policy.Now) (*pendingView, error) {
 func (v *pendingView) amountText() string {
 	var parts []string
 	for i, a := range v.payment.Assets {
-		parts = append(parts, formatWhole(uint64(a.Amount), v.assets[i].Divisibility)+" "+v.assets[i].Name)
+		parts = append(parts, v.policy.Show(v.assets[i], policy.Units(a.Amount)))
 	}
 	return strings.Join(parts, " and ")
 }
@@ -71,6 +72,23 @@ func (v *pendingView) rawText() string {
 		parts = append(parts, fmt.Sprintf("%s of %s", a.Amount, a.ID))
 	}
 	return strings.Join(parts, ", ") + ", in smallest units"
+}
+
+// limitText writes a number of a limit: an amount in whole units, or a count.
+func (v *pendingView) limitText(id string, n policy.Units) string {
+	l, ok := v.policy.Limit(id)
+	if ok && len(l.Asset) == 1 && l.Of != "count" {
+		return v.policy.Show(l.Asset[0], n)
+	}
+	return n.String()
+}
+
+// feeText writes a fee in whole units of the network's currency.
+func (v *pendingView) feeText(n policy.Units) string {
+	if a, ok := v.policy.AssetOf(v.network, nem.Currency(v.network)); ok {
+		return v.policy.Show(a.ID, n)
+	}
+	return n.String() + " (smallest units)"
 }
 
 func messageText(m statement.Message) string {
@@ -221,7 +239,7 @@ func (m *mirror) show(p *page, v *pendingView) {
 	p.field("", "%s", m.destinationText(v))
 	p.field("message", "%s", messageText(w.Message))
 	p.field("from", "%s on %s", r.Wallet, v.network)
-	p.field("fee", "%s, at most %s (smallest units)", v.decision.Fee, w.MaxFee)
+	p.field("fee", "%s, the client takes up to %s", v.feeText(v.decision.Fee), v.feeText(policy.Units(w.MaxFee)))
 	p.field("asked by", "client %s, reference %s, customer %s", r.By.ID, statement.Quote(w.Reference, 128), statement.Quote(w.Customer, 128))
 	p.field("statement", "%s", r.Hash)
 	p.field("signed by", "%s", r.Key.Fingerprint())
@@ -234,7 +252,8 @@ func (m *mirror) show(p *page, v *pendingView) {
 		p.field("", "%s: %s, %s ago", verdict.By, verdict.Kind, time.Since(time.UnixMilli(verdict.At)).Round(time.Second))
 	}
 	for _, l := range v.decision.Limits {
-		p.field("limit", "%s: %s used of %s within %s; with this %s%s", l.Limit, l.Before, l.Max, l.Window, l.After, fits(l))
+		p.field("limit", "%s: %s of %s used in %s, %s with this%s", l.Limit,
+			v.limitText(l.Limit, l.Before), v.limitText(l.Limit, l.Max), l.Window, v.limitText(l.Limit, l.After), fits(l))
 	}
 	for _, text := range m.unusual(v) {
 		p.field("unusual", "%s", text)
@@ -243,10 +262,13 @@ func (m *mirror) show(p *page, v *pendingView) {
 }
 
 func fits(l policy.LimitTrace) string {
-	if l.Fits {
+	switch {
+	case l.Fits:
 		return ""
+	case l.Binds:
+		return ": NO ROOM"
 	}
-	return " (DOES NOT FIT)"
+	return ": above it, which this quorum may approve"
 }
 
 // destinationText says where the address is known from.
@@ -288,7 +310,7 @@ func (m *mirror) unusual(v *pendingView) []string {
 		texts = append(texts, "first payment to this destination in this journal")
 	}
 	for _, l := range v.decision.Limits {
-		if l.Max > 0 && uint64(l.After) > uint64(l.Max)/10*8 {
+		if l.Binds && l.Max > 0 && uint64(l.After) > uint64(l.Max)/10*8 {
 			texts = append(texts, fmt.Sprintf("limit %s would be more than 80%% full", l.Limit))
 		}
 	}
