@@ -38,7 +38,7 @@ var (
 var ErrDamaged = errors.New("journal file damaged")
 
 // lockWait is how long Open waits for another process to let go of the file.
-const lockWait = 2 * time.Second
+const lockWait = 500 * time.Millisecond
 
 // initialMap is the address space reserved for the file at first; growing past it makes writers wait for
 // readers once, so it is generous: it costs no memory.
@@ -92,11 +92,16 @@ func (s *Store) prepare() error {
 		for _, name := range buckets {
 			fresh = fresh || tx.Bucket(name) == nil
 		}
-		if !fresh {
-			size, _ := newestHead(tx)
-			s.cut = strayAfter(tx, size)
+		if fresh {
+			return nil
 		}
-		return nil
+		size, _ := newestHead(tx)
+		return walk(tx.Bucket(bucketEntries), size, func(seq uint64, _ []byte) (bool, error) {
+			if s.cut.Rows++; s.cut.Rows == 1 {
+				s.cut.First = seq
+			}
+			return true, nil
+		})
 	})
 	if err != nil || !fresh && s.cut.Rows == 0 {
 		return err
@@ -115,15 +120,15 @@ func (s *Store) prepare() error {
 
 // deleteFrom deletes the rows from the key of size on.
 func deleteFrom(bucket *bbolt.Bucket, size uint64) error {
-	for {
-		k, _ := bucket.Cursor().Seek(key(size))
-		if k == nil {
-			return nil
-		}
-		if err := bucket.Delete(k); err != nil {
-			return err
-		}
+	var doomed []uint64 // a cursor loses its place when rows are deleted under it
+	err := walk(bucket, size, func(n uint64, _ []byte) (bool, error) {
+		doomed = append(doomed, n)
+		return true, nil
+	})
+	for _, n := range doomed {
+		err = errors.Join(err, bucket.Delete(key(n)))
 	}
+	return err
 }
 
 // checkLength refuses a file that is shorter than its own account of it: reading what is missing would
@@ -207,16 +212,6 @@ func checkHead(tx *bbolt.Tx, after journal.Head) error {
 // Stray implements journal.Store: what was cut off when the file was opened. Nothing else can be past the
 // head, since groups are written whole.
 func (s *Store) Stray(context.Context) (journal.Stray, error) { return s.cut, nil }
-
-func strayAfter(tx *bbolt.Tx, size uint64) (stray journal.Stray) {
-	rows := tx.Bucket(bucketEntries).Cursor()
-	for k, _ := rows.Seek(key(size)); k != nil; k, _ = rows.Next() {
-		if stray.Rows++; stray.Rows == 1 {
-			stray.First, _ = number(k)
-		}
-	}
-	return stray
-}
 
 func (s *Store) view(read func(*bbolt.Tx) error) (err error) {
 	defer catchDamage(&err)()

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"math"
 
 	"go.etcd.io/bbolt"
 
@@ -76,6 +77,24 @@ func decodeNodes(row []byte) []journal.Hash {
 	return nodes
 }
 
+// walk visits the rows of a bucket from the key `from` on, until visit says stop. Keys must be numbers and
+// ascend: in a damaged file they may not, and a reader could go round for ever.
+func walk(bucket *bbolt.Bucket, from uint64, visit func(n uint64, row []byte) (more bool, err error)) error {
+	next, ended := from, false
+	rows := bucket.Cursor()
+	for k, row := rows.Seek(key(from)); k != nil; k, row = rows.Next() {
+		n, ok := number(k)
+		if !ok || ended || n < next {
+			return fmt.Errorf("%w: a row with the key %x stands where %d or a higher number belongs", ErrDamaged, k, next)
+		}
+		if more, err := visit(n, row); err != nil || !more {
+			return err
+		}
+		next, ended = n+1, n == math.MaxUint64
+	}
+	return nil
+}
+
 // Entries implements journal.Store.
 func (s *Store) Entries(ctx context.Context, from, to uint64) iter.Seq2[journal.StoredEntry, error] {
 	return func(yield func(journal.StoredEntry, error) bool) {
@@ -106,28 +125,25 @@ func (s *Store) readEntries(from, to uint64) (rows []journal.StoredEntry, err er
 	err = s.view(func(tx *bbolt.Tx) error {
 		size, _ := newestHead(tx)
 		to := min(to, size)
-		entries, nodes := tx.Bucket(bucketEntries).Cursor(), tx.Bucket(bucketNodes).Cursor()
+		nodes := tx.Bucket(bucketNodes).Cursor()
 		nodeKey, nodeRow := nodes.Seek(key(from))
 		total := 0
-		for k, row := entries.Seek(key(from)); k != nil; k, row = entries.Next() {
-			seq, ok := number(k)
-			if !ok {
-				return fmt.Errorf("%w: after entry %d stands a row whose key is %x", ErrDamaged, from+uint64(len(rows)), k)
-			}
+		return walk(tx.Bucket(bucketEntries), from, func(seq uint64, row []byte) (bool, error) {
 			if seq >= to || len(rows) >= readRows || total >= readBytes {
-				break
-			}
-			for nodeKey != nil && bytes.Compare(nodeKey, k) < 0 {
-				nodeKey, nodeRow = nodes.Next()
+				return false, nil
 			}
 			stored := journal.StoredEntry{Seq: seq, Bytes: bytes.Clone(row)}
-			if bytes.Equal(nodeKey, k) {
+			if !bytes.Equal(nodeKey, key(seq)) {
+				nodeKey, nodeRow = nodes.Seek(key(seq))
+			}
+			if bytes.Equal(nodeKey, key(seq)) {
 				stored.Nodes = decodeNodes(nodeRow)
 			}
+			nodeKey, nodeRow = nodes.Next()
 			total += len(row)
 			rows = append(rows, stored)
-		}
-		return nil
+			return true, nil
+		})
 	})
 	return rows, err
 }
@@ -184,19 +200,14 @@ func (s *Store) Heads(ctx context.Context, after uint64) iter.Seq2[journal.Store
 
 func (s *Store) readHeads(after uint64) (heads []journal.StoredHead, last uint64, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
-		rows := tx.Bucket(bucketHeads).Cursor()
-		for k, row := rows.Seek(key(after + 1)); k != nil && len(heads) < readRows; k, row = rows.Next() {
-			size, ok := number(k)
-			if !ok {
-				return fmt.Errorf("%w: after the head of size %d stands a row whose key is %x", ErrDamaged, last, k)
+		return walk(tx.Bucket(bucketHeads), after+1, func(size uint64, row []byte) (bool, error) {
+			if len(heads) >= readRows {
+				return false, nil
 			}
 			head, err := decodeHead(size, row)
-			if err != nil {
-				return err
-			}
 			heads, last = append(heads, head), size
-		}
-		return nil
+			return true, err
+		})
 	})
 	return heads, last, err
 }
