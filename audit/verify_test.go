@@ -7,7 +7,6 @@ import (
 
 	"kura/audit"
 	"kura/ledger/ledgertest"
-	"kura/statement"
 )
 
 // verify checks an export under the world's pinned genesis.
@@ -23,33 +22,8 @@ func verify(t testing.TB, w *ledgertest.World, export []byte, o audit.Options) a
 	return report
 }
 
-// story is a journal in which a little of everything happened.
-func story(t testing.TB) *ledgertest.World {
-	w := ledgertest.New(t)
-	for _, x := range w.Wallets {
-		w.Submit("shop", w.Withdrawal(x, ledgertest.Small))
-		big := w.Submit("shop", w.Withdrawal(x, ledgertest.SmallMax+1))
-		w.Verdict("dave", statement.Approve, big.About)
-		w.Verdict("alice", statement.Approve, big.About)
-		w.Advance(ledgertest.Minute)
-		w.Verdict("bob", statement.Approve, big.About)
-		w.SignAll()
-		w.Submit("shop", w.Withdrawal(x, ledgertest.BigMax+1))
-		rejected := w.Submit("desk", w.Withdrawal(x, ledgertest.SmallMax+2))
-		w.Verdict("carol", statement.Reject, rejected.About)
-	}
-	frozen := w.Freeze("erin", statement.ActionFreeze, statement.TargetAll, "")
-	w.Advance(ledgertest.Minute)
-	w.Verdict("alice", statement.Lift, frozen.About)
-	w.Verdict("carol", statement.Lift, frozen.About)
-	w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.Small))
-	w.Advance(ledgertest.Hour)
-	w.Ticks()
-	return w
-}
-
 func TestVerifyChecksEverything(t *testing.T) {
-	w := story(t)
+	w := ledgertest.Story(t)
 	report := verify(t, w, w.Export(), audit.Options{})
 	if !report.OK {
 		t.Fatalf("%v", report.Failure)

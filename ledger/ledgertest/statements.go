@@ -123,3 +123,28 @@ func lines(all [][]byte) iter.Seq2[[]byte, error] {
 		}
 	}
 }
+
+// Story is a journal in which a little of everything happened.
+func Story(tb TB) *World {
+	w := New(tb)
+	for _, x := range w.Wallets {
+		w.Submit("shop", w.Withdrawal(x, Small))
+		big := w.Submit("shop", w.Withdrawal(x, SmallMax+1))
+		w.Verdict("dave", statement.Approve, big.About)
+		w.Verdict("alice", statement.Approve, big.About)
+		w.Advance(Minute)
+		w.Verdict("bob", statement.Approve, big.About)
+		w.SignAll()
+		w.Submit("shop", w.Withdrawal(x, BigMax+1))
+		rejected := w.Submit("desk", w.Withdrawal(x, SmallMax+2))
+		w.Verdict("carol", statement.Reject, rejected.About)
+	}
+	frozen := w.Freeze("erin", statement.ActionFreeze, statement.TargetAll, "")
+	w.Advance(Minute)
+	w.Verdict("alice", statement.Lift, frozen.About)
+	w.Verdict("carol", statement.Lift, frozen.About)
+	w.Submit("shop", w.Withdrawal(w.Wallets[0], Small))
+	w.Advance(Hour)
+	w.Ticks()
+	return w
+}

@@ -62,13 +62,18 @@ func seed(name string) [32]byte { return sha256.Sum256([]byte("kura test key " +
 
 // New returns a world in which policy 2 is in force: its wallets had their ceremonies, the address book has
 // one destination for each.
-func New(tb TB) *World {
+func New(tb TB) *World { return NewWith(tb, func(*policy.Document) {}) }
+
+// NewWith is New with changes to policy 2.
+func NewWith(tb TB, change func(*policy.Document)) *World {
 	w := Founded(tb)
 	for _, x := range w.Wallets {
 		w.Must(ledger.WalletInput{Wallet: w.Ceremony(x)})
 	}
 	first := w.State.PolicyInForce()
-	second, err := policy.New(w.document(2, first.Hash().String()))
+	doc := w.document(2, first.Hash().String())
+	change(&doc)
+	second, err := policy.New(doc)
 	w.check(err)
 	p := w.Propose("alice", statement.ProposePolicy, string(second.Text()), string(w.book().Text()))
 	w.Verdict("alice", statement.Approve, p.About)
