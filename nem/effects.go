@@ -90,7 +90,7 @@ func (e *Effect) add(tx *Transaction, assets Assets) (why string) {
 	case HashLockBody:
 		return "locks a deposit, which is lost if the aggregate does not complete"
 	default:
-		return "is " + tx.kind.String() + ", which is not a transfer"
+		return "is of type " + tx.kind.String() + ", which is no transfer"
 	}
 	return ""
 }

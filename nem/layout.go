@@ -12,16 +12,16 @@ type part struct {
 type role uint8
 
 const (
-	plain  role = iota // any value
-	zero               // reserved
-	flag               // one byte, 0 or 1
-	count              // a number that counts the elements of an each below
-	each               // as many elements as the oldest count not used yet says
-	choice             // one byte, 0 to 2
+	plain   role = iota // any value
+	zero                // reserved
+	boolean             // one byte, 0 or 1
+	count               // a number that counts the elements of an each below
+	each                // as many elements as the oldest count not used yet says
+	choice              // one byte, 0 to 2
 )
 
 var (
-	linkedKey = []part{{"linked public key", keySize, plain}, {"link action", 1, flag}}
+	linkedKey = []part{{"linked public key", keySize, plain}, {"link action", 1, boolean}}
 	deltas    = []part{{"additions count", 1, count}, {"deletions count", 1, count}, {"reserved", 4, zero}}
 	value     = []part{{"value size delta", 2, plain}, {"value size", 2, count}, {"value", 1, each}}
 	target    = []part{{"target address", symbolAddressSize, plain}, {"scoped metadata key", 8, plain}}
@@ -33,7 +33,7 @@ var controlLayouts = map[Type][]part{
 	0x414C: linkedKey,
 	0x424C: linkedKey,
 	0x4243: linkedKey,
-	0x4143: {{"linked public key", keySize, plain}, {"start epoch", 4, plain}, {"end epoch", 4, plain}, {"link action", 1, flag}},
+	0x4143: {{"linked public key", keySize, plain}, {"start epoch", 4, plain}, {"end epoch", 4, plain}, {"link action", 1, boolean}},
 	0x4152: {
 		{"recipient", symbolAddressSize, plain}, {"secret", hashSize, plain}, {"mosaic", mosaicSize, plain},
 		{"duration", 8, plain}, {"hash algorithm", 1, choice}},
@@ -45,15 +45,15 @@ var controlLayouts = map[Type][]part{
 	0x4344: concat(target, []part{{"target namespace id", 8, plain}}, value),
 	0x414D: {
 		{"mosaic id", 8, plain}, {"duration", 8, plain}, {"nonce", 4, plain}, {"flags", 1, plain}, {"divisibility", 1, plain}},
-	0x424D: {{"mosaic id", 8, plain}, {"delta", 8, plain}, {"action", 1, flag}},
+	0x424D: {{"mosaic id", 8, plain}, {"delta", 8, plain}, {"action", 1, boolean}},
 	0x434D: {{"source address", symbolAddressSize, plain}, {"mosaic", mosaicSize, plain}},
 	0x4155: concat(
 		[]part{{"minimum removal delta", 1, plain}, {"minimum approval delta", 1, plain}}, deltas,
 		[]part{{"address additions", symbolAddressSize, each}, {"address deletions", symbolAddressSize, each}}),
-	0x424E: {{"namespace id", 8, plain}, {"address", symbolAddressSize, plain}, {"alias action", 1, flag}},
-	0x434E: {{"namespace id", 8, plain}, {"mosaic id", 8, plain}, {"alias action", 1, flag}},
+	0x424E: {{"namespace id", 8, plain}, {"address", symbolAddressSize, plain}, {"alias action", 1, boolean}},
+	0x434E: {{"namespace id", 8, plain}, {"mosaic id", 8, plain}, {"alias action", 1, boolean}},
 	0x414E: {
-		{"duration or parent id", 8, plain}, {"namespace id", 8, plain}, {"registration type", 1, flag},
+		{"duration or parent id", 8, plain}, {"namespace id", 8, plain}, {"registration type", 1, boolean},
 		{"name size", 1, count}, {"name", 1, each}},
 	0x4150: restriction(symbolAddressSize),
 	0x4250: restriction(8),
@@ -89,7 +89,7 @@ func walkLayout(r *reader, layout []part) {
 			r.bytes(p.name, p.size)
 		case zero:
 			r.zeros(p.name, p.size)
-		case flag:
+		case boolean:
 			r.number(p.name, p.size, 0, 1)
 		case choice:
 			r.number(p.name, p.size, 0, 2)
