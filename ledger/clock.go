@@ -21,6 +21,7 @@ type timeline struct {
 	boot   int64  // milliseconds of CLOCK_BOOTTIME at the last start of a signer
 	base   int64  // policy time at that moment
 	credit int64  // unvouched milliseconds that starts may still be given
+	proven int64  // policy time up to which a quorum vouched
 }
 
 // limit returns the latest policy time that is allowed at a moment of the machine's count.
@@ -51,8 +52,11 @@ func (s *State) StartTime(in StartInput, clock int64) int64 {
 	case s.sameRun(in):
 		return s.PolicyTime(clock, in.Boot)
 	}
-	return max(s.time, min(clock, s.time+s.line.credit))
+	return max(s.time, min(clock, s.lastKnown()+s.line.credit))
 }
+
+// lastKnown is the latest time that somebody vouched for: the last entry, or a quorum.
+func (s *State) lastKnown() int64 { return max(s.time, s.line.proven) }
 
 func (s *State) sameRun(in StartInput) bool {
 	return in.BootID == s.line.bootID && in.Boot >= s.line.boot
@@ -65,7 +69,7 @@ func (j *judgement) start(in StartInput) (Result, error) {
 	}
 	credit := j.s.line.credit
 	if j.s.line.bootID != "" && !j.s.sameRun(in) {
-		credit -= j.now.Time - j.s.time
+		credit -= max(0, j.now.Time-j.s.lastKnown())
 	}
 	j.write(&Start{
 		Version: in.Version, Engine: Engine, BootID: in.BootID, Boot: in.Boot,
@@ -84,12 +88,13 @@ func (s *State) checkTime(clock, time int64) error {
 }
 
 func (s *State) applyStart(b *Start) {
-	s.line = timeline{bootID: b.BootID, boot: b.Boot, base: s.time, credit: b.Credit}
+	s.line = timeline{bootID: b.BootID, boot: b.Boot, base: s.time, credit: b.Credit, proven: s.line.proven}
 }
 
-// vouch takes the clock of an entry for true, because a quorum said so: what policy time stayed behind is
-// made up for, and starts have their ten minutes again.
-func (s *State) vouch(clock int64) {
-	s.line.base += max(0, clock-s.time)
+// vouch takes a moment for true because a quorum said so: what policy time stayed behind it is made up for,
+// and starts have their ten minutes again.
+func (s *State) vouch(moment int64) {
+	s.line.base += max(0, moment-s.time)
+	s.line.proven = max(s.line.proven, moment)
 	s.line.credit = startCredit
 }

@@ -104,13 +104,10 @@ func (s *State) applyFreeze(f *Freeze) error {
 	return nil
 }
 
-// stop is a freeze by the host's administrator: like a person's, without a statement.
+// stop is a freeze or suspension by the host's administrator: like a person's, without a statement.
 func (j *judgement) stop(in StopInput) (Result, error) {
-	if in.Action == statement.ActionLower {
-		return Result{}, fmt.Errorf("%w: the host freezes and suspends, it lowers no numbers", ErrInput)
-	}
-	if !known(j.s.policy, in.Target) {
-		return Result{}, fmt.Errorf("%w: the policy has no %s %q to stop", ErrInput, in.Target.Kind, in.Target.Name)
+	if !stoppable(j.s.policy, in.Action, in.Target) {
+		return Result{}, fmt.Errorf("%w: %s of %s %q is nothing that the host can do: it freezes all, a wallet or a client of the policy, and suspends a client", ErrInput, in.Action, in.Target.Kind, in.Target.Name)
 	}
 	by := By{Kind: hostActor.ID, ID: in.By}
 	if j.s.stoppedBy(hostActor, in.Action, in.Target) {
@@ -122,17 +119,18 @@ func (j *judgement) stop(in StopInput) (Result, error) {
 	return Result{State: StateInForce, Seq: seq, Alive: alive}, nil
 }
 
-// known tells whether the policy names the target of a stop.
-func known(p *policy.Policy, t Target) bool {
+// stoppable tells whether a stop without a statement can do this to that.
+func stoppable(p *policy.Policy, action statement.FreezeAction, t Target) bool {
+	freezes := action == statement.ActionFreeze
 	switch t.Kind {
 	case statement.TargetAll:
-		return t.Name == ""
+		return freezes && t.Name == ""
 	case statement.TargetWallet:
 		_, ok := p.Wallet(policy.WalletID(t.Name))
-		return ok
+		return freezes && ok
 	case statement.TargetClient:
 		_, ok := p.Client(policy.ClientID(t.Name))
-		return ok
+		return ok && (freezes || action == statement.ActionSuspend)
 	}
 	return false
 }

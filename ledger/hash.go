@@ -20,7 +20,7 @@ func (s *State) Hash() statement.Hash {
 	d.number(Engine, int64(s.next), s.clock, s.time)
 	d.bytes(s.journal[:])
 	d.text(s.line.bootID)
-	d.number(s.line.boot, s.line.base, s.line.credit)
+	d.number(s.line.boot, s.line.base, s.line.credit, s.line.proven)
 	if s.policy != nil {
 		p, b := s.policy.Hash(), s.book.Hash()
 		d.bytes(p[:])

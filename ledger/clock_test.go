@@ -1,0 +1,134 @@
+package ledger_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/ledger"
+	"kura/ledger/ledgertest"
+	"kura/policy"
+	"kura/statement"
+)
+
+// drift returns by how much policy time has moved since, and by how much the clock is ahead of it.
+func drift(w *ledgertest.World, since int64) (moved, behind int64) {
+	now := w.Now()
+	return now.Time - since, now.Clock - now.Time
+}
+
+func TestPolicyTimeFollowsTheMachine(t *testing.T) {
+	w := ledgertest.New(t)
+	since := w.Now().Time
+	w.Advance(ledgertest.Hour)
+	if moved, behind := drift(w, since); moved != ledgertest.Hour || behind != 0 {
+		t.Errorf("after an hour it moved %d, behind %d", moved, behind)
+	}
+	w.Clock += 10 * ledgertest.Hour // somebody turns the clock ahead
+	if moved, _ := drift(w, since); moved != ledgertest.Hour+ledgertest.Hour/1000 {
+		t.Errorf("it followed the clock by %d", moved-ledgertest.Hour)
+	}
+	w.Clock -= 20 * ledgertest.Hour // and back
+	signedOrNot(w)
+	if moved, _ := drift(w, since); moved < 0 {
+		t.Errorf("it went back by %d", -moved)
+	}
+}
+
+// signedOrNot journals something at the present clock.
+func signedOrNot(w *ledgertest.World) {
+	w.Must(ledger.AlarmInput{Alarm: ledger.Alarm{Code: "test"}})
+}
+
+func TestARestartOfTheSignerLosesNoTime(t *testing.T) {
+	w := ledgertest.New(t)
+	since := w.Now().Time
+	w.Advance(5 * ledgertest.Hour)
+	w.Restart()
+	if moved, behind := drift(w, since); moved != 5*ledgertest.Hour || behind != 0 {
+		t.Errorf("it moved %d, behind %d", moved, behind)
+	}
+}
+
+// TestRestartsOfTheMachineGiveTenMinutesInAll starts the machine again and again with a clock that is ahead.
+func TestRestartsOfTheMachineGiveTenMinutesInAll(t *testing.T) {
+	w := ledgertest.New(t)
+	since := w.Now().Time
+	for i := range 20 {
+		w.Clock += ledgertest.Hour
+		w.BootID, w.Boot = "boot-"+string(rune('a'+i)), 1000
+		w.Restart()
+	}
+	moved, behind := drift(w, since)
+	if moved != 10*ledgertest.Minute || behind != 20*ledgertest.Hour-10*ledgertest.Minute {
+		t.Errorf("it moved %d, behind %d", moved, behind)
+	}
+
+	// A quorum vouches for the time: policy time catches up, and starts have their ten minutes again.
+	doc, err := json.Marshal(policy.Resume{Time: w.Clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := w.Propose("alice", statement.ProposeResume, string(doc), "")
+	w.Verdict("alice", statement.Approve, p.About)
+	w.Verdict("bob", statement.Approve, p.About)
+	if _, behind := drift(w, since); behind != 0 {
+		t.Errorf("after a resume it is %d behind", behind)
+	}
+	w.Advance(ledgertest.Minute)
+	w.BootID, w.Boot = "boot-z", 1000
+	w.Restart()
+	if _, behind := drift(w, since); behind != 0 {
+		t.Errorf("after the next start it is %d behind", behind)
+	}
+	if fold(t, w.Lines).Hash() != w.State.Hash() {
+		t.Error("the fold is another state than the live one")
+	}
+}
+
+func TestWindowsDoNotRefillWithTheClock(t *testing.T) {
+	w := ledgertest.New(t)
+	w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.BigMax))
+	for _, r := range w.State.Pending() {
+		w.Verdict("alice", statement.Approve, r.Hash)
+		w.Verdict("bob", statement.Approve, r.Hash)
+	}
+	w.Clock += 40 * ledgertest.Hour
+	if res := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1)); res.Code != policy.CodeLimit {
+		t.Errorf("with a clock that is ahead: %+v", res)
+	}
+}
+
+func TestTimesThatTheRuleForbids(t *testing.T) {
+	w := ledgertest.New(t)
+	now := w.Now()
+	for _, bad := range []policy.Now{
+		{Clock: now.Clock, Time: now.Time - 1},
+		{Clock: now.Clock, Time: now.Time + 1},
+	} {
+		if _, err := w.JudgeAt(ledger.TickInput{}, bad); !errors.Is(err, ledger.ErrTime) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	start := ledger.StartInput{BootID: "other", Boot: 1}
+	if _, err := w.JudgeAt(start, policy.Now{Clock: now.Clock + ledgertest.Hour, Time: now.Time + ledgertest.Hour}); !errors.Is(err, ledger.ErrTime) {
+		t.Errorf("a start that gives itself an hour: %v", err)
+	}
+}
+
+func TestAClockThatIsBehindAuthorisesNothing(t *testing.T) {
+	w := ledgertest.New(t)
+	signedAtOnce(w)
+	w.Advance(ledgertest.Hour)
+	w.Ticks()
+	signedAtOnce(w)
+	w.Clock -= ledgertest.Hour
+	signed, err := statement.Open(w.Envelope("shop", w.Withdrawal(w.Wallets[0], ledgertest.Small)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Judge(ledger.StatementInput{Signed: signed}); !errors.Is(err, ledger.ErrClock) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,143 @@
+package ledger_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kura/journal"
+	"kura/ledger"
+	"kura/ledger/ledgertest"
+	"kura/policy"
+	"kura/statement"
+)
+
+func TestFreezeStopsEverySignatureAfterIt(t *testing.T) {
+	w := ledgertest.New(t)
+	unsigned, signed := signedAtOnce(w), signedAtOnce(w)
+	w.Must(ledger.SignatureInput{About: signed.Hash, Signature: w.Sign(w.Wallets[0], signed.Transaction.Unsigned)})
+	f := w.Freeze("watch", statement.ActionFreeze, statement.TargetWallet, "hot-xem")
+	if f.State != ledger.StateInForce {
+		t.Fatalf("%+v", f)
+	}
+	alive := map[statement.Hash]bool{}
+	for _, a := range f.Alive {
+		alive[a.About] = a.Signed
+		if a.Until != unsigned.Transaction.Deadline && a.Until != signed.Transaction.Deadline {
+			t.Errorf("alive until %d, which is no deadline", a.Until)
+		}
+	}
+	if want := map[statement.Hash]bool{unsigned.Hash: false, signed.Hash: true}; !cmp.Equal(alive, want) {
+		t.Error(cmp.Diff(want, alive))
+	}
+	if len(w.State.Unsigned(w.Clock)) != 0 || w.State.MaySign(unsigned.Hash, w.Clock) || len(w.State.Strandable(w.Clock)) != 1 {
+		t.Error("under the freeze something may be signed")
+	}
+	late := w.Submit("shop", w.Withdrawal(w.Wallets[0], 1))
+	if late.State != ledger.StateDenied || late.Code != policy.CodeFrozen {
+		t.Errorf("asked for under the freeze: %+v", late)
+	}
+	other := w.Submit("shop", w.Withdrawal(w.Wallets[1], ledgertest.Small))
+	if other.State != ledger.StateAuthorized {
+		t.Errorf("the other wallet: %+v", other)
+	}
+	w.Verdict("alice", statement.Lift, f.About)
+	if w.State.MaySign(unsigned.Hash, w.Clock) {
+		t.Error("one person lifted a freeze")
+	}
+	w.Verdict("bob", statement.Lift, f.About)
+	if !w.State.MaySign(unsigned.Hash, w.Clock) || len(w.State.Freezes()) != 0 {
+		t.Error("two directors did not lift the freeze")
+	}
+	if again := w.Verdict("carol", statement.Lift, f.About); again.Code != ledger.CodeAlreadyDecided {
+		t.Errorf("lifted again: %+v", again)
+	}
+}
+
+func TestHostStop(t *testing.T) {
+	w := ledgertest.New(t)
+	r := signedAtOnce(w)
+	res := w.Must(ledger.StopInput{By: "root", Action: statement.ActionFreeze, Target: ledger.Target{Kind: statement.TargetAll}, Reason: "look"})
+	if len(res.Alive) != 1 || w.State.MaySign(r.Hash, w.Clock) {
+		t.Fatalf("%+v", res)
+	}
+	hash := ledger.Leaf(journal.LeafHash(w.Lines[res.Seq]))
+	if _, known := w.State.ByStatement(hash); !known {
+		t.Fatal("the stop is not known by its leaf hash")
+	}
+	w.Verdict("alice", statement.Lift, hash)
+	w.Verdict("carol", statement.Lift, hash)
+	if !w.State.MaySign(r.Hash, w.Clock) {
+		t.Error("the stop was not lifted")
+	}
+	for _, bad := range []ledger.StopInput{
+		{Action: statement.ActionFreeze, Target: ledger.Target{Kind: statement.TargetWallet, Name: "nope"}},
+		{Action: statement.ActionSuspend, Target: ledger.Target{Kind: statement.TargetWallet, Name: "hot-xem"}},
+		{Action: statement.ActionLower, Target: ledger.Target{Kind: statement.TargetLimit, Name: "xem-day"}},
+	} {
+		if _, err := w.Judge(bad); !errors.Is(err, ledger.ErrInput) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+func TestCanaryKeyFreezesEverything(t *testing.T) {
+	w := ledgertest.New(t)
+	res := w.Submit("canary", w.Withdrawal(w.Wallets[0], 1))
+	if !res.Refused || res.Code != ledger.CodeUnknownKey {
+		t.Errorf("the thief is told %+v", res)
+	}
+	if denied := w.Submit("shop", w.Withdrawal(w.Wallets[1], 1)); denied.Code != policy.CodeFrozen {
+		t.Errorf("after it: %+v", denied)
+	}
+	login := w.Submit("canary", &statement.Login{Journal: w.Journal(), ID: w.ID(), Expires: w.Clock + 1, SecretHash: statement.Hash{1}})
+	if !login.Refused || login.Code != ledger.CodeUnknownKey {
+		t.Errorf("a login is told %+v", login)
+	}
+	alarms := 0
+	for _, a := range w.State.Alarms() {
+		if a.Code == ledger.AlarmCanaryKey {
+			alarms++
+		}
+	}
+	if alarms != 2 || len(w.State.Freezes()) != 1 {
+		t.Errorf("%d alarms, %d freezes", alarms, len(w.State.Freezes()))
+	}
+}
+
+func TestRefusalsSuspendForATimeThatDoubles(t *testing.T) {
+	w := ledgertest.New(t)
+	trip := func() {
+		t.Helper()
+		for i := range 3 {
+			b := w.Withdrawal(w.Wallets[0], 1)
+			b.WalletAddress = w.Wallets[0].Stranger.String()
+			if res := w.Submit("shop", b); res.Code != policy.CodeWalletMismatch {
+				t.Fatalf("refusal %d: %+v", i, res)
+			}
+			w.Advance(ledgertest.Second)
+		}
+	}
+	suspended := func(want bool) {
+		t.Helper()
+		res := w.Submit("shop", w.Withdrawal(w.Wallets[0], 1))
+		if got := res.Code == policy.CodeClientStopped; got != want {
+			t.Fatalf("suspended is %v, want %v: %+v", got, want, res)
+		}
+	}
+	trip()
+	suspended(true)
+	w.Advance(30*ledgertest.Minute - 3*ledgertest.Second)
+	suspended(true)
+	w.Advance(3 * ledgertest.Second)
+	suspended(false)
+	trip()
+	w.Advance(59 * ledgertest.Minute)
+	suspended(true)
+	w.Advance(ledgertest.Minute)
+	suspended(false)
+	if res := w.Submit("desk", w.Withdrawal(w.Wallets[0], 1)); res.State != ledger.StateAuthorized {
+		t.Errorf("the other client: %+v", res)
+	}
+}

@@ -1,0 +1,184 @@
+package ledger_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/ledger"
+	"kura/ledger/ledgertest"
+	"kura/policy"
+	"kura/statement"
+)
+
+func proposalState(w *ledgertest.World, p ledger.Result) string {
+	rec, ok := w.State.ByStatement(p.About)
+	if !ok {
+		w.TB.Fatal("the proposal is not known")
+	}
+	return rec.State
+}
+
+func TestPolicyWaitsForItsTimeLock(t *testing.T) {
+	w := ledgertest.New(t)
+	p := adoptTitle(w, "next")
+	if s := proposalState(w, p); s != ledger.StateAdopted {
+		t.Fatalf("it is %s", s)
+	}
+	before := w.State.PolicyInForce().Hash()
+	w.Advance(24*ledgertest.Hour - 1)
+	w.Ticks()
+	if w.State.PolicyInForce().Hash() != before {
+		t.Fatal("it came into force before its time-lock ended")
+	}
+	w.Advance(1)
+	signed, err := statement.Open(w.Envelope("shop", w.Withdrawal(w.Wallets[0], 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Judge(ledger.StatementInput{Signed: signed}); !errors.Is(err, ledger.ErrTickDue) {
+		t.Errorf("a statement was judged under a policy that is over: %v", err)
+	}
+	w.Ticks()
+	if s := proposalState(w, p); s != ledger.StateInForce || w.State.PolicyInForce().Document().Title != "next" {
+		t.Errorf("it is %s", s)
+	}
+}
+
+func TestDirectorsVeto(t *testing.T) {
+	w := ledgertest.New(t)
+	p := adoptTitle(w, "next")
+	w.Verdict("carol", statement.Veto, p.About)
+	if s := proposalState(w, p); s != ledger.StateAdopted {
+		t.Fatalf("after one veto it is %s", s)
+	}
+	w.Verdict("bob", statement.Veto, p.About)
+	if s := proposalState(w, p); s != ledger.StateVetoed {
+		t.Fatalf("after two vetoes it is %s", s)
+	}
+	w.Advance(25 * ledgertest.Hour)
+	w.Ticks()
+	if w.State.PolicyInForce().Document().Version != 2 {
+		t.Error("a vetoed policy came into force")
+	}
+}
+
+func TestOnlyOneOfTwoPoliciesFollows(t *testing.T) {
+	w := ledgertest.New(t)
+	first := adoptTitle(w, "first")
+	w.Advance(ledgertest.Hour)
+	second := adoptTitle(w, "second")
+	w.Advance(23 * ledgertest.Hour)
+	w.Ticks()
+	if s := proposalState(w, first); s != ledger.StateInForce {
+		t.Errorf("the first is %s", s)
+	}
+	if s := proposalState(w, second); s != ledger.StateLapsed {
+		t.Errorf("the second is %s", s)
+	}
+}
+
+func TestProposalsThatEnd(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		who   string
+		play  func(w *ledgertest.World, p ledger.Result)
+		state string
+	}{
+		{"by a client", "shop", func(*ledgertest.World, ledger.Result) {}, ledger.StateRefused},
+		{"expired", "alice", func(w *ledgertest.World, _ ledger.Result) { w.Advance(30*ledgertest.Day + 1); w.Ticks() }, ledger.StateLapsed},
+		{"cancelled by its proposer", "alice", func(w *ledgertest.World, p ledger.Result) { w.Verdict("alice", statement.Cancel, p.About) }, ledger.StateLapsed},
+		{"rejected by directors", "alice", func(w *ledgertest.World, p ledger.Result) {
+			w.Verdict("bob", statement.Reject, p.About)
+			w.Verdict("carol", statement.Reject, p.About)
+		}, ledger.StateRefused},
+		{"approved by one", "alice", func(w *ledgertest.World, p ledger.Result) { w.Verdict("bob", statement.Approve, p.About) }, ledger.StateOpen},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := ledgertest.New(t)
+			x := w.Wallets[0]
+			change := policy.BookChange{Add: []policy.Entry{{
+				Book: "known", Name: "new", Network: x.Network.String(), Address: x.Stranger.String(), Message: policy.MessageRule{Rule: "none"},
+			}}}
+			p := w.Propose(c.who, statement.ProposeAddresses, string(change.Text()), "")
+			c.play(w, p)
+			if s := proposalState(w, p); s != c.state {
+				t.Errorf("it is %s, want %s", s, c.state)
+			}
+		})
+	}
+}
+
+func TestKeysNeverComeBack(t *testing.T) {
+	w := ledgertest.New(t)
+	adopt := func(change func(*policy.Document)) ledger.Result {
+		doc := *w.State.PolicyInForce().Document()
+		doc.Version, doc.Previous = doc.Version+1, w.State.PolicyInForce().Hash().String()
+		doc.Sentinels = append([]policy.Sentinel(nil), doc.Sentinels...)
+		change(&doc)
+		next, err := policy.New(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := w.Propose("alice", statement.ProposePolicy, string(next.Text()), "")
+		if p.State == ledger.StateOpen {
+			w.Verdict("alice", statement.Approve, p.About)
+			w.Verdict("bob", statement.Approve, p.About)
+			w.Advance(24 * ledgertest.Hour)
+			w.Ticks()
+		}
+		return p
+	}
+	adopt(func(doc *policy.Document) { doc.Sentinels = nil })
+	back := adopt(func(doc *policy.Document) {
+		doc.Sentinels = []policy.Sentinel{{ID: "watch", Name: "watch", Keys: []string{w.PublicKey("watch")}}}
+	})
+	if back.State != ledger.StateRefused || back.Code != policy.CodeKeyReturns {
+		t.Errorf("%+v", back)
+	}
+}
+
+// evacuate has two directors sweep hot-xem.
+func evacuate(w *ledgertest.World) ledger.Result {
+	doc, err := json.Marshal(policy.Evacuation{Wallet: "hot-xem", Assets: []policy.Value{{Asset: "xem", Amount: 50 * ledgertest.DayMax}}, MaxFee: 5_000_000})
+	if err != nil {
+		w.TB.Fatal(err)
+	}
+	p := w.Propose("alice", statement.ProposeEvacuation, string(doc), "")
+	w.Verdict("alice", statement.Approve, p.About)
+	w.Verdict("bob", statement.Approve, p.About)
+	return p
+}
+
+func TestEvacuationWorksUnderAFreeze(t *testing.T) {
+	w := ledgertest.New(t)
+	w.Freeze("watch", statement.ActionFreeze, statement.TargetAll, "")
+	w.Advance(1)
+	p := evacuate(w)
+	r, ok := w.State.RequestByStatement(p.About)
+	if !ok || !w.State.MaySign(p.About, w.Clock) || proposalState(w, p) != ledger.StateInForce {
+		t.Fatalf("it may not be signed: %+v", w.State.Proposals())
+	}
+	if n := w.SignAll(); n != 1 || r.State != ledger.StateSigned {
+		t.Errorf("%d signed, it is %s", n, r.State)
+	}
+	if fold(t, w.Lines).Hash() != w.State.Hash() {
+		t.Error("the fold is another state than the live one")
+	}
+}
+
+func TestALaterFreezeStopsAnEvacuation(t *testing.T) {
+	w := ledgertest.New(t)
+	p := evacuate(w)
+	w.Advance(1)
+	w.Freeze("watch", statement.ActionFreeze, statement.TargetWallet, "hot-xem")
+	if w.State.MaySign(p.About, w.Clock) {
+		t.Error("a freeze that came after its approval does not stop it")
+	}
+	w.Advance(31 * ledgertest.Minute)
+	w.Ticks()
+	if r, _ := w.State.RequestByStatement(p.About); r.State != ledger.StateStranded {
+		t.Errorf("after its deadline it is %s", r.State)
+	}
+}
