@@ -348,7 +348,7 @@ func (j *judge) conclude() {
 		j.approve(d.by, d.approval)
 	}
 	if j.d.Outcome == Deny {
-		j.d.Waits = nil
+		j.d.Waits, j.d.Quorum = nil, false
 		return
 	}
 	j.d.Waits = append(j.d.Waits, j.waits...)

@@ -1,0 +1,640 @@
+package policy_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"kura/nem"
+	"kura/policy"
+	"kura/statement"
+)
+
+// naiveInput is what the naive implementation decides from: the document, the
+// list of stops, the list of entries and the whole history, all as plain data.
+type naiveInput struct {
+	doc      policy.Document
+	hash     policy.Hash
+	stops    []policy.Stop
+	entries  []policy.Entry
+	history  []policy.Event
+	request  policy.Request
+	verdicts []policy.Verdict
+	now      policy.Now
+}
+
+// naiveLimit is one asked limit.
+type naiveLimit struct {
+	ID      string
+	Before  uint64
+	Fits    bool
+	FreesAt int64
+	Binds   bool
+}
+
+// naiveDecision is the part of a decision that both implementations must agree on.
+type naiveDecision struct {
+	Outcome policy.Outcome
+	Code    string
+	Rule    string
+	Fee     uint64
+	Quorum  bool
+	Limits  []naiveLimit
+}
+
+// naive is the second implementation of Decide: everything is looked up by name
+// in lists, every sum is made by reading all of history, every quorum by trying
+// out all seatings. It shares no code with the first but the chain library.
+func naive(in naiveInput) naiveDecision {
+	n := &naiveJudge{in: in, w: in.request.Withdrawal}
+	return n.decide()
+}
+
+type naiveJudge struct {
+	in     naiveInput
+	w      *statement.Withdrawal
+	denies []string
+	waits  []string
+	d      naiveDecision
+}
+
+func (n *naiveJudge) later() int64 { return max(n.in.now.Clock, n.in.now.Time) }
+
+func dayOver(day policy.Day, at int64) bool {
+	if day == "" {
+		return false
+	}
+	t, _ := time.Parse("2006-01-02", string(day))
+	return at >= t.Add(24*time.Hour).UnixMilli()
+}
+
+type naiveOutflow struct {
+	asset    policy.AssetRef
+	amount   *big.Int
+	transfer bool
+}
+
+func (n *naiveJudge) decide() naiveDecision {
+	in, w := n.in, n.w
+	client, ok := naiveFind(in.doc.Clients, func(c policy.Client) bool { return c.ID == in.request.Client })
+	if !ok {
+		n.denies = append(n.denies, "client_unknown")
+	} else if dayOver(client.LastDay, n.later()) {
+		n.denies = append(n.denies, "client_last_day")
+	}
+	for _, s := range in.stops {
+		if ok && s.Kind == statement.TargetClient && s.Name == string(client.ID) && (s.Until == 0 || in.now.Time < s.Until) {
+			n.denies = append(n.denies, "client_stopped")
+		}
+		if s.Kind == statement.TargetKey && s.Name == in.request.Key.Fingerprint() && ok {
+			n.denies = append(n.denies, "key_suspended")
+		}
+	}
+	if in.now.Clock > w.Expires {
+		n.denies = append(n.denies, "expired")
+	}
+	if !ok {
+		// The order of reasons: who asks comes first, and nothing of the rest can change it.
+		n.denies = n.denies[:1]
+	}
+	slices.SortStableFunc(n.denies, func(a, b string) int {
+		order := []string{"client_unknown", "client_last_day", "client_stopped", "key_suspended", "expired"}
+		return slices.Index(order, a) - slices.Index(order, b)
+	})
+	outflows, network, payment, good := n.subject()
+	if good {
+		n.destination(payment)
+		n.rulesAndLimits(outflows, network, payment, client)
+	}
+	if len(n.denies) > 0 {
+		n.d.Outcome, n.d.Code = policy.Deny, n.denies[0]
+		n.d.Quorum = false
+		return n.d
+	}
+	if len(n.waits) > 0 {
+		n.d.Outcome, n.d.Quorum = policy.Hold, false
+		for _, code := range []string{"frozen", "needs_approval", "cooling_off", "waits_for_room"} {
+			if slices.Contains(n.waits, code) {
+				n.d.Code = code
+				break
+			}
+		}
+		return n.d
+	}
+	n.d.Outcome, n.d.Code = policy.Sign, "signed"
+	if n.d.Quorum {
+		n.d.Code = "approved"
+	}
+	return n.d
+}
+
+func (n *naiveJudge) deny(code string) { n.denies = append(n.denies, code) }
+
+func naiveFind[T any](list []T, is func(T) bool) (T, bool) {
+	for _, x := range list {
+		if is(x) {
+			return x, true
+		}
+	}
+	var zero T
+	return zero, false
+}
+
+func (n *naiveJudge) subject() ([]naiveOutflow, nem.Network, statement.Payment, bool) {
+	doc, w := n.in.doc, n.w
+	wallet, ok := naiveFind(doc.Wallets, func(x policy.Wallet) bool { return string(x.ID) == w.Wallet })
+	if !ok {
+		n.deny("wallet_unknown")
+		return nil, 0, statement.Payment{}, false
+	}
+	network, _ := nem.ParseNetwork(wallet.Network)
+	key, _ := nem.ParsePublicKey(wallet.PublicKey)
+	payment, err := w.Resolve(network)
+	if err != nil {
+		n.deny("bad_value")
+		return nil, 0, payment, false
+	}
+	if payment.WalletAddress != key.Address(network) {
+		n.deny("wallet_address_mismatch")
+		return nil, 0, payment, false
+	}
+	registry := nem.Assets{}
+	for _, a := range doc.Assets {
+		if a.Network == wallet.Network {
+			id, _ := nem.ParseAssetID(network.Chain(), a.Asset)
+			registry[id] = nem.Asset{ID: id, Supply: uint64(a.Supply), Divisibility: a.Divisibility}
+		}
+	}
+	ref := func(text string) (policy.Asset, bool) {
+		return naiveFind(doc.Assets, func(a policy.Asset) bool { return a.Network == wallet.Network && a.Asset == text })
+	}
+	var outflows []naiveOutflow
+	for _, a := range w.Assets {
+		asset, ok := ref(a.Asset)
+		if !ok {
+			n.deny("asset_not_registered")
+			return nil, 0, payment, false
+		}
+		outflows = append(outflows, naiveOutflow{asset.ID, new(big.Int).SetUint64(uint64(a.Amount)), true})
+		if l := asset.Levy; l != nil {
+			amount := new(big.Int).SetUint64(uint64(l.Fee))
+			if l.Kind == "percentile" {
+				amount.Mul(amount, new(big.Int).SetUint64(uint64(a.Amount))).Div(amount, big.NewInt(10000))
+			}
+			outflows = append(outflows, naiveOutflow{l.Asset, amount, false})
+		}
+	}
+	transfer := nem.Transfer{Network: network, Signer: key, Recipient: payment.Destination, Assets: payment.Assets, Message: payment.Message}
+	fee, err := nem.FeeFor(transfer, registry, wallet.FeeMultiplier)
+	switch {
+	case err != nil:
+		n.deny("bad_value")
+	case w.MaxFee > nem.Amount(wallet.MaxFee):
+		n.deny("fee_cap_above_policy")
+	case fee > w.MaxFee:
+		n.deny("fee_above_cap")
+	default:
+		n.d.Fee = uint64(fee)
+		currency, ok := ref(nem.Currency(network).String())
+		if !ok {
+			n.deny("asset_not_registered")
+			return nil, 0, payment, false
+		}
+		outflows = append(outflows, naiveOutflow{currency.ID, new(big.Int).SetUint64(uint64(fee)), false})
+		return outflows, network, payment, true
+	}
+	return nil, 0, payment, false
+}
+
+func (n *naiveJudge) destination(payment statement.Payment) {
+	address := payment.Destination.String()
+	for _, c := range n.in.doc.Tripwires.CanaryAddresses {
+		salt, _ := hex.DecodeString(c.Salt)
+		if sum := sha256.Sum256(append(salt, address...)); hex.EncodeToString(sum[:]) == c.Hash {
+			n.deny("destination_not_listed")
+		}
+	}
+	for _, s := range n.in.stops {
+		if s.Kind == statement.TargetAddress && s.Name == address {
+			n.deny("destination_suspended")
+			break
+		}
+	}
+}
+
+// bookLists gives the books that hold the address, and those that allow the message.
+func (n *naiveJudge) bookLists(payment statement.Payment, network nem.Network) (standing, payable []string) {
+	for _, e := range n.in.entries {
+		if e.Address != payment.Destination.String() || dayOver(e.LastDay, n.later()) || !slices.Contains(n.in.doc.Books, e.Book) {
+			continue
+		}
+		standing = append(standing, e.Book)
+		if n.messageFits(e.Message, payment, network) {
+			payable = append(payable, e.Book)
+		}
+	}
+	return standing, payable
+}
+
+// messageFits compares by what the chain shows: on Symbol a text has a zero
+// byte before it.
+func (n *naiveJudge) messageFits(m policy.MessageRule, payment statement.Payment, network nem.Network) bool {
+	shown := string(payment.Message.Payload(network.Chain()))
+	prefix := ""
+	if network.Chain() == nem.Symbol {
+		prefix = "\x00"
+	}
+	switch m.Rule {
+	case "any":
+		return true
+	case "none":
+		return shown == ""
+	case "exact":
+		if m.Kind == "hex" {
+			raw, _ := hex.DecodeString(m.Value)
+			return shown == string(raw)
+		}
+		return shown == prefix+m.Value
+	}
+	// The one pattern of the random worlds: [0-9]{3,5}
+	digits, ok := strings.CutPrefix(shown, prefix)
+	return ok && len(digits) >= 3 && len(digits) <= 5 && strings.Trim(digits, "0123456789") == ""
+}
+
+func (n *naiveJudge) rulesAndLimits(outflows []naiveOutflow, network nem.Network, payment statement.Payment, client policy.Client) {
+	standing, payable := n.bookLists(payment, network)
+	if len(standing) > 0 && len(payable) == 0 {
+		n.deny("message_not_allowed")
+	}
+	var matched []*policy.Rule
+	for _, o := range outflows {
+		if !o.transfer {
+			continue
+		}
+		var hit *policy.Rule
+		for i := range n.in.doc.Rules {
+			if n.matches(&n.in.doc.Rules[i], o, standing, payable) {
+				hit = &n.in.doc.Rules[i]
+				break
+			}
+		}
+		matched = append(matched, hit)
+	}
+	quorum := false
+	for _, r := range matched {
+		quorum = quorum || (r != nil && r.Then == "approve")
+	}
+	n.ruling(matched, standing)
+	if frozen, ok := naiveFind(n.in.stops, func(s policy.Stop) bool {
+		return s.Action == statement.ActionFreeze && (s.Kind == statement.TargetAll || s.Kind == statement.TargetWallet && s.Name == n.w.Wallet)
+	}); ok {
+		if n.in.request.Since >= frozen.At {
+			n.deny("frozen")
+		}
+		n.waits = append(n.waits, "frozen")
+	}
+	escalated := n.limits(outflows, network, payment, quorum)
+	if len(n.denies) > 0 {
+		return
+	}
+	seen := map[string]bool{}
+	for _, r := range matched {
+		if r.Then == "approve" && !seen["rule "+r.ID] {
+			seen["rule "+r.ID] = true
+			n.approval(r.Approval, client)
+		}
+	}
+	for _, l := range escalated {
+		if !seen["limit "+l.ID] {
+			seen["limit "+l.ID] = true
+			n.approval(l.Approval, client)
+		}
+	}
+}
+
+// ruling finds the deciding rule: the strictest, the first of equals.
+func (n *naiveJudge) ruling(matched []*policy.Rule, standing []string) {
+	for _, r := range matched {
+		if r == nil {
+			if len(standing) == 0 {
+				n.deny("destination_not_listed")
+			} else {
+				n.deny("no_rule")
+			}
+			return
+		}
+		if r.Then == "deny" {
+			n.d.Rule = r.ID
+			n.deny("denied_by_rule")
+			return
+		}
+	}
+	for _, then := range []string{"approve", "sign"} {
+		for _, r := range matched {
+			if r.Then == then {
+				n.d.Rule = r.ID
+				return
+			}
+		}
+	}
+}
+
+func (n *naiveJudge) matches(r *policy.Rule, o naiveOutflow, standing, payable []string) bool {
+	c := r.When
+	if c.Wallet != nil && !slices.Contains(c.Wallet, policy.WalletID(n.w.Wallet)) {
+		return false
+	}
+	if c.Client != nil && !slices.Contains(c.Client, n.in.request.Client) {
+		return false
+	}
+	if c.Asset != nil && !slices.Contains(c.Asset, o.asset) {
+		return false
+	}
+	if c.Amount != nil {
+		if c.Amount.Above != nil && o.amount.Cmp(new(big.Int).SetUint64(uint64(*c.Amount.Above))) <= 0 {
+			return false
+		}
+		if c.Amount.UpTo != nil && o.amount.Cmp(new(big.Int).SetUint64(uint64(*c.Amount.UpTo))) > 0 {
+			return false
+		}
+	}
+	if c.Destination != nil {
+		lists := payable
+		if r.Then == "deny" {
+			lists = standing
+		}
+		if !slices.ContainsFunc(lists, func(b string) bool { return slices.Contains(c.Destination, b) }) {
+			return false
+		}
+	}
+	if c.Message != nil && !slices.Contains(c.Message, string(n.w.Message.Kind)) {
+		return false
+	}
+	return c.Hours == nil || naiveHours(c.Hours, n.in.now.Time)
+}
+
+func naiveHours(h *policy.Hours, at int64) bool {
+	zone, _ := time.Parse("-07:00", h.Offset)
+	_, seconds := zone.Zone()
+	local := time.UnixMilli(at).UTC().Add(time.Duration(seconds) * time.Second)
+	if !slices.Contains(h.Days, strings.ToLower(local.Weekday().String()[:3])) {
+		return false
+	}
+	clock := local.Format("15:04")
+	if h.From < h.To {
+		return h.From <= clock && clock < h.To
+	}
+	return clock >= h.From || clock < h.To
+}
+
+// limits asks each limit by reading all of history, and gives those that ask for approval.
+func (n *naiveJudge) limits(outflows []naiveOutflow, network nem.Network, payment statement.Payment, quorum bool) []policy.Limit {
+	this := policy.Event{
+		Network: network, Wallet: policy.WalletID(n.w.Wallet), Client: n.in.request.Client,
+		Destination: payment.Destination, Customer: n.w.Customer,
+	}
+	var escalated []policy.Limit
+	for _, l := range n.in.doc.Limits {
+		if !n.inScope(l, this) {
+			continue
+		}
+		if l.Of == "amount" {
+			sum := new(big.Int)
+			moves := false
+			for _, o := range outflows {
+				if slices.Contains(l.Asset, o.asset) {
+					sum.Add(sum, o.amount)
+					moves = true
+				}
+			}
+			if moves {
+				n.ask(l, this, l.Asset[0], sum.Uint64(), quorum, &escalated)
+			}
+			continue
+		}
+		for _, o := range outflows {
+			if o.transfer && (l.Asset == nil || slices.Contains(l.Asset, o.asset)) {
+				n.ask(l, this, o.asset, 1, quorum, &escalated)
+				if !slices.Contains(l.Per, "asset") {
+					break
+				}
+			}
+		}
+	}
+	return escalated
+}
+
+func (n *naiveJudge) inScope(l policy.Limit, e policy.Event) bool {
+	return (l.Wallet == nil || slices.Contains(l.Wallet, e.Wallet)) && (l.Client == nil || slices.Contains(l.Client, e.Client))
+}
+
+func (n *naiveJudge) ask(l policy.Limit, this policy.Event, asset policy.AssetRef, amount uint64, quorum bool, escalated *[]policy.Limit) {
+	number := uint64(l.Max)
+	for _, s := range n.in.stops {
+		if s.Action == statement.ActionLower && s.Name == l.ID && uint64(s.Amount) < number {
+			number = uint64(s.Amount)
+		}
+	}
+	type part struct {
+		time   int64
+		amount uint64
+	}
+	var parts []part
+	for _, e := range n.in.history {
+		if !n.inScope(l, e) || (e.Quorum && !l.Always) || !n.sameKey(l, e, this) {
+			continue
+		}
+		counted := uint64(0)
+		for _, o := range e.Outflows {
+			moved := o.Kind == policy.TransferOutflow
+			switch {
+			case l.Of == "amount" && slices.Contains(l.Asset, o.Asset):
+				counted += uint64(o.Amount)
+			case l.Of == "count" && moved && (l.Asset == nil || slices.Contains(l.Asset, o.Asset)) &&
+				(!slices.Contains(l.Per, "asset") || o.Asset == asset):
+				counted = 1
+			}
+		}
+		if counted > 0 && e.Time > n.in.now.Time-int64(l.Window) {
+			parts = append(parts, part{e.Time, counted})
+		}
+	}
+	before := uint64(0)
+	for _, p := range parts {
+		before += p.amount
+	}
+	answer := naiveLimit{ID: l.ID, Before: before, Fits: before+amount <= number, Binds: l.Always || !quorum}
+	if !answer.Fits && amount <= number {
+		left := before
+		for _, p := range parts {
+			left -= p.amount
+			if left+amount <= number {
+				answer.FreesAt = p.time + int64(l.Window)
+				break
+			}
+		}
+	}
+	n.d.Limits = append(n.d.Limits, answer)
+	if answer.Fits || !answer.Binds {
+		return
+	}
+	switch {
+	case l.At == "approve":
+		*escalated = append(*escalated, l)
+	case l.At == "wait" && amount <= number:
+		n.waits = append(n.waits, "waits_for_room")
+	case l.At == "wait":
+		n.deny("limit_never_fits")
+	default:
+		n.deny("limit_exceeded")
+	}
+}
+
+func (n *naiveJudge) sameKey(l policy.Limit, a, b policy.Event) bool {
+	for _, part := range l.Per {
+		switch part {
+		case "wallet":
+			if a.Wallet != b.Wallet {
+				return false
+			}
+		case "client":
+			if a.Client != b.Client {
+				return false
+			}
+		case "destination":
+			if a.Destination != b.Destination {
+				return false
+			}
+		case "customer":
+			if a.Customer != b.Customer {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// approval judges one approval.
+func (n *naiveJudge) approval(a *policy.Approval, client policy.Client) {
+	rejected := 0
+	for _, actor := range n.uniqueBy("reject") {
+		may := false
+		for _, q := range a.AnyOf {
+			for _, need := range q.AllOf {
+				may = may || n.mayFill(actor, need.Group, client)
+			}
+		}
+		if may {
+			rejected++
+			if actor.Kind == policy.ServiceActor {
+				rejected += 1000
+			}
+		}
+	}
+	if rejected >= a.Rejections {
+		n.deny("rejected")
+		return
+	}
+	if n.in.now.Time >= n.in.request.Since+int64(a.Expiry) {
+		n.deny("approval_expired")
+		return
+	}
+	// Complete at the first verdict's time up to which the verdicts suffice.
+	complete, found := int64(0), false
+	for _, v := range n.in.verdicts {
+		if n.sufficient(a.AnyOf, client, v.At) && (!found || v.At < complete) {
+			complete, found = v.At, true
+		}
+	}
+	switch {
+	case !found:
+		n.waits = append(n.waits, "needs_approval")
+	case n.in.now.Time < complete+int64(a.CoolingOff):
+		n.waits = append(n.waits, "cooling_off")
+		n.d.Quorum = true
+	default:
+		n.d.Quorum = true
+	}
+}
+
+func (n *naiveJudge) uniqueBy(kind statement.VerdictKind) []policy.Actor {
+	var out []policy.Actor
+	for _, v := range n.in.verdicts {
+		if v.Kind == kind && !slices.Contains(out, v.By) {
+			out = append(out, v.By)
+		}
+	}
+	return out
+}
+
+func (n *naiveJudge) mayFill(a policy.Actor, group string, client policy.Client) bool {
+	switch a.Kind {
+	case policy.PersonActor:
+		p, ok := naiveFind(n.in.doc.People, func(p policy.Person) bool { return string(p.ID) == a.ID })
+		return ok && slices.Contains(p.Roles, group) && !slices.Contains(client.Operators, p.ID)
+	case policy.ServiceActor:
+		return a.ID == group
+	}
+	return false
+}
+
+// sufficient tries out every way to seat the approvers of verdicts up to a time.
+func (n *naiveJudge) sufficient(anyOf []policy.Quorum, client policy.Client, upTo int64) bool {
+	var voters []policy.Actor
+	for _, v := range n.in.verdicts {
+		if v.Kind != statement.Approve || v.At > upTo || v.Policy != n.in.hash || slices.Contains(voters, v.By) ||
+			slices.Contains(n.uniqueBy("reject"), v.By) || !n.standing(v) {
+			continue
+		}
+		voters = append(voters, v.By)
+	}
+	for _, q := range anyOf {
+		var places []string
+		for _, need := range q.AllOf {
+			for range need.Count {
+				places = append(places, need.Group)
+			}
+		}
+		if n.seat(places, voters, client) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *naiveJudge) seat(places []string, voters []policy.Actor, client policy.Client) bool {
+	if len(places) == 0 {
+		return true
+	}
+	for i, v := range voters {
+		if n.mayFill(v, places[0], client) && n.seat(places[1:], slices.Delete(slices.Clone(voters), i, i+1), client) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *naiveJudge) standing(v policy.Verdict) bool {
+	for _, s := range n.in.stops {
+		if s.Kind == statement.TargetPerson && v.By.Kind == policy.PersonActor && s.Name == v.By.ID {
+			return false
+		}
+		if s.Kind == statement.TargetKey && s.Name == v.Key.Fingerprint() {
+			return false
+		}
+	}
+	for _, p := range n.in.doc.People {
+		if v.By == (policy.Actor{Kind: policy.PersonActor, ID: string(p.ID)}) {
+			return !dayOver(p.LastDay, n.later())
+		}
+	}
+	for _, s := range n.in.doc.Services {
+		if v.By == (policy.Actor{Kind: policy.ServiceActor, ID: s.ID}) {
+			return !dayOver(s.LastDay, n.later())
+		}
+	}
+	return false
+}
