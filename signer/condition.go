@@ -30,10 +30,11 @@ const (
 
 	codeWrongSignature = "token_wrong_signature"
 	codeTokenClosed    = "token_closed"
+	codeSigningFailed  = "signing_failed" // the token's error has no code of its own
 )
 
 // walletConditions are those that a good signature of the wallet's key disproves.
-var walletConditions = []string{codeWrongSignature, "token_no_key", "token_key_unsafe", "token_wrong_key", "sealed_blob_invalid"}
+var walletConditions = []string{codeWrongSignature, codeSigningFailed, "token_no_key", "token_key_unsafe", "token_wrong_key", "sealed_blob_invalid"}
 
 // conditions are the things that are wrong now, by code and what they are about.
 type conditions struct {

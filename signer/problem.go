@@ -97,13 +97,14 @@ var sentences = map[string]string{
 	string(statement.CodeExpired):         "the statement expired",
 	ledger.CodeDeadlineOver:               "it could not be signed before its deadline; it counts as spent, and a signature may or may not have left",
 	ledger.CodeStopped:                    "a freeze came between authorisation and signature; it counts as spent, and a signature may or may not have left",
-	policy.CodeSigned:                     "a rule signs it and every limit has room",
-	policy.CodeApproved:                   "the quorum approved it",
 }
 
 // explain is the sentence for a state and its code.
 func explain(state, code string) string {
 	if text, ok := sentences[code]; ok {
+		return text
+	}
+	if text := policy.Words(code); text != code {
 		return text
 	}
 	switch {

@@ -173,7 +173,7 @@ func (w wrongSignatureError) Unwrap() error { return w.error }
 
 // failed notes why a job could not be signed and has it tried again later, until its deadline strands it.
 func (s *Signer) failed(j *job, err error) {
-	code := codeOf(err, conditionToken)
+	code := codeOf(err, codeSigningFailed)
 	s.counters.tokenFailed(code)
 	if code == conditionToken || code == codeTokenClosed {
 		// The token does not answer: that concerns everybody, and watchToken finds out when it is over.
