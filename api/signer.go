@@ -13,15 +13,20 @@ import (
 const signedWithin = 10 * time.Second
 
 // callContext bounds a call to the signer, on top of the wait that was asked for. It ends with the
-// request; a statement that has arrived is judged all the same. A wait ends when the gateway shuts down,
-// too.
+// request; a statement that has arrived is judged all the same.
 func (g *Gateway) callContext(r *http.Request, wait time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(r.Context(), g.cfg.Limits.Call+wait)
-	if wait == 0 {
-		return ctx, cancel
-	}
+	return context.WithTimeout(r.Context(), g.cfg.Limits.Call+wait)
+}
+
+// untilClosing ends a wait when the gateway shuts down. Statements are not cut off so: their answers are
+// worth the time.
+func (g *Gateway) untilClosing(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(g.closing, cancel)
-	return ctx, func() { stop(); cancel() }
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }
 
 // allowTime lets an answer take longer than the server's write timeout: a call to the signer, the wait
@@ -36,6 +41,10 @@ func ask[T any](g *Gateway, w http.ResponseWriter, r *http.Request, wait time.Du
 	g.allowTime(w, wait)
 	ctx, cancel := g.callContext(r, wait)
 	defer cancel()
+	if wait > 0 {
+		ctx, cancel = g.untilClosing(ctx)
+		defer cancel()
+	}
 	result, err := call(ctx)
 	if err != nil {
 		return readOnly(err)

@@ -182,6 +182,8 @@ func writeEvent(w http.ResponseWriter, entry []byte) error {
 func (g *Gateway) follow(r *http.Request, size uint64, wait time.Duration) (uint64, error) {
 	ctx, cancel := g.callContext(r, wait)
 	defer cancel()
+	ctx, cancel = g.untilClosing(ctx)
+	defer cancel()
 	c, err := g.signer.Follow(ctx, size, wait.Milliseconds())
 	if err != nil {
 		return 0, readOnly(err)

@@ -1,0 +1,400 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/api/apitest"
+	"kura/api/client"
+	"kura/signer/rpc"
+)
+
+// makeCertificate writes a certificate for 127.0.0.1, self-signed or by a parent, and its key.
+func makeCertificate(t *testing.T, dir, name string, serial int64) (pair tls.Certificate, leaf *x509.Certificate) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(suffix, kind string, b []byte) {
+		if err := os.WriteFile(filepath.Join(dir, name+suffix), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(".crt", "CERTIFICATE", der)
+	write(".key", "PRIVATE KEY", private)
+	if leaf, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, leaf
+}
+
+// A running daemon of a test.
+type running struct {
+	url    string
+	log    *logBuffer
+	reload chan os.Signal
+	stop   context.CancelFunc
+	code   <-chan int
+}
+
+// logBuffer collects the log and hands over its records as they come.
+type logBuffer struct {
+	mu      sync.Mutex
+	all     bytes.Buffer
+	records chan map[string]any
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var record map[string]any
+	if json.Unmarshal(b, &record) == nil {
+		select {
+		case l.records <- record:
+		default:
+		}
+	}
+	return l.all.Write(b)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
+}
+
+// until waits for a log record with this message.
+func (l *logBuffer) until(t *testing.T, message string) map[string]any {
+	t.Helper()
+	for {
+		select {
+		case record := <-l.records:
+			if record["msg"] == message {
+				return record
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("no %q in the log:\n%s", message, l)
+		}
+	}
+}
+
+// start runs a daemon in this process, as some user that is not root.
+func start(t *testing.T, configFile string) *running {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{log: &logBuffer{records: make(chan map[string]any, 1024)}, reload: make(chan os.Signal), stop: stop}
+	code := make(chan int, 1)
+	r.code = code
+	d := daemon{confine: func() error { return nil }, euid: 1000, reload: r.reload}
+	go func() {
+		code <- d.run(ctx, []string{"--config", configFile}, nil, io.Discard, r.log)
+		close(code) // a test may have read it before the cleanup does
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-code
+	})
+	r.url = "https://" + r.log.until(t, "serving")["address"].(string)
+	return r
+}
+
+// configure writes a configuration before a double of the signer.
+func configure(t *testing.T, dir, socket, more string) string {
+	t.Helper()
+	text := fmt.Sprintf("listen = \"127.0.0.1:0\"\nsigner = %q\n%s", socket, more)
+	if !strings.Contains(text, "[tls]") {
+		text += "\n[tls]\ncertificate = \"server.crt\"\nkey = \"server.key\"\n"
+	}
+	file := filepath.Join(dir, "gateway.toml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func trust(leaf *x509.Certificate) *tls.Config {
+	roots := x509.NewCertPool()
+	roots.AddCert(leaf)
+	return &tls.Config{RootCAs: roots}
+}
+
+func get(t *testing.T, config *tls.Config, url string) (int, *x509.Certificate, error) {
+	t.Helper()
+	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
+	resp, err := (&http.Client{Transport: transport}).Get(url)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, resp.TLS.PeerCertificates[0], nil
+}
+
+func TestServesAndEnds(t *testing.T) {
+	dir := t.TempDir()
+	_, leaf := makeCertificate(t, dir, "server", 1)
+	signer := apitest.NewSigner()
+	socket, _ := apitest.ServeSigner(t, signer)
+	r := start(t, configure(t, dir, socket, ""))
+	c, err := client.New(client.Config{URL: r.url, Genesis: signer.Genesis(), TLS: trust(leaf)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if o, err := c.Submit(t.Context(), apitest.Withdrawal(t, signer.Genesis())); err != nil || o.State != rpc.StateSigned {
+		t.Fatalf("outcome %q, error %v", o.State, err)
+	}
+	// A request under way when the daemon is told to end is answered; a new connection is not.
+	inside, release := make(chan struct{}), make(chan struct{})
+	signer.Gate = func(context.Context, string) error {
+		close(inside)
+		<-release
+		return nil
+	}
+	answered := make(chan error, 1)
+	go func() {
+		_, err := c.Submit(context.WithoutCancel(t.Context()), apitest.Withdrawal(t, signer.Genesis()))
+		answered <- err
+	}()
+	<-inside
+	r.stop()
+	r.log.until(t, "ending")
+	close(release)
+	if err := <-answered; err != nil {
+		t.Errorf("the request under way: %v", err)
+	}
+	if code := <-r.code; code != exitOK {
+		t.Errorf("exit %d\n%s", code, r.log)
+	}
+	if _, _, err := get(t, trust(leaf), r.url+"/healthz"); err == nil {
+		t.Error("it still serves")
+	}
+}
+
+func TestMutualTLS(t *testing.T) {
+	dir := t.TempDir()
+	_, leaf := makeCertificate(t, dir, "server", 1)
+	known, _ := makeCertificate(t, dir, "backend", 2)
+	stranger, _ := makeCertificate(t, t.TempDir(), "stranger", 3)
+	socket, _ := apitest.ServeSigner(t, apitest.NewSigner())
+	r := start(t, configure(t, dir, socket, "\n[tls]\ncertificate = \"server.crt\"\nkey = \"server.key\"\nclient_ca = \"backend.crt\"\n"))
+	with := func(certs ...tls.Certificate) *tls.Config {
+		config := trust(leaf)
+		config.Certificates = certs
+		return config
+	}
+	if status, _, err := get(t, with(known), r.url+"/healthz"); err != nil || status != 200 {
+		t.Errorf("known: status %d, %v", status, err)
+	}
+	if _, _, err := get(t, with(stranger), r.url+"/healthz"); err == nil {
+		t.Error("a stranger's certificate was taken")
+	}
+	if _, _, err := get(t, with(), r.url+"/healthz"); err == nil {
+		t.Error("nobody's certificate was taken")
+	}
+}
+
+func TestOnlyTLS13(t *testing.T) {
+	dir := t.TempDir()
+	_, leaf := makeCertificate(t, dir, "server", 1)
+	r := start(t, configure(t, dir, filepath.Join(dir, "none.sock"), ""))
+	config := trust(leaf)
+	config.MaxVersion = tls.VersionTLS12
+	if _, _, err := get(t, config, r.url+"/healthz"); err == nil || !strings.Contains(err.Error(), "protocol version") {
+		t.Errorf("TLS 1.2: %v", err)
+	}
+}
+
+func TestReload(t *testing.T) {
+	dir := t.TempDir()
+	_, first := makeCertificate(t, dir, "server", 1)
+	r := start(t, configure(t, dir, filepath.Join(dir, "none.sock"), ""))
+	served := func(leaf *x509.Certificate) {
+		t.Helper()
+		if status, got, err := get(t, trust(leaf), r.url+"/healthz"); err != nil || status != 200 || !got.Equal(leaf) {
+			t.Errorf("status %d with another certificate, or %v", status, err)
+		}
+	}
+	served(first)
+	_, second := makeCertificate(t, dir, "server", 2)
+	served(first)
+	r.reload <- os.Interrupt
+	r.log.until(t, "certificate reloaded")
+	served(second)
+	if err := os.WriteFile(filepath.Join(dir, "server.crt"), []byte("nonsense"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.reload <- os.Interrupt
+	r.log.until(t, "certificate not reloaded")
+	served(second)
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	_, leaf := makeCertificate(t, dir, "server", 1)
+	r := start(t, configure(t, dir, filepath.Join(dir, "none.sock"), "\n[limits]\nconnections = 1\n"))
+	address := strings.TrimPrefix(r.url, "https://")
+	// One connection that holds the only place; another is not served until it goes.
+	holder, err := tls.Dial("tcp", address, func() *tls.Config { c := trust(leaf); c.ServerName = "127.0.0.1"; return c }())
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		status, _, err := get(t, trust(leaf), r.url+"/healthz")
+		if err == nil && status != 200 {
+			err = fmt.Errorf("status %d", status)
+		}
+		done <- err
+	}()
+	waiting, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waiting.Close()
+	select {
+	case err := <-done:
+		t.Fatalf("served beyond the bound: %v", err)
+	default:
+	}
+	holder.Close()
+	waiting.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRefusesToRun(t *testing.T) {
+	dir := t.TempDir()
+	makeCertificate(t, dir, "server", 1)
+	good := configure(t, dir, "/run/kura/gateway.sock", "")
+	run := func(euid int, args ...string) (int, string) {
+		var stdout, stderr bytes.Buffer
+		d := daemon{confine: func() error { return nil }, euid: euid}
+		code := d.run(t.Context(), args, nil, &stdout, &stderr)
+		return code, stdout.String() + stderr.String()
+	}
+	if code, out := run(0, "--config", good); code != exitFailed || !strings.Contains(out, "runs as root") {
+		t.Errorf("as root: exit %d, %s", code, out)
+	}
+	if code, out := run(0, "--config", good, "--check"); code != exitOK || !strings.Contains(out, "ok") {
+		t.Errorf("--check: exit %d, %s", code, out)
+	}
+	if code, _ := run(1000); code != exitUsage {
+		t.Errorf("no configuration: exit %d", code)
+	}
+	if code, _ := run(1000, "--config", good, "more"); code != exitUsage {
+		t.Errorf("more arguments: exit %d", code)
+	}
+	if code, out := run(1000, "--config", filepath.Join(dir, "none")); code != exitFailed || !strings.Contains(out, "no such file") {
+		t.Errorf("no such file: exit %d, %s", code, out)
+	}
+	if err := os.Chmod(filepath.Join(dir, "server.key"), 0o604); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := run(1000, "--config", good); code != exitFailed || !strings.Contains(out, "tls.key") {
+		t.Errorf("a key for everybody: exit %d, %s", code, out)
+	}
+}
+
+func TestBadConfig(t *testing.T) {
+	const head = "listen = \"127.0.0.1:0\"\nsigner = \"s\"\n[tls]\ncertificate = \"c\"\nkey = \"k\"\n"
+	if _, err := parseConfig(head, "/etc/kura"); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"":                                             "listen",
+		"listen = \"8443\"":                            "listen",
+		"listen = \"127.0.0.1:0\"":                     "signer: is missing",
+		head + "cert = \"x\"":                          "tls.cert",
+		head + "Client_CA = \"x\"":                     "lower case",
+		head + "[limits]\nrate = 0":                    "rate",
+		head + "[limits]\nrate = \"10\"":               "rate",
+		head + "[limits]\nbody = 100":                  "body",
+		head + "[limits]\nconnections = 0":             "limits.connections",
+		head + "[limits]\nwait = \"30\"":               "30",
+		head + "[limits]\nwait = \"-1s\"":              "wait",
+		head + "[metrics]\nobservers = [\"10.0.0.0\"]": "10.0.0.0",
+		head + "[log]\nlevel = \"loud\"":               "loud",
+		head + "[log]\nformat = \"xml\"":               "log.format",
+		head + "[signer]\nx = 1":                       "signer",
+		head + "pin = \"1234\"":                        "tls.pin",
+	} {
+		if _, err := parseConfig(text, "/etc/kura"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one that says %q", text, err, want)
+		}
+	}
+}
+
+func TestConfigPathsAndDefaults(t *testing.T) {
+	cfg, err := parseConfig("listen = \"127.0.0.1:0\"\nsigner = \"s\"\n[tls]\ncertificate = \"c\"\nkey = \"/k\"\n", "/etc/kura")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Signer != "/etc/kura/s" || cfg.TLS.Certificate != "/etc/kura/c" || cfg.TLS.Key != "/k" || cfg.TLS.ClientCA != "" {
+		t.Errorf("paths %+v", cfg)
+	}
+	if a := cfg.api(); len(a.Observers) != 2 || a.Limits.Rate != 200 {
+		t.Errorf("defaults %+v", a)
+	}
+}
+
+// TestDocumentedConfig holds docs/rest.md to the keys and defaults that there are.
+func TestDocumentedConfig(t *testing.T) {
+	text, err := os.ReadFile("../../docs/rest.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "```toml\n")
+	example, _, ended := strings.Cut(rest, "```")
+	if !ok || !ended {
+		t.Fatal("docs/rest.md has no configuration")
+	}
+	documented, err := parseConfig(example, "/etc/kura")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults, err := parseConfig("listen = \"0.0.0.0:8443\"\nsigner = \"/run/kura/gateway.sock\"\n[tls]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\n", "/etc/kura")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprintf("%+v", *documented), fmt.Sprintf("%+v", *defaults); got != want {
+		t.Errorf("docs/rest.md says\n%s\nthe defaults are\n%s", got, want)
+	}
+}
