@@ -1,0 +1,259 @@
+package audit_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"kura/audit"
+	"kura/journal"
+	"kura/ledger"
+	"kura/ledger/ledgertest"
+)
+
+// TestEveryEditIsFound edits an export at random, under the old head: verification fails, and names the
+// entry that was edited, or a range that it is in.
+func TestEveryEditIsFound(t *testing.T) {
+	w := ledgertest.Story(t)
+	export := w.Export()
+	all := bytes.SplitAfter(export, []byte("\n"))
+	all = all[:len(all)-1] // nothing follows the last newline
+	rapid.Check(t, func(t *rapid.T) {
+		lines := slices.Clone(all)
+		at := rapid.IntRange(1, len(lines)-2).Draw(t, "line") // an entry: neither header nor checkpoint
+		entry := uint64(at - 1)
+		switch rapid.SampledFrom([]string{"byte", "byte", "byte", "delete", "duplicate", "swap", "truncate"}).Draw(t, "edit") {
+		case "byte":
+			line := slices.Clone(lines[at])
+			i := rapid.IntRange(0, len(line)-2).Draw(t, "byte")
+			line[i] ^= 1 << rapid.IntRange(0, 6).Draw(t, "bit")
+			if line[i] == '\n' {
+				t.Skip("cuts the line in two")
+			}
+			lines[at] = line
+		case "delete":
+			lines = slices.Delete(lines, at, at+1)
+		case "duplicate":
+			lines = slices.Insert(lines, at, lines[at])
+		case "swap":
+			other := rapid.IntRange(1, len(lines)-2).Draw(t, "other")
+			if bytes.Equal(lines[at], lines[other]) {
+				t.Skip("nothing changes")
+			}
+			lines[at], lines[other] = lines[other], lines[at]
+			entry = min(entry, uint64(other-1))
+		case "truncate":
+			lines = append(lines[:at:at], lines[len(lines)-1])
+		}
+		report, err := audit.Verify(context.Background(), bytes.NewReader(bytes.Join(lines, nil)), audit.Options{Genesis: w.Genesis.String()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.OK || report.Failure == nil {
+			t.Fatalf("an edit of entry %d was not found", entry)
+		}
+		// A deleted or duplicated entry may equal its neighbour in all but its seq, so the next one is named.
+		if f := report.Failure; f.Entry > entry+1 || f.Last+1 < entry {
+			t.Fatalf("entry %d was edited, the report says %v", entry, f)
+		}
+	})
+}
+
+// forgery changes the bodies of entries and signs the tree anew, as whoever holds the log key could.
+func forgery(t *testing.T, w *ledgertest.World, change func(e *journal.Entry) bool) ([]byte, uint64) {
+	t.Helper()
+	lines := make([][]byte, len(w.Entries))
+	changed := -1
+	for i, e := range w.Entries {
+		e.Body = slices.Clone(e.Body)
+		if changed < 0 && change(&e) {
+			changed = i
+		}
+		line, err := e.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines[i] = line
+	}
+	if changed < 0 {
+		t.Fatal("nothing was changed")
+	}
+	return w.Forge(lines), uint64(changed)
+}
+
+// replace changes text in the body of the first entry of a kind that has it.
+func replace(kind, old, with string) func(*journal.Entry) bool {
+	return func(e *journal.Entry) bool {
+		if e.Kind != kind || !strings.Contains(string(e.Body), old) {
+			return false
+		}
+		e.Body = []byte(strings.Replace(string(e.Body), old, with, 1))
+		return true
+	}
+}
+
+// TestTheLogKeyAloneForgesNothing edits what decides and signs the head anew: judging again finds it.
+func TestTheLogKeyAloneForgesNothing(t *testing.T) {
+	w := ledgertest.Story(t)
+	for _, c := range []struct {
+		name   string
+		change func(*journal.Entry) bool
+		code   string
+	}{
+		{"a statement's amount", replace(ledger.KindStatement, `\"amount\":\"1000000\"`, `\"amount\":\"1000001\"`), audit.FailStatement},
+		{"whose statement it is", replace(ledger.KindStatement, `"id":"shop"`, `"id":"desk"`), audit.FailDecision},
+		{"a denial made an approval", replace(ledger.KindOutcome, `"state":"denied"`, `"state":"authorized"`), audit.FailDecision},
+		{"a transaction's bytes", replace(ledger.KindOutcome, `"unsigned":"01`, `"unsigned":"02`), audit.FailDecision},
+		{"a deadline", replace(ledger.KindOutcome, `"deadline":17672`, `"deadline":17673`), audit.FailDecision},
+		{"a code", replace(ledger.KindOutcome, `"code":"needs_approval"`, `"code":"signed"`), audit.FailDecision},
+		{"a limit's sum", replace(ledger.KindReasons, `"before":"1`, `"before":"2`), audit.FailDecision},
+		{"a rule", replace(ledger.KindReasons, `"rule":"xem-small"`, `"rule":"xem-big"`), audit.FailDecision},
+		{"a verdict that did not count", replace(ledger.KindOutcome, `"code":"operates_the_client"`, `"code":""`), audit.FailDecision},
+		{"a signature", replace(ledger.KindSignature, `"signature":"`, `"signature":"0`), audit.FailDecision},
+		{"the policy in force", replace(ledger.KindInForce, `"policy":"`, `"policy":"0`), audit.FailDecision},
+		{"a freeze's list", replace(ledger.KindOutcome, `"signed":true`, `"signed":false`), audit.FailDecision},
+		{"a wallet's address", replace(ledger.KindWallet, `"address":"T`, `"address":"A`), audit.FailDecision},
+		{"a member more", replace(ledger.KindTick, `{}`, `{"x":1}`), audit.FailDecision},
+		{"the credit of a start", replace(ledger.KindStart, `"credit":600000`, `"credit":700000`), audit.FailDecision},
+		{"an alarm that follows", replace(ledger.KindAlarm, `"code":"frozen"`, `"code":"nothing"`), audit.FailDecision},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			export, entry := forgery(t, w, c.change)
+			report := verify(t, w, export, audit.Options{})
+			if report.OK {
+				t.Fatalf("the forgery of entry %d was not found", entry)
+			}
+			if f := report.Failure; f.Entry != entry || f.Code != c.code {
+				t.Errorf("entry %d was forged; the report says %v", entry, f)
+			}
+		})
+	}
+}
+
+// TestAWrongSignatureIsFound journals a signature of another key.
+func TestAWrongSignatureIsFound(t *testing.T) {
+	w := ledgertest.New(t)
+	res := w.Submit("shop", w.Withdrawal(w.Wallets[0], 1))
+	r, _ := w.State.RequestByStatement(res.About)
+	wrong := w.Sign(w.Wallets[0], r.Transaction.Unsigned)
+	wrong[0] ^= 1
+	at := w.State.Next()
+	w.Must(ledger.SignatureInput{About: res.About, Signature: wrong})
+	report := verify(t, w, w.Export(), audit.Options{})
+	if report.OK || report.Failure.Entry != at || report.Failure.Code != audit.FailSignature {
+		t.Errorf("%v", report.Failure)
+	}
+}
+
+// TestLeftOutEntriesAreFound takes whole inputs out and closes the gap in the numbers, under a new head.
+func TestLeftOutEntriesAreFound(t *testing.T) {
+	w := ledgertest.Story(t)
+	found := 0
+	for cut := 5; cut < len(w.Entries); cut += 7 {
+		lines := slices.Clone(w.Lines[:cut])
+		for _, e := range w.Entries[cut+1:] {
+			e.Seq--
+			line, err := e.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, line)
+		}
+		if report := verify(t, w, w.Forge(lines), audit.Options{}); !report.OK {
+			found++
+		} else {
+			t.Errorf("without entry %d (%s) it verifies", cut, w.Entries[cut].Kind)
+		}
+	}
+	if found == 0 {
+		t.Error("nothing was tried")
+	}
+}
+
+func TestAnotherJournalAndARollback(t *testing.T) {
+	w := ledgertest.Story(t)
+	early := w.Checkpoint()
+	size := len(w.Lines)
+	rolledBack := w.Export()
+	w.Submit("shop", w.Withdrawal(w.Wallets[1], 1))
+	w.SignAll()
+	late := w.Checkpoint()
+	export := w.Export()
+
+	report := verify(t, w, export, audit.Options{From: early})
+	if !report.OK || report.From != uint64(size) {
+		t.Errorf("from an earlier checkpoint: %d %v", report.From, report.Failure)
+	}
+	report = verify(t, w, rolledBack, audit.Options{From: late})
+	if report.OK || report.Failure.Code != audit.FailConsistency {
+		t.Errorf("a journal that was rolled back: %v", report.Failure)
+	}
+	report = verify(t, w, rolledBack, audit.Options{})
+	if !report.OK || !slices.Contains(report.Notes, audit.NoteRollback) {
+		t.Errorf("without a checkpoint a rollback cannot be seen, and that must be said: %v", report.Notes)
+	}
+	other := w.Genesis
+	other.Origin = "kura.test/other"
+	report = verify(t, w, export, audit.Options{Genesis: other.String()})
+	if report.OK || report.Failure.Code != audit.FailGenesis {
+		t.Errorf("another journal: %v", report.Failure)
+	}
+	unpinned, err := audit.Verify(context.Background(), bytes.NewReader(export), audit.Options{})
+	if err != nil || !unpinned.OK || unpinned.Pinned || !slices.Contains(unpinned.Notes, audit.NoteUnpinned) {
+		t.Errorf("%v %+v", err, unpinned)
+	}
+}
+
+func TestFormsOfExports(t *testing.T) {
+	w := ledgertest.New(t)
+	export := string(w.Export())
+	header, rest, _ := strings.Cut(export, "\n")
+	for name, text := range map[string]string{
+		"empty":               "",
+		"no header":           rest,
+		"unknown version":     strings.Replace(export, `"kura_export":1`, `"kura_export":2`, 1),
+		"a member more":       strings.Replace(export, `{"kura_export":1,`, `{"kura_export":1,"x":1,`, 1),
+		"header alone":        header + "\n",
+		"no final checkpoint": export[:strings.LastIndex(export[:len(export)-1], "\n")+1],
+		"cut off":             export[:len(export)-1],
+		"more after the end":  export + w.Entries[0].Kind + "\n",
+		"checkpoint too soon": header + "\n" + export[strings.LastIndex(export[:len(export)-1], "\n")+1:],
+		"a checkpoint's form": strings.Replace(export, `{"checkpoint":`, `{"checkpoint":1,"y":`, 1),
+	} {
+		report := verify(t, w, []byte(text), audit.Options{})
+		if report.OK || report.Failure == nil {
+			t.Errorf("%s: it verifies", name)
+		}
+	}
+	between := strings.Replace(export, "\n"+string(w.Lines[len(w.Lines)-1]), fmt.Sprintf("\n%s\n%s", checkpointLine(w), w.Lines[len(w.Lines)-1]), 1)
+	if report := verify(t, w, []byte(between), audit.Options{}); report.OK || report.Failure.Code != audit.FailHead {
+		t.Errorf("a checkpoint of another size between entries: %v", report.Failure)
+	}
+}
+
+func checkpointLine(w *ledgertest.World) string {
+	export := string(w.Export())
+	return strings.TrimSuffix(export[strings.LastIndex(export[:len(export)-1], "\n")+1:], "\n")
+}
+
+func FuzzVerify(f *testing.F) {
+	w := ledgertest.New(f)
+	export := w.Export()
+	f.Add(export)
+	f.Add(export[:len(export)/2])
+	f.Add([]byte("{\"kura_export\":1,\"genesis\":\"\"}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		report, err := audit.Verify(context.Background(), bytes.NewReader(text), audit.Options{Genesis: w.Genesis.String()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.OK && !bytes.HasPrefix(export, text[:min(len(text), 100)]) {
+			t.Errorf("something else than a journal verifies: %.200q", text)
+		}
+	})
+}
