@@ -71,6 +71,9 @@ func (b *benchTransfer) judge() (Hash, Effect, error) {
 // TestJudgingAllocatesLittle holds decode, effects and hash of a transfer to
 // three allocations: the immutable copy, the mosaics, the outflows.
 func TestJudgingAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("allocations cannot be counted under the race detector")
+	}
 	for name, b := range benchTransfers(t) {
 		if _, e, err := b.judge(); err != nil || e.Control {
 			t.Fatalf("%s: %+v, %v", name, e, err)

@@ -5,8 +5,8 @@ import "fmt"
 // Effect is what a transaction does if the chain executes it: either exactly a
 // list of outflows, or control. Control stands for everything that is not
 // exactly a transfer of registry assets, because nobody can bound what it costs
-// from the bytes; Why says what it was. The zero value is control's opposite and
-// is never returned: a transaction without control has at least one outflow.
+// from the bytes; Why says what it was. Effects never returns the zero value: what
+// is not control has at least one outflow, its fee.
 type Effect struct {
 	Control  bool
 	Why      string

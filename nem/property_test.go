@@ -207,7 +207,7 @@ func TestEveryMutationOfTheExamples(t *testing.T) {
 				continue // a detached cosignature
 			}
 			step := 1
-			if testing.Short() {
+			if testing.Short() || raceEnabled {
 				step = 31
 			}
 			for at := 0; at < 8*(len(b)+len(sig)); at += step {

@@ -47,6 +47,30 @@ func BuildTransfer(t Transfer) ([]byte, error) {
 	return b, nil
 }
 
+// Fill returns t with timestamp, deadline and fee filled in: made now, to live
+// for so long (both in milliseconds, rounded down to chain time, so that neither
+// is ever ahead), at [FeeFor]'s fee. t's own of these are not looked at.
+func (t Transfer) Fill(now, life int64, assets Assets, multiplier uint32) (Transfer, error) {
+	if life <= 0 || life > MaxLife(t.Network) {
+		return Transfer{}, fmt.Errorf("fill transfer: life is %d ms, want 1 to %d", life, MaxLife(t.Network))
+	}
+	made, err := ChainTime(t.Network, now)
+	if err != nil {
+		return Transfer{}, fmt.Errorf("fill transfer: timestamp: %w", err)
+	}
+	if t.Deadline, err = ChainTime(t.Network, now+life); err != nil {
+		return Transfer{}, fmt.Errorf("fill transfer: deadline: %w", err)
+	}
+	t.Timestamp = 0
+	if t.Network.Chain() == NIS1 {
+		t.Timestamp = made
+	}
+	if t.Fee, err = FeeFor(t, assets, multiplier); err != nil {
+		return Transfer{}, fmt.Errorf("fill transfer: %w", err)
+	}
+	return t, t.checkTimes()
+}
+
 // compose checks the intent, but for its times, and lays it out as a transaction.
 func (t *Transfer) compose() (Transaction, error) {
 	var none Transaction

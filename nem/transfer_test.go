@@ -145,3 +145,39 @@ func TestOnlyBuiltTransfersAreTransfers(t *testing.T) {
 		}
 	}
 }
+
+func TestFill(t *testing.T) {
+	const now, life = 1_800_000_000_999, 30 * 60 * 1000
+	for n, want := range map[Network]Transfer{
+		NIS1Mainnet:   {Timestamp: 372_412_415, Deadline: 372_414_215, Fee: 100_000},
+		SymbolMainnet: {Deadline: 184_148_615_999, Fee: 187 * 25},
+	} {
+		x := pay(n)
+		got, err := x.Fill(now, life, nil, 25)
+		if err != nil || got.Timestamp != want.Timestamp || got.Deadline != want.Deadline || got.Fee != want.Fee {
+			t.Errorf("%s: %d, %d, %d, %v, want %d, %d, %d", n, got.Timestamp, got.Deadline, got.Fee, err, want.Timestamp, want.Deadline, want.Fee)
+		}
+		if b, err := BuildTransfer(got); err != nil || n.Chain() == Symbol && len(b) != 187 {
+			t.Errorf("%s: %d bytes, %v", n, len(b), err)
+		}
+		if UnixMillis(n, got.Deadline) > now+life || UnixMillis(n, got.Timestamp) > now {
+			t.Errorf("%s: the times are ahead", n)
+		}
+		for _, c := range []struct {
+			now, life int64
+			want      string
+		}{{now, 0, "life is 0 ms"}, {now, MaxLife(n) + 1, "life is"}, {0, life, "before the epoch"}} {
+			if _, err := x.Fill(c.now, c.life, nil, 25); !contains(err, c.want) {
+				t.Errorf("%s at %d for %d: %v, want %q", n, c.now, c.life, err, c.want)
+			}
+		}
+		x.Assets = nil
+		if _, err := x.Fill(now, life, nil, 25); !contains(err, "no asset") {
+			t.Errorf("%s: %v", n, err)
+		}
+	}
+	x := pay(NIS1Mainnet)
+	if _, err := x.Fill(1_800_000_000_000, 999, nil, 25); !contains(err, "not after the timestamp") {
+		t.Errorf("a life shorter than a second: %v", err)
+	}
+}

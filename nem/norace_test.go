@@ -1,0 +1,5 @@
+//go:build !race
+
+package nem
+
+const raceEnabled = false
