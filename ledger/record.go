@@ -35,7 +35,7 @@ type remembered interface{ record() *Record }
 type Request struct {
 	Record
 	Wallet       policy.WalletID
-	Destination  string
+	Destination  string // address; "" once it is signed
 	Since        int64 // policy time of its first decision, unix milliseconds
 	ReasonsSeq   uint64
 	SignatureSeq uint64 // 0: no signature recorded

@@ -37,6 +37,7 @@ func (s *State) applySignature(e journal.Entry, b *Signature) error {
 	}
 	r.State, r.Code, r.SignatureSeq = StateSigned, "", e.Seq
 	r.Transaction.Signature, r.Transaction.Hash = signature, hash
+	r.Destination = ""
 	delete(s.unsigned, r.Hash)
 	return nil
 }

@@ -34,6 +34,8 @@ type State struct {
 	clients   map[policy.ClientID]*clientRecord
 	alarms    []AlarmRecord
 	pending   *Request // authorised by the last outcome; its reasons, which come next, count it
+
+	names map[string]string // one copy of each text that many records repeat
 }
 
 // A WalletRecord is a wallet's ceremony and the state of its key.
@@ -64,6 +66,7 @@ func NewState() *State {
 		former:    map[statement.Key]bool{},
 		wallets:   map[string]*WalletRecord{},
 		clients:   map[policy.ClientID]*clientRecord{},
+		names:     map[string]string{},
 	}
 }
 
@@ -131,6 +134,19 @@ func (s *State) apply(e journal.Entry, body Body) error {
 		// They say where what follows comes from, or count what left no trace; nothing follows from them.
 	}
 	return nil
+}
+
+// shared returns the one copy of a text that many records repeat: a code, the name of a wallet or client.
+// Were there more of them than a policy can name, the rest would not be shared.
+func (s *State) shared(text string) string {
+	const most = 1 << 16
+	if have, ok := s.names[text]; ok {
+		return have
+	}
+	if len(s.names) < most {
+		s.names[text] = text
+	}
+	return text
 }
 
 func (s *State) applyAlarm(e journal.Entry, b *Alarm) {

@@ -138,14 +138,15 @@ func (s *State) applyStatement(e journal.Entry, b *Statement) error {
 	if s.memory.ids[c.ID] != nil {
 		return fmt.Errorf("id %s is recorded already", c.ID)
 	}
+	actor.ID = s.shared(actor.ID)
 	rec := Record{
-		ID: c.ID, Hash: b.Hash, Type: b.Type, By: actor, Expires: c.Expires,
+		ID: c.ID, Hash: b.Hash, Type: body.Type(), By: actor, Expires: c.Expires,
 		Policy: s.policy.Hash(), StatementSeq: e.Seq,
 	}
 	var r remembered
 	switch body := body.(type) {
 	case *statement.Withdrawal:
-		r = &Request{Record: rec, Wallet: policy.WalletID(body.Wallet), Destination: body.Destination, Since: e.Time, Withdrawal: body, Key: statement.Key(b.Key)}
+		r = &Request{Record: rec, Wallet: policy.WalletID(s.shared(body.Wallet)), Destination: body.Destination, Since: e.Time, Withdrawal: body, Key: statement.Key(b.Key)}
 	case *statement.Proposal:
 		r = &Proposal{Record: rec, Body: body, Since: e.Time}
 	case *statement.Freeze:

@@ -212,7 +212,7 @@ func (s *State) applyOutcome(e journal.Entry, b *Outcome) error {
 		return fmt.Errorf("a %s that is %q cannot become %q", rec.Type, rec.State, b.State)
 	}
 	before := rec.State
-	rec.State, rec.Code, rec.Policy, rec.OutcomeSeq = b.State, b.Code, b.Policy, e.Seq
+	rec.State, rec.Code, rec.Policy, rec.OutcomeSeq = s.shared(b.State), s.shared(b.Code), b.Policy, e.Seq
 	switch r := r.(type) {
 	case *Request:
 		return s.applyRequest(r, before, e, b)
@@ -265,7 +265,7 @@ func (s *State) applyRequest(r *Request, before string, e journal.Entry, b *Outc
 
 // close drops what only a held request needs.
 func (r *Request) close() {
-	r.Withdrawal, r.Waits, r.Verdicts, r.ready = nil, nil, nil, false
+	r.Key, r.Withdrawal, r.Waits, r.Verdicts, r.ready = "", nil, nil, nil, false
 }
 
 func (s *State) markReplaced(r *Request) {
