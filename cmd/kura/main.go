@@ -77,7 +77,7 @@ func newRoot() *cobra.Command {
 		}
 	}
 	add(groupClient, newWithdraw(), newSend(), newStatus(), newCancel(), newSign(), newID())
-	add(groupOfficer, newInbox(), newShow(), newApprove(), newReject(), newFreeze(), newSuspend(), newLower(), newLift())
+	add(groupOfficer, newInbox(), newShow(), newApprove(), newReject(), newFreeze(), newSuspend(), newLower(), newLift(), newPolicy(), newAddresses(), newProposals())
 	add(groupChain, newAddress(), newTx())
 	add(groupAuditor, newAudit(), newLog(), newReceipt(), newWitness())
 	add(groupSetup, newDev())

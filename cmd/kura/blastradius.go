@@ -1,0 +1,128 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kura/nem"
+	"kura/policy"
+)
+
+// blastDay is the span that is printed unless another is asked for: 24 hours.
+const blastDay = policy.Millis(24 * 60 * 60 * 1000)
+
+func newPolicyBlastRadius() *cobra.Command {
+	var stolen, within, book string
+	var witnessed, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "blast-radius FILE",
+		Short: "Compute the most that can be lost if given things are stolen",
+		Long: `Compute, from the policy alone, the most that can reach the chain within a span if a
+set of things is stolen, per wallet and asset, with the limit that binds and the
+worst schedule. Without --stolen: a table over every single key, all pairs, and
+what the thieves of January 2018 had (client, gateway, database, network).`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := readPolicy(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			options, err := blastOptions(cmd, p, stolen, within, book, witnessed)
+			if err != nil {
+				return err
+			}
+			if stolen != "" {
+				blast := policy.BlastRadius(p, options)
+				if asJSON {
+					return writeJSONLine(cmd.OutOrStdout(), blast)
+				}
+				page := newPage(cmd.OutOrStdout())
+				printBlast(page, p, blast)
+				return page.flush()
+			}
+			table := policy.BlastTable(p, options)
+			if asJSON {
+				return writeJSONLine(cmd.OutOrStdout(), table)
+			}
+			page := newPage(cmd.OutOrStdout())
+			page.line("The most that can reach the chain within %s, if stolen:", options.Span)
+			for _, blast := range table {
+				page.title("%s", blast.Stolen)
+				page.field("", "%s", totalText(p, blast))
+			}
+			return page.flush()
+		},
+	}
+	s := cmd.Flags()
+	s.StringVar(&stolen, "stolen", "", "what is stolen, like client:backend,officer:emi,gateway,database,network,clock,anchor-file")
+	s.StringVar(&within, "within", "24h", "in which time it reaches the chain")
+	s.StringVar(&book, "addresses", "", "address book, for limits per destination (a change file)")
+	s.BoolVar(&witnessed, "witnessed", false, "a witness elsewhere cosigns the journal")
+	s.BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}
+
+func blastOptions(cmd *cobra.Command, p *policy.Policy, stolen, within, book string, witnessed bool) (policy.BlastOptions, error) {
+	options := policy.BlastOptions{Witnessed: witnessed}
+	span, err := time.ParseDuration(within)
+	if err != nil || span <= 0 {
+		return options, usagef("--within is %q, want a time like 24h", within)
+	}
+	options.Span = policy.Millis(span.Milliseconds())
+	if options.Stolen, err = p.ParseStolen(stolen); err != nil {
+		return options, usagef("--stolen: %w", err)
+	}
+	options.Book, err = readBook(cmd, book)
+	return options, err
+}
+
+// printBlast shows every wallet and asset with formula and schedule.
+func printBlast(page *page, p *policy.Policy, b policy.Blast) {
+	page.title("If stolen: %s. Within %s at most:", b.Stolen, b.Within)
+	for _, r := range b.Rows {
+		page.field(string(r.Wallet), "%s", boundText(p, r))
+		if r.Formula != "" {
+			page.field("", "= %s", r.Formula)
+		}
+		if len(r.Binding) > 0 {
+			page.field("", "bound by %s", strings.Join(r.Binding, ", "))
+		}
+		if r.Schedule != "" {
+			page.field("", "worst: %s", r.Schedule)
+		}
+	}
+	page.field("in all", "%s", totalText(p, b))
+	for _, note := range b.Notes {
+		page.field("note", "%s", note)
+	}
+}
+
+func boundText(p *policy.Policy, r policy.BlastRow) string {
+	text := "UNBOUNDED in " + string(r.Asset)
+	if amount, err := nem.ParseAmount(r.Bound); err == nil && !r.Unbounded {
+		text = p.Show(r.Asset, policy.Units(amount))
+	} else if !r.Unbounded {
+		text = r.Bound + " of " + string(r.Asset) + " (smallest units)"
+	}
+	if r.Listed {
+		text += ", to listed destinations only"
+	}
+	return text
+}
+
+func totalText(p *policy.Policy, b policy.Blast) string {
+	var parts []string
+	for _, r := range b.Totals {
+		parts = append(parts, boundText(p, r))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "nothing")
+	}
+	text := strings.Join(parts, "; ")
+	if b.UnboundedFrom > 0 {
+		text += "; bounded for " + b.UnboundedFrom.String() + ", then unbounded"
+	}
+	return text
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kura/policy"
+	"kura/policy/source"
+)
+
+func newPolicy() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Write, check, bound, explain, propose and approve policies",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		newPolicyCompile(), newPolicyCheck(), newPolicyDiff(), newPolicyBlastRadius(), newPolicyExplain(), newPolicySimulate(),
+		newPolicyPropose(), newProposalApprove("approve", "policy"), newProposalVeto(), newPolicyShow(), newPolicyHistory(),
+	)
+	return cmd
+}
+
+// readPolicy compiles a policy file, YAML or JSON. Every mistake is in the error,
+// a line each.
+func readPolicy(cmd *cobra.Command, name string) (*policy.Policy, error) {
+	text, err := readAll(cmd, name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := source.Compile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s:\n%w", name, err)
+	}
+	return p, nil
+}
+
+// readBook makes an address book of a change file, YAML or JSON; nil for "".
+func readBook(cmd *cobra.Command, name string) (*policy.Book, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := readAll(cmd, name)
+	if err != nil {
+		return nil, err
+	}
+	change, err := source.Addresses(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s:\n%w", name, err)
+	}
+	book, err := new(policy.Book).Apply(change)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return book, nil
+}
+
+// wallTime is the pair of times for judgements that are about no journal.
+func wallTime() policy.Now {
+	now := time.Now().UnixMilli()
+	return policy.Now{Clock: now, Time: now}
+}
+
+func newPolicyCompile() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "compile FILE",
+		Short: "Compile YAML to the JSON that is signed; prints its hash on standard error",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := readPolicy(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "policy %d, hash %s\n", p.Document().Version, p.Hash())
+			if out != "" {
+				return os.WriteFile(out, p.Text(), 0o644)
+			}
+			// Exactly the bytes that are hashed: no newline behind them.
+			_, err = cmd.OutOrStdout().Write(p.Text())
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "file to write instead of standard output")
+	return cmd
+}
+
+// checkView is what `kura policy check --json` prints.
+type checkView struct {
+	OK       bool             `json:"ok"` // nothing dangerous was found
+	Hash     string           `json:"hash"`
+	Version  int              `json:"version"`
+	Findings []policy.Finding `json:"findings"`
+}
+
+func newPolicyCheck() *cobra.Command {
+	var book string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Check form and meaning, and look for what is unwise",
+		Long: `Check a policy, YAML or JSON: first its form and meaning, then what is unwise in it
+(rules that never match, limits that never bind, quorums that cannot be reached,
+paths that nothing bounds). Exit 1 if it is wrong or something in it is dangerous.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := readPolicy(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			b, err := readBook(cmd, book)
+			if err != nil {
+				return err
+			}
+			view := checkView{OK: true, Hash: p.Hash().String(), Version: p.Document().Version, Findings: policy.Check(p, b, wallTime())}
+			for _, f := range view.Findings {
+				view.OK = view.OK && f.Level != policy.Danger
+			}
+			return view.print(cmd, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&book, "addresses", "", "address book to check it with (a change file)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	return cmd
+}
+
+func (v checkView) print(cmd *cobra.Command, asJSON bool) error {
+	if asJSON {
+		if err := writeJSONLine(cmd.OutOrStdout(), v); err != nil {
+			return err
+		}
+	} else {
+		p := newPage(cmd.OutOrStdout())
+		for _, f := range v.Findings {
+			p.field(string(f.Level), "%s: %s", f.Path, f.Text)
+		}
+		p.line("policy %d, hash %s: well-formed, %d findings", v.Version, v.Hash, len(v.Findings))
+		if err := p.flush(); err != nil {
+			return err
+		}
+	}
+	if !v.OK {
+		return reported(exitFailed)
+	}
+	return nil
+}
+
+func newPolicyDiff() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "diff OLD NEW",
+		Short: "Say in words what a policy changes, with the blast radius before and after",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			old, err := readPolicy(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			next, err := readPolicy(cmd, args[1])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSONLine(cmd.OutOrStdout(), policy.Diff(old, next))
+			}
+			p := newPage(cmd.OutOrStdout())
+			printDiff(p, old, next, nil)
+			return p.flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the differences as JSON")
+	return cmd
+}
+
+// printDiff says what changes, and what one stolen client key can cost before and
+// after.
+func printDiff(p *page, old, next *policy.Policy, book *policy.Book) {
+	changes := policy.Diff(old, next)
+	for _, c := range changes {
+		p.field(string(c.Effect), "%s", c.Text)
+	}
+	if len(changes) == 0 {
+		p.line("Nothing changes but the version.")
+	}
+	for _, side := range []struct {
+		name string
+		p    *policy.Policy
+	}{{"before", old}, {"after", next}} {
+		for _, c := range side.p.Document().Clients {
+			b := policy.BlastRadius(side.p, policy.BlastOptions{
+				Stolen: policy.Stolen{Clients: []policy.ClientID{c.ID}}, Span: blastDay, Book: book,
+			})
+			p.field(side.name, "client %s stolen, within 24 hours: %s", c.ID, totalText(side.p, b))
+		}
+	}
+}

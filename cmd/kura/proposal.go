@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kura/ledger"
+	"kura/policy"
+	"kura/policy/source"
+	"kura/statement"
+)
+
+// proposalLife is how long a proposal may gather verdicts, unless said otherwise.
+const proposalLife = 7 * 24 * time.Hour
+
+// propose signs a proposal and sends it.
+func (c *connection) propose(cmd *cobra.Command, m *mirror, p statement.Proposal, asJSON bool) error {
+	p.Journal, p.Base = statement.Hash(c.genesis.Hash), m.state.PolicyInForce().Hash()
+	p.ID, p.Expires = c.newCommon(proposalLife)
+	env, err := c.sign(cmd, &p)
+	if err != nil {
+		return err
+	}
+	return c.submit(cmd, env, 0, asJSON)
+}
+
+func newPolicyPropose() *cobra.Command {
+	var book, reason string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "propose FILE --reason TEXT",
+		Short: "Propose a policy; others approve it, and it waits out its time-lock",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := readPolicy(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			proposal := statement.Proposal{Proposes: statement.ProposePolicy, Document: string(p.Text()), Reason: reason}
+			if book != "" {
+				change, err := readBookChange(cmd, book)
+				if err != nil {
+					return err
+				}
+				proposal.Addresses = string(change.Text())
+			}
+			return failure(withMirror(cmd, func(c *connection, m *mirror) error {
+				out := newPage(cmd.ErrOrStderr())
+				printDiff(out, m.state.PolicyInForce(), p, m.state.Book())
+				if err := out.flush(); err != nil {
+					return err
+				}
+				return c.propose(cmd, m, proposal, asJSON)
+			}))
+		},
+	}
+	cmd.Flags().StringVar(&book, "addresses", "", "address-book change that comes with it (file)")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for those who approve")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
+	return cmd
+}
+
+func readBookChange(cmd *cobra.Command, name string) (*policy.BookChange, error) {
+	text, err := readAll(cmd, name)
+	if err != nil {
+		return nil, err
+	}
+	change, err := source.Addresses(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s:\n%w", name, err)
+	}
+	return change, nil
+}
+
+// newProposalApprove is `policy approve` and `addresses approve`: the same verdict
+// about the same kind of statement, shown first in words.
+func newProposalApprove(use, what string) *cobra.Command {
+	var confirmed string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   use + " HASH",
+		Short: "Approve a proposal of " + what + ", after reading what it changes",
+		Long: `Approve a proposal. What it changes is computed on this machine, from the document
+in the signed statement and the proven policy in force, and shown first; then the
+first eight characters of the proposal's hash are asked for (--confirm answers
+beforehand).`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return failure(withMirror(cmd, func(c *connection, m *mirror) error {
+				hash, err := findProposal(m, args[0])
+				if err != nil {
+					return err
+				}
+				page := newPage(cmd.ErrOrStderr())
+				if err := m.showProposal(page, hash); err != nil {
+					return err
+				}
+				if err := page.flush(); err != nil {
+					return err
+				}
+				if err := confirmHash(cmd, hash, confirmed); err != nil {
+					return err
+				}
+				if err := m.fresh(); err != nil {
+					return err
+				}
+				env, err := c.verdict(cmd, m, statement.Approve, "", hash)
+				if err != nil {
+					return err
+				}
+				return c.submit(cmd, env, 0, asJSON)
+			}))
+		},
+	}
+	cmd.Flags().StringVar(&confirmed, "confirm", "", "the first eight characters of the proposal's hash")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
+	return cmd
+}
+
+// confirmLength is how much of a proposal's hash an approver types.
+const confirmLength = 8
+
+func confirmHash(cmd *cobra.Command, hash statement.Hash, given string) error {
+	want := hash.String()[:confirmLength]
+	if given == "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Type the first %d characters of the proposal's hash to approve it: ", confirmLength)
+		text, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+		if err != nil && text == "" {
+			return errors.New("nothing was typed: not approved")
+		}
+		given = strings.TrimSpace(text)
+	}
+	if given != want {
+		return fmt.Errorf("the proposal's hash does not begin with %s: not approved", statement.Quote(given, 20))
+	}
+	return nil
+}
+
+func newProposalVeto() *cobra.Command {
+	return newVerdict("veto HASH…", "Veto proposals while they are open or wait out their time-lock", statement.Veto, true, findProposal)
+}
+
+// showProposal says in words what a proposal would change.
+func (m *mirror) showProposal(page *page, hash statement.Hash) error {
+	r, ok := m.state.Proposal(hash)
+	if !ok {
+		return fmt.Errorf("the proposal %s is not open", hash)
+	}
+	page.title("Proposal %s", r.Hash)
+	page.field("proposes", "%s", r.Body.Proposes)
+	page.field("by", "%s, reason %s", r.By, statement.Quote(r.Body.Reason, 512))
+	page.field("state", "%s", r.State)
+	for _, v := range r.Verdicts {
+		page.field("", "%s: %s", v.By, v.Kind)
+	}
+	if r.AdoptedAt != 0 {
+		page.field("acts from", "%s", statement.FormatTime(r.Effective))
+	}
+	page.blank()
+	switch r.Body.Proposes {
+	case statement.ProposePolicy, statement.ProposeRecovery:
+		next, err := policy.Parse([]byte(r.Body.Document))
+		if err != nil {
+			return fmt.Errorf("the proposed policy: %w", err)
+		}
+		page.field("policy", "version %d, hash %s", next.Document().Version, next.Hash())
+		printDiff(page, m.state.PolicyInForce(), next, m.state.Book())
+		if r.Body.Addresses == "" {
+			return nil
+		}
+		return showBookChange(page, r.Body.Addresses)
+	case statement.ProposeAddresses:
+		return showBookChange(page, r.Body.Document)
+	}
+	// The others' documents are a few lines of JSON that say all there is.
+	page.field("document", "%s", statement.Quote(r.Body.Document, 4096))
+	return nil
+}
+
+func showBookChange(page *page, document string) error {
+	change, err := policy.ParseBookChange([]byte(document))
+	if err != nil {
+		return fmt.Errorf("the proposed address-book change: %w", err)
+	}
+	for _, e := range change.Remove {
+		page.field("remove", "%s from book %s", statement.Quote(e.Name, 64), e.Book)
+	}
+	for _, e := range change.Add {
+		page.field("add", "%s to book %s: %s on %s, message %s %s", statement.Quote(e.Name, 64), e.Book, e.Address, e.Network,
+			e.Message.Rule, statement.Quote(e.Message.Value, 1024))
+	}
+	return nil
+}
+
+func newProposals() *cobra.Command {
+	return &cobra.Command{
+		Use:   "proposals [HASH]",
+		Short: "List what is proposed, or show what one proposal would change",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return failure(withMirror(cmd, func(_ *connection, m *mirror) error {
+				page := newPage(cmd.OutOrStdout())
+				if len(args) == 1 {
+					hash, err := findProposal(m, args[0])
+					if err != nil {
+						return err
+					}
+					if err := m.showProposal(page, hash); err != nil {
+						return err
+					}
+					return page.flush()
+				}
+				for _, r := range m.state.Proposals() {
+					page.title("%s", r.Hash)
+					page.field("", "%s by %s, %s: %s", r.Body.Proposes, r.By, r.State, statement.Quote(r.Body.Reason, 200))
+				}
+				if len(m.state.Proposals()) == 0 {
+					page.line("Nothing is proposed.")
+				}
+				return page.flush()
+			}))
+		},
+	}
+}
+
+func newPolicyShow() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Show the policy in force, as the verified journal has it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return failure(withMirror(cmd, func(_ *connection, m *mirror) error {
+				p := m.state.PolicyInForce()
+				fmt.Fprintf(cmd.ErrOrStderr(), "policy %d, hash %s\n", p.Document().Version, p.Hash())
+				if out != "" {
+					return os.WriteFile(out, p.Text(), 0o644)
+				}
+				_, err := cmd.OutOrStdout().Write(p.Text())
+				return err
+			}))
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "file to write instead of standard output")
+	return cmd
+}
+
+func newPolicyHistory() *cobra.Command {
+	return &cobra.Command{
+		Use:   "history",
+		Short: "List every policy and address-book change that came into force",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return failure(withMirror(cmd, func(_ *connection, m *mirror) error {
+				page := newPage(cmd.OutOrStdout())
+				for _, e := range m.entries {
+					switch e.Kind {
+					case ledger.KindFounding:
+						page.title("entry %d  %s  policy 1, with the genesis", e.Seq, statement.FormatTime(e.Time))
+					case ledger.KindInForce:
+						body, err := ledger.DecodeBody(e.Kind, e.Body)
+						if err != nil {
+							return err
+						}
+						b := body.(*ledger.InForce)
+						page.title("entry %d  %s", e.Seq, statement.FormatTime(e.Time))
+						page.field("policy", "%s", b.Policy)
+						page.field("addresses", "%s", b.Book)
+						page.field("proposal", "%s", b.Proposal)
+					}
+				}
+				return page.flush()
+			}))
+		},
+	}
+}
