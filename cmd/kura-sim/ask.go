@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/nem"
+	"kura/policy"
+	"kura/signer/rpc"
+	"kura/statement"
+)
+
+// An ask is one request of the intruder's.
+type ask struct {
+	at       int64 // unix milliseconds
+	announce int64 // when its transaction is handed to a node: not before at
+	wallet   policy.WalletID
+	asset    policy.AssetRef
+	amount   policy.Units
+	to       nem.Address
+	listed   bool // to stands in an address book; otherwise it is the intruder's own
+	message  statement.MessageKind
+	customer string // what the intruder writes there
+}
+
+// An answer is an ask and what became of it.
+type answer struct {
+	ask
+	state  string // as the signer answers; "refused" for what it did not even journal
+	code   string // of the decision
+	detail string
+	moved  []nem.Outflow // what the signed transaction takes, if there is one
+}
+
+const stateRefused = "refused"
+
+// requestLife is how long the intruder's requests may wait for anybody.
+const requestLife = 12 * hour
+
+// withdrawal writes an ask as a statement, for a journal and an id.
+func (a *ask) withdrawal(p *policy.Policy, journal statement.Hash, id statement.ID) (*statement.Withdrawal, error) {
+	_, _, address, _, ok := p.WalletAccount(a.wallet)
+	asset, registered := p.AssetRef(a.asset)
+	if !ok || !registered {
+		return nil, fmt.Errorf("the policy has no wallet %s or no asset %s", a.wallet, a.asset)
+	}
+	w, _ := p.Wallet(a.wallet)
+	out := &statement.Withdrawal{
+		Journal: journal, ID: id, Expires: a.at + min(requestLife, int64(p.Document().WithdrawalLife)),
+		Wallet: string(a.wallet), WalletAddress: address.String(), Destination: a.to.String(),
+		Assets:  []statement.AssetAmount{{Asset: asset.Asset, Amount: nem.Amount(a.amount)}},
+		Message: statement.Message{Kind: a.message}, MaxFee: nem.Amount(w.MaxFee),
+		Reference: "withdrawal", Customer: a.customer,
+	}
+	if a.message == statement.MessageText {
+		out.Message.Value = "1029384756"
+	}
+	return out, nil
+}
+
+// withdraw signs an ask with the client's key, puts it to the signer at the clock's time, and reads from the signed
+// transaction what it would take.
+func (d *deployment) withdraw(ctx context.Context, client policy.ClientID, a ask) (answer, error) {
+	w, err := a.withdrawal(d.policy, statement.Hash(d.genesis.Hash), d.newID())
+	if err != nil {
+		return answer{}, err
+	}
+	e, err := statement.Sign(d.cast.keys[policy.Actor{Kind: policy.ClientActor, ID: string(client)}], rand.Reader, w)
+	if err != nil {
+		return answer{}, err
+	}
+	got, err := d.signer.Submit(ctx, e.Encode(), (20 * oneSecond))
+	if problem, ok := errors.AsType[*rpc.Problem](err); ok && problem.Effect == rpc.EffectNone && problem.Retry != rpc.RetrySame {
+		return answer{ask: a, state: stateRefused, code: problem.Code, detail: problem.Detail}, nil
+	}
+	if err != nil {
+		return answer{}, fmt.Errorf("a withdrawal of %s: %w", a.amount, err)
+	}
+	out := answer{ask: a, state: got.State}
+	if got.Decision != nil {
+		out.code, out.detail = got.Decision.Code, got.Decision.Detail
+	}
+	switch {
+	case got.Transaction != nil:
+		out.moved, err = d.takes(a, got.Transaction)
+	case got.State == rpc.StateAuthorized:
+		err = errors.New("authorised, and the token did not sign it in time")
+	}
+	return out, err
+}
+
+// takes verifies a signed transaction by the rules of its chain and says what leaves the wallet when it is announced.
+// One whose deadline is over by then takes nothing.
+func (d *deployment) takes(a ask, t *rpc.Transaction) ([]nem.Outflow, error) {
+	n, key, _, _, _ := d.policy.WalletAccount(a.wallet)
+	body := []byte(t.Announce.Body)
+	if v := nem.VerifyLine(n, body); !v.Valid {
+		return nil, fmt.Errorf("the signed transaction does not verify: %s", v.Reason)
+	}
+	var signed struct {
+		Data    string `json:"data"`
+		Payload string `json:"payload"`
+	}
+	if err := json.Unmarshal(body, &signed); err != nil {
+		return nil, err
+	}
+	raw, err := hex.DecodeString(signed.Data + signed.Payload)
+	if err != nil {
+		return nil, err
+	}
+	tx, err := nem.Decode(n, raw)
+	if err != nil {
+		return nil, err
+	}
+	effect := nem.Effects(tx, d.policy.Assets(n))
+	if effect.Control {
+		return nil, fmt.Errorf("a transaction was signed that is no transfer: %s", effect.Why)
+	}
+	if nem.UnixMillis(n, tx.Deadline()) < a.announce {
+		return nil, nil
+	}
+	for _, o := range effect.Outflows {
+		if o.Payer != key {
+			return nil, fmt.Errorf("a transaction was signed that takes %s from another account", o.Asset)
+		}
+	}
+	return effect.Outflows, nil
+}
+
+// words says what became of an ask, for a treasurer.
+func (a *answer) words() string {
+	switch a.state {
+	case rpc.StateSigned:
+		return "SIGNED"
+	case rpc.StateHeld:
+		return "held: it waits for people, and nobody approved it"
+	case stateRefused:
+		return "refused: " + strings.TrimSuffix(a.detail, ".")
+	}
+	return "refused: " + policy.Words(a.code)
+}

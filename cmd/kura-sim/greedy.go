@@ -1,0 +1,258 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"kura/nem"
+	"kura/policy"
+	"kura/statement"
+)
+
+// A way is a kind of payment that the intruder can ask for.
+type way struct {
+	wallet  policy.WalletID
+	asset   policy.AssetRef
+	network nem.Network
+	to      nem.Address // a listed address; zero: one of the intruder's own, a new one each time
+	message statement.MessageKind
+	from    int64          // from when a transaction lives on until the theft
+	sizes   []policy.Units // amounts to try, the largest first
+	least   policy.Units   // what is less is not worth a request
+}
+
+// A planner finds what an intruder with a client's key would ask for, by asking the very engine that will judge it: as
+// much as a request can carry, again whenever a limit's window has room, the first before the theft itself, to be
+// announced with the rest. It never asks for what would be refused, so nothing is set off.
+type planner struct {
+	policy *policy.Policy
+	book   *policy.Book
+	client policy.ClientID
+	usage  *policy.Usage
+	theft  int64
+	end    int64
+	most   int // requests for one asset of one wallet
+	ways   []*way
+	times  map[int64]bool // at which to look for room
+	stock  map[stockKey]uint64
+	asks   []ask
+	count  map[stockKey]int
+	capped bool
+	window struct { // of the client's budget
+		since   int64
+		entries int
+	}
+}
+
+type stockKey struct {
+	wallet policy.WalletID
+	asset  policy.AssetRef
+}
+
+// hoardMargin is kept between the end of a hoarded transaction's life and the theft: deadlines move by a unit or two
+// where two transactions would be the same.
+const hoardMargin = minute
+
+// newPlanner prepares a plan for a theft that lasts from one unix time to another.
+func newPlanner(p *policy.Policy, book *policy.Book, client policy.ClientID, theft, end int64, most int) (*planner, error) {
+	x := &planner{
+		policy: p, book: book, client: client, usage: policy.NewUsage(p), theft: theft, end: end, most: most,
+		times: map[int64]bool{}, stock: map[stockKey]uint64{}, count: map[stockKey]int{},
+	}
+	for at := theft; at <= end; at += hour {
+		x.times[at] = true // a rule may have hours
+	}
+	for _, w := range p.Document().Wallets {
+		from := theft - int64(w.Life) + hoardMargin
+		x.times[from] = true
+		for _, a := range p.Document().Assets {
+			if a.Network == w.Network {
+				if err := x.addWays(&w, &a, from); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return x, nil
+}
+
+// addWays lists the ways to ask a wallet for an asset: to addresses of one's own first.
+func (x *planner) addWays(w *policy.Wallet, a *policy.Asset, from int64) error {
+	n, err := nem.ParseNetwork(w.Network)
+	if err != nil {
+		return err
+	}
+	everything := uint64(a.Supply)
+	for range a.Divisibility {
+		everything *= 10
+	}
+	x.stock[stockKey{w.ID, a.ID}] = everything
+	sizes := map[policy.Units]bool{policy.Units(everything): true}
+	for _, r := range x.policy.Document().Rules {
+		if r.When.Amount != nil && r.When.Amount.UpTo != nil && names(r.When.Asset, a.ID) {
+			sizes[*r.When.Amount.UpTo] = true
+		}
+	}
+	largestFirst := slices.Sorted(maps.Keys(sizes))
+	slices.Reverse(largestFirst)
+	to := []nem.Address{{}}
+	for _, e := range x.book.Entries() {
+		if e.Network == w.Network {
+			address, err := nem.ParseAddress(n, e.Address)
+			if err != nil {
+				return err
+			}
+			to = append(to, address)
+		}
+	}
+	for _, address := range to {
+		for _, message := range []statement.MessageKind{statement.MessageNone, statement.MessageText} {
+			x.ways = append(x.ways, &way{
+				wallet: w.ID, asset: a.ID, network: n, to: address, message: message, from: from,
+				sizes: largestFirst,
+			})
+		}
+	}
+	return nil
+}
+
+// plan gives the requests in the order of time.
+func (x *planner) plan() ([]ask, error) {
+	for len(x.times) > 0 {
+		at := slices.Min(slices.Collect(maps.Keys(x.times)))
+		delete(x.times, at)
+		if at > x.end {
+			continue
+		}
+		for _, w := range x.ways {
+			if at >= w.from {
+				if err := x.fill(w, at); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return x.asks, nil
+}
+
+// fill asks by one way until nothing worth it fits any more.
+func (x *planner) fill(w *way, at int64) error {
+	key := stockKey{w.wallet, w.asset}
+	for {
+		if !x.mayWrite(at) {
+			return nil
+		}
+		a, d, err := x.largest(w, at)
+		if err != nil || a.amount == 0 {
+			return err
+		}
+		if x.count[key] == x.most {
+			x.capped = true
+			return nil
+		}
+		withdrawal, err := x.statement(&a)
+		if err != nil {
+			return err
+		}
+		event, err := d.Event(x.policy, withdrawal, x.client, at)
+		if err != nil {
+			return err
+		}
+		if err := x.usage.Add(event); err != nil {
+			return err
+		}
+		for _, o := range d.Outflows {
+			k := stockKey{w.wallet, o.Asset}
+			x.stock[k] -= min(x.stock[k], uint64(o.Amount))
+		}
+		for _, l := range x.policy.Document().Limits {
+			x.times[at+int64(l.Window)] = true
+		}
+		w.least = max(w.least, a.amount/10_000)
+		x.window.entries++
+		x.count[key]++
+		x.asks = append(x.asks, a)
+	}
+}
+
+// mayWrite holds the intruder to the client's budget of entries, counted as the ledger counts it.
+func (x *planner) mayWrite(at int64) bool {
+	c, _ := x.policy.Client(x.client)
+	if at >= x.window.since+int64(c.Budget.Window) {
+		x.window.since, x.window.entries = at, 0
+	}
+	if x.window.entries < c.Budget.Entries {
+		return true
+	}
+	x.times[x.window.since+int64(c.Budget.Window)] = true
+	return false
+}
+
+// largest finds the largest amount that is signed at once, and its decision; amount 0 if there is none.
+func (x *planner) largest(w *way, at int64) (ask, *policy.Decision, error) {
+	a := ask{
+		at: at, announce: max(at, x.theft), wallet: w.wallet, asset: w.asset, to: w.to, listed: !w.to.IsZero(),
+		message: w.message, customer: "c-" + strconv.Itoa(len(x.asks)+1),
+	}
+	if !a.listed {
+		a.to = throwAway(w.network)
+	}
+	const narrowings = 6 // a smaller amount can meet another rule, whose limits are others
+	for _, size := range w.sizes {
+		a.amount = min(size, policy.Units(x.stock[stockKey{w.wallet, w.asset}]))
+		for range narrowings {
+			if a.amount == 0 || a.amount < w.least {
+				break
+			}
+			d, err := x.decide(&a)
+			if err != nil {
+				return a, nil, err
+			}
+			if d.Outcome == policy.Sign {
+				return a, &d, nil
+			}
+			a.amount = x.fitting(&d, &a)
+		}
+	}
+	a.amount = 0
+	return a, nil, nil
+}
+
+func (x *planner) statement(a *ask) (*statement.Withdrawal, error) {
+	return a.withdrawal(x.policy, statement.Hash{}, statement.NewID(a.at, [10]byte{}))
+}
+
+func (x *planner) decide(a *ask) (policy.Decision, error) {
+	w, err := x.statement(a)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	return policy.Decide(policy.Input{
+		Policy: x.policy, Book: x.book, Usage: x.usage, Now: policy.Now{Clock: a.at, Time: a.at},
+		Request: policy.Request{Client: x.client, Withdrawal: w, Since: a.at},
+	}), nil
+}
+
+// fitting is the amount that the limits which stood against a larger one would admit, 0 if it is not that.
+func (x *planner) fitting(d *policy.Decision, a *ask) policy.Units {
+	fits := a.amount
+	for _, t := range d.Limits {
+		if t.Fits || !t.Binds {
+			continue
+		}
+		l, ok := x.policy.Limit(t.Limit)
+		if !ok || l.Of != "amount" || !names(l.Asset, a.asset) {
+			return 0 // asking for less would not help
+		}
+		beside := t.After - t.Before - a.amount // fees and levies in the same asset
+		if t.After-t.Before < a.amount || t.Max <= t.Before || t.Max-t.Before <= beside {
+			return 0
+		}
+		fits = min(fits, t.Max-t.Before-beside)
+	}
+	if fits == a.amount {
+		return 0
+	}
+	return fits
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"kura/nem"
+	"kura/policy"
+	"kura/statement"
+)
+
+// jst is the time of the exchange that was robbed.
+var jst = time.FixedZone("JST", 9*60*60)
+
+// midnight begins the night of the run: a 26 January that is a Friday, like that of 2018, when both chains existed.
+var midnight = time.Date(2024, time.January, 26, 0, 0, 0, 0, jst).UnixMilli()
+
+// theft2018 lists the nine transfers by time of day and whole XEM. The six of eight minutes were "about 520 million".
+var theft2018 = []struct {
+	hour, minute int64
+	amount       uint64
+}{
+	{0, 2, 10},
+	{0, 10, 100_000_000}, {0, 11, 100_000_000}, {0, 13, 100_000_000}, {0, 14, 100_000_000}, {0, 16, 100_000_000}, {0, 18, 20_000_000},
+	{3, 35, 1_500_000}, {4, 33, 1_000_000}, {8, 26, 800_000},
+}
+
+// noticed is when the exchange of 2018 saw it.
+const noticed = 11*hour + 25*minute
+
+// A target is what the night is played against: who asks, and for what.
+type target struct {
+	client policy.ClientID
+	wallet policy.WalletID
+	asset  policy.AssetRef
+}
+
+// aim finds the policy's first NIS1 wallet and the first client that a rule lets ask it; without a NIS1 wallet the
+// first one there is.
+func aim(p *policy.Policy) (target, error) {
+	d := p.Document()
+	if len(d.Wallets) == 0 {
+		return target{}, exit(exitPolicy, errors.New("the policy has no wallet: there is nothing to rob"))
+	}
+	at := max(0, slices.IndexFunc(d.Wallets, func(w policy.Wallet) bool {
+		n, _, _, _, _ := p.WalletAccount(w.ID)
+		return n.Chain() == nem.NIS1
+	}))
+	w := &d.Wallets[at]
+	n, _, _, _, _ := p.WalletAccount(w.ID)
+	asset, ok := p.AssetOf(n, nem.Currency(n))
+	if !ok {
+		return target{}, exit(exitPolicy, fmt.Errorf("the registry does not have the currency of %s: wallet %s can pay nothing, not even a fee", n, w.ID))
+	}
+	for _, c := range d.Clients {
+		if slices.ContainsFunc(d.Rules, func(r policy.Rule) bool {
+			return r.Then != "deny" && names(r.When.Wallet, w.ID) && names(r.When.Client, c.ID) && names(r.When.Asset, asset.ID)
+		}) && len(c.Keys) > 0 {
+			return target{c.ID, w.ID, asset.ID}, nil
+		}
+	}
+	return target{}, exit(exitPolicy, fmt.Errorf("no client with a key may ask wallet %s for anything: there is nothing to steal", w.ID))
+}
+
+// names tells whether a condition of a rule admits somebody; no condition admits everybody.
+func names[T comparable](list []T, one T) bool { return list == nil || slices.Contains(list, one) }
+
+// playNight asks what was asked in 2018, at the same times of day, and lets the clock run on to when it was noticed.
+func (d *deployment) playNight(ctx context.Context, t target) ([]answer, error) {
+	asset, _ := d.policy.AssetRef(t.asset)
+	n, _, _, _, _ := d.policy.WalletAccount(t.wallet)
+	unit := uint64(1)
+	for range asset.Divisibility {
+		unit *= 10
+	}
+	var all []answer
+	for i, x := range theft2018 {
+		at := midnight + x.hour*hour + x.minute*minute
+		d.clock.Set(at)
+		a, err := d.withdraw(ctx, t.client, ask{
+			at: at, announce: at, wallet: t.wallet, asset: t.asset, amount: policy.Units(x.amount * unit),
+			to: throwAway(n), message: statement.MessageNone, customer: "c-" + strconv.Itoa(i+1),
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	d.clock.Set(midnight + noticed)
+	return all, nil
+}

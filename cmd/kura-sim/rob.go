@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"kura/audit"
+	"kura/ledger"
+	"kura/policy"
+	"kura/policy/source"
+	"kura/signer"
+	"kura/statement"
+)
+
+// A robbery is both runs against one policy.
+type robbery struct {
+	Title  string          `json:"title"`
+	Policy string          `json:"policy"` // hash of the policy in the file
+	Client policy.ClientID `json:"client"`
+	Stolen string          `json:"stolen"`
+	// Night is January 2018, Cleverest what the policy allows at most.
+	Night     *result `json:"night"`
+	Cleverest *result `json:"cleverest"`
+	OK        bool    `json:"ok"` // nothing left beyond the bound, and both journals verified
+}
+
+// A result is one run.
+type result struct {
+	Begin    string         `json:"begin"` // of the span of the bound, RFC 3339
+	End      string         `json:"end"`
+	Bound    policy.Blast   `json:"bound"` // computed before the run
+	Requests []request      `json:"requests"`
+	Capped   bool           `json:"capped"` // the policy would have allowed more requests than were played
+	Losses   []loss         `json:"losses"`
+	Together []loss         `json:"together"`
+	Alarms   []signer.Alarm `json:"alarms"`
+	Stopped  string         `json:"stopped"` // when a tripwire or freeze stopped the client, RFC 3339; "" if nothing did
+	Journal  audit.Report   `json:"journal"`
+
+	policy  *policy.Policy // as it was played
+	begin   int64
+	answers []answer
+}
+
+// A request is one row of a run.
+type request struct {
+	At     string          `json:"at"` // RFC 3339
+	Wallet policy.WalletID `json:"wallet"`
+	Asset  policy.AssetRef `json:"asset"`
+	Amount policy.Units    `json:"amount"`
+	Listed bool            `json:"listed"`
+	State  string          `json:"state"`
+	Code   string          `json:"code"`
+}
+
+// Bounds of a run.
+const (
+	maxDays     = 30
+	maxRequests = 600 // of the cleverest sequence, over all wallets and assets
+	inFlight    = 32
+)
+
+// before is how long before midnight a journal is founded: a hoarded transaction can live for a day.
+const before = 2 * day
+
+func newRob() *cobra.Command {
+	var dir string
+	var asJSON bool
+	var days int64
+	cmd := &cobra.Command{
+		Use:   "rob FILE",
+		Short: "Play January 2018, and then the cleverest theft, against a policy",
+		Long: "Play January 2018, and then the cleverest theft, against a policy.\n\n" +
+			"FILE is a policy, YAML or JSON. It is played with keys made for the run, on\n" +
+			"testnets, in a throw-away SoftHSM token, under a simulated clock; everything\n" +
+			"else is the real signer, and its journals are verified at the end.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return exit(exitUsage, errors.New("name one policy file: kura-sim rob FILE"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if days < 1 || days > maxDays {
+				return exit(exitUsage, fmt.Errorf("--nights %d: want 1 to %d", days, maxDays))
+			}
+			text, err := os.ReadFile(args[0])
+			if err != nil {
+				return exit(exitPolicy, err)
+			}
+			p, err := source.Compile(text)
+			if err != nil {
+				return exit(exitPolicy, fmt.Errorf("%s: %w", args[0], err))
+			}
+			out := cmd.OutOrStdout()
+			if asJSON {
+				out = io.Discard
+			}
+			r := robber{policy: p, days: days, page: &page{out: out}}
+			done, err := r.run(cmd.Context(), dir)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if err := json.MarshalWrite(cmd.OutOrStdout(), done, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout())
+			}
+			if !done.OK {
+				return errors.New("THE BOUND DOES NOT HOLD, or a journal does not verify: see above")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "keep tokens, journals and exports in this new directory")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().Int64Var(&days, "nights", 1, "how many days and nights the cleverest theft lasts")
+	return cmd
+}
+
+// A robber plays both runs and tells of them as they go.
+type robber struct {
+	policy *policy.Policy // as in the file
+	days   int64
+	page   *page
+}
+
+func (r *robber) run(ctx context.Context, dir string) (*robbery, error) {
+	t, err := aim(r.policy)
+	if err != nil {
+		return nil, err
+	}
+	module, err := findModule(modules)
+	if err != nil {
+		return nil, err
+	}
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "kura-sim-"); err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir) //nolint:errcheck // what stays behind is worth nothing
+	} else if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("--dir: want a directory that does not exist yet: %w", err)
+	}
+	stolen := policy.Stolen{Clients: []policy.ClientID{t.client}, Gateway: true, Network: true, Database: true}
+	out := &robbery{
+		Title: r.policy.Document().Title, Policy: r.policy.Hash().String(), Client: t.client, Stolen: stolen.String(),
+	}
+	r.page.opening(out)
+	begin := theftBegins()
+	out.Night, err = r.play(ctx, module, filepath.Join(dir, "night"), stolen, begin, midnight+noticed, nightHeading,
+		func(d *deployment, done *result) (err error) {
+			done.answers, err = d.playNight(ctx, t)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("the night of 2018: %w", err)
+	}
+	r.page.night(t, out.Night)
+	end := begin + r.days*day
+	out.Cleverest, err = r.play(ctx, module, filepath.Join(dir, "cleverest"), stolen, begin, end, cleverestHeading(r.days),
+		func(d *deployment, done *result) (err error) {
+			done.answers, done.Capped, err = d.playCleverest(ctx, t.client, begin, end)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("the cleverest theft: %w", err)
+	}
+	r.page.cleverest(out.Cleverest)
+	out.OK = out.Night.holds() && out.Cleverest.holds()
+	r.page.closing(out)
+	return out, nil
+}
+
+// theftBegins is 00:02, when the first transfer of 2018 was made.
+func theftBegins() int64 { return midnight + theft2018[0].hour*hour + theft2018[0].minute*minute }
+
+// play sets a deployment up, prints the bound, has the intruder ask, and holds what left and the journal to account.
+func (r *robber) play(ctx context.Context, module, dir string, stolen policy.Stolen, begin, end int64, heading string,
+	ask func(*deployment, *result) error) (done *result, err error) {
+	d, err := deploy(ctx, module, dir, *r.policy.Document(), midnight-before)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	done = &result{
+		Begin: statement.FormatTime(begin), End: statement.FormatTime(end), policy: d.policy, begin: begin,
+		Bound: policy.BlastRadius(d.policy, policy.BlastOptions{Stolen: stolen, Span: policy.Millis(end - begin), Book: d.book}),
+	}
+	r.page.bound(heading, done)
+	if err := ask(d, done); err != nil {
+		return nil, err
+	}
+	left, err := sum(d.policy, done.answers)
+	if err != nil {
+		return nil, err
+	}
+	done.Losses, done.Together = losses(done.Bound, left)
+	done.Alarms = d.raised(begin - day)
+	if at, ok := stoppedAt(done.Alarms); ok {
+		done.Stopped = statement.FormatTime(at)
+	}
+	for _, a := range done.answers {
+		done.Requests = append(done.Requests, request{
+			statement.FormatTime(a.at), a.wallet, a.asset, a.amount, a.listed, a.state, a.code,
+		})
+	}
+	done.Journal, err = d.verify(ctx)
+	return done, err
+}
+
+// stoppedAt tells when something stopped the client or everything.
+func stoppedAt(alarms []signer.Alarm) (int64, bool) {
+	at := slices.IndexFunc(alarms, func(a signer.Alarm) bool {
+		switch a.Code {
+		case ledger.AlarmRefusals, ledger.AlarmFrozen, ledger.AlarmCanaryKey, policy.CanaryAddressTripwire:
+			return true
+		}
+		return false
+	})
+	if at < 0 {
+		return 0, false
+	}
+	return alarms[at].Clock, true
+}
+
+// holds tells whether nothing left beyond the bound and the journal verified.
+func (r *result) holds() bool {
+	exceeded := func(l loss) bool { return l.Exceeded }
+	return r.Journal.OK && !slices.ContainsFunc(r.Losses, exceeded) && !slices.ContainsFunc(r.Together, exceeded)
+}
+
+// playCleverest plans the requests and plays them, those of one moment at once. It tells whether there would have been
+// more of them.
+func (d *deployment) playCleverest(ctx context.Context, client policy.ClientID, theft, end int64) ([]answer, bool, error) {
+	pairs := 0
+	for _, w := range d.policy.Document().Wallets {
+		for _, a := range d.policy.Document().Assets {
+			if a.Network == w.Network {
+				pairs++
+			}
+		}
+	}
+	x, err := newPlanner(d.policy, d.book, client, theft, end, maxRequests/max(1, pairs))
+	if err != nil {
+		return nil, false, err
+	}
+	asks, err := x.plan()
+	if err != nil {
+		return nil, false, err
+	}
+	var all []answer
+	for len(asks) > 0 {
+		n := slices.IndexFunc(asks, func(a ask) bool { return a.at != asks[0].at })
+		if n < 0 {
+			n = len(asks)
+		}
+		d.clock.Set(asks[0].at)
+		answers, err := d.together(ctx, client, asks[:n])
+		if err != nil {
+			return nil, false, err
+		}
+		all, asks = append(all, answers...), asks[n:]
+	}
+	d.clock.Set(end)
+	return all, x.capped, nil
+}
+
+// together puts requests of one moment to the signer at once; it makes its own order.
+func (d *deployment) together(ctx context.Context, client policy.ClientID, asks []ask) ([]answer, error) {
+	answers, errs := make([]answer, len(asks)), make([]error, len(asks))
+	var running sync.WaitGroup
+	slots := make(chan struct{}, inFlight)
+	for i, a := range asks {
+		slots <- struct{}{}
+		running.Go(func() {
+			answers[i], errs[i] = d.withdraw(ctx, client, a)
+			<-slots
+		})
+	}
+	running.Wait()
+	return answers, errors.Join(errs...)
+}
