@@ -58,8 +58,9 @@ func (s *faultyStore) Head(ctx context.Context) (journal.Checkpoint, error) {
 // faultyAnchor fails saving while err is set.
 type faultyAnchor struct {
 	journal.Anchor
-	mu  sync.Mutex
-	err error
+	mu    sync.Mutex
+	err   error
+	tries int // while err was set
 }
 
 func (a *faultyAnchor) set(err error) {
@@ -71,6 +72,9 @@ func (a *faultyAnchor) set(err error) {
 func (a *faultyAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
 	a.mu.Lock()
 	err := a.err
+	if err != nil {
+		a.tries++
+	}
 	a.mu.Unlock()
 	if err != nil {
 		return err
@@ -290,6 +294,11 @@ func TestAnchorFails(t *testing.T) {
 	f.anchor.set(errors.New("disk full (test)"))
 	_, answered := f.submit(t, signertest.XYM)
 	f.waitFor(t, "anchor_unavailable")
+	f.Until("the anchor was tried again", func() bool {
+		f.anchor.mu.Lock()
+		defer f.anchor.mu.Unlock()
+		return f.anchor.tries > 2
+	})
 	if n := f.token.Signatures.Load(); n != made {
 		t.Fatalf("%d signatures before the anchor moved", n-made)
 	}
