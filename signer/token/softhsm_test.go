@@ -29,6 +29,9 @@ import (
 func secondProcess(role string) int {
 	input := bufio.NewReader(os.Stdin)
 	switch role {
+	case "needles":
+		printNeedles()
+		return 0
 	case "destroy":
 		label, id, digits := os.Getenv("KURA_TEST_LABEL"), os.Getenv("KURA_TEST_ID"), make([]byte, 32)
 		if _, err := io.ReadFull(input, digits); err != nil {
