@@ -33,9 +33,14 @@ type judge struct {
 	client   int
 	payment  statement.Payment
 	legs     []matched
+	assets   [2*maxAssets + 1]int // registry index of each outflow
 	escalate []demand // of limits
 	waits    []Wait   // for room
 }
+
+// maxAssets is how many assets a withdrawal statement can pay; each can take a
+// levy, and all together one fee.
+const maxAssets = 10
 
 // matched is what the rules say about one asset.
 type matched struct {
@@ -141,6 +146,9 @@ func resolve(p *Policy, w *statement.Withdrawal) (int, statement.Payment, *Refus
 	if payment.WalletAddress != facts.address {
 		return 0, statement.Payment{}, refuse(CodeWalletMismatch, "walletAddress", "wallet %s has the address %s", w.Wallet, facts.address)
 	}
+	if len(payment.Assets) > maxAssets {
+		return 0, statement.Payment{}, refuse(CodeBadValue, "assets", "%d assets, want at most %d", len(payment.Assets), maxAssets)
+	}
 	for _, a := range payment.Assets {
 		if _, ok := p.assetIndex[assetKey{facts.network, a.ID}]; !ok {
 			return 0, statement.Payment{}, refuse(CodeAssetNotRegistered, "assets", "%s is not in the policy's registry", a.ID)
@@ -211,8 +219,9 @@ func (j *judge) fee() bool {
 }
 
 func (j *judge) outflow(network nem.Network, id nem.AssetID, amount nem.Amount, kind OutflowKind) {
-	ref := j.p.doc.Assets[j.p.assetIndex[assetKey{network, id}]].ID
-	j.d.Outflows = append(j.d.Outflows, Outflow{Asset: ref, ID: id, Amount: Units(amount), Kind: kind})
+	index := j.p.assetIndex[assetKey{network, id}]
+	j.assets[len(j.d.Outflows)] = index
+	j.d.Outflows = append(j.d.Outflows, Outflow{Asset: j.p.doc.Assets[index].ID, ID: id, Amount: Units(amount), Kind: kind})
 }
 
 // target judges where the payment goes.

@@ -46,14 +46,12 @@ func (j *judge) countLimit(t *tally, keys *requestKeys, quorum bool) {
 // leaving sums what leaves of the one asset that a limit over amounts counts. A
 // sum past 64 bits is given as the most there is: no limit has room for it.
 func (j *judge) leaving(l *limit) (amount uint64, asset int, moves bool) {
-	network := j.p.walletList[j.wallet].network
 	for i := range j.d.Outflows {
-		o := &j.d.Outflows[i]
-		index := j.p.assetIndex[assetKey{network, o.ID}]
+		index := j.assets[i]
 		if !l.assets.has(index) {
 			continue
 		}
-		sum, carry := bits.Add64(amount, uint64(o.Amount), 0)
+		sum, carry := bits.Add64(amount, uint64(j.d.Outflows[i].Amount), 0)
 		if carry != 0 {
 			sum = ^uint64(0)
 			j.deny(CodeAmountOverflow, "assets")
@@ -63,12 +61,15 @@ func (j *judge) leaving(l *limit) (amount uint64, asset int, moves bool) {
 	return amount, asset, moves
 }
 
-// requestKeys are the parts of the request's keys that cost something to make;
-// only limits that use them pay.
+// requestKeys are the parts of the request's keys as usage numbers and digests
+// them, made once, and the digests only if some limit uses them.
 type requestKeys struct {
-	made        bool
-	destination digest
-	customer    digest
+	named                  bool
+	wallet, client         uint16
+	seenWallet, seenClient bool
+	digested               bool
+	destination            digest
+	customer               digest
 }
 
 // key gives the request's key in a limit's windows, and whether usage has seen
@@ -76,23 +77,28 @@ type requestKeys struct {
 func (j *judge) key(t *tally, keys *requestKeys, asset int) (windowKey, bool) {
 	u := j.in.Usage
 	var k windowKey
-	seen := true
-	number := func(i uint16, ok bool) uint16 {
-		seen = seen && ok
-		return i
-	}
 	per := t.limit.per
+	if per == 0 {
+		return k, true
+	}
+	if !keys.named {
+		keys.named = true
+		keys.wallet, keys.seenWallet = u.wallets.seen(j.p.doc.Wallets[j.wallet].ID)
+		keys.client, keys.seenClient = u.clients.seen(j.in.Request.Client)
+	}
+	seen := true
 	if per.Has(PerWallet) {
-		k.wallet = number(u.wallets.seen(j.p.doc.Wallets[j.wallet].ID))
+		k.wallet, seen = keys.wallet, keys.seenWallet
 	}
 	if per.Has(PerClient) {
-		k.client = number(u.clients.seen(j.in.Request.Client))
+		k.client, seen = keys.client, seen && keys.seenClient
 	}
 	if per.Has(PerAsset) {
-		k.asset = number(u.assets.seen(j.p.assetList[asset].assetKey))
+		number, known := u.assets.seen(j.p.assetList[asset].assetKey)
+		k.asset, seen = number, seen && known
 	}
-	if (per.Has(PerDestination) || per.Has(PerCustomer)) && !keys.made {
-		keys.made = true
+	if (per.Has(PerDestination) || per.Has(PerCustomer)) && !keys.digested {
+		keys.digested = true
 		keys.destination = destinationDigest(j.payment.Destination)
 		keys.customer = digestOf([]byte(j.w.Customer))
 	}

@@ -10,7 +10,7 @@ type deque[T any] struct {
 	next   uint64 // position that the next element gets
 }
 
-const chunk = 256
+const chunk = 512
 
 func (d *deque[T]) push(x T) uint64 {
 	at := d.next - d.base

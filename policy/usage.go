@@ -44,8 +44,8 @@ const (
 
 // Usage knows what was authorised: exact sums over rolling windows. One array
 // holds all events of the last MaxWindow in the order of time (56 bytes for each
-// asset that leaves), and each limit has an index over those it counts (8 bytes)
-// that links the events of one key. An event enters and leaves each index once,
+// asset that leaves), and each limit has an index over those it counts (4 bytes,
+// 8 if it has windows for different keys) that links the events of one key. An event enters and leaves each index once,
 // so adding costs amortised constant time. Because the array outlives every
 // window, a new or changed limit starts from the true history.
 //
@@ -113,7 +113,8 @@ func (t *intern[K]) number(name K) (uint16, error) {
 // tally is one limit's index.
 type tally struct {
 	limit   *limit
-	nodes   deque[node]
+	nodes   deque[uint32]        // events, by position
+	next    deque[uint32]        // beside nodes: the key's next node; not used when per is empty
 	keys    map[windowKey]uint32 // into windows; not used when per is empty
 	windows []window
 	free    []uint32 // windows to use again
@@ -121,14 +122,8 @@ type tally struct {
 	wallets, clients, assets []bool
 }
 
-// node links an event into the window of its key. Positions are held modulo
-// 2^32: fewer than that live at a time.
-type node struct {
-	event uint32
-	next  uint32 // the key's next node
-}
-
-// window is one key's sum.
+// window is one key's sum. Positions are held modulo 2^32 everywhere: fewer than
+// that live at a time.
 type window struct {
 	hi, lo     uint64 // the sum; 128 bits cannot overflow
 	head, tail uint32 // nodes
@@ -288,11 +283,15 @@ func (u *Usage) index(start, end uint64) {
 
 func (t *tally) enter(r *record, event uint32) {
 	w := t.make(t.key(r))
-	at := uint32(t.nodes.push(node{event: event}))
+	at := uint32(t.nodes.push(event))
+	if t.limit.per != 0 {
+		t.next.push(0)
+		if w.count != 0 {
+			*t.next.at(t.position(w.tail)) = at
+		}
+	}
 	if w.count == 0 {
 		w.head = at
-	} else {
-		t.nodes.at(t.position(w.tail)).next = at
 	}
 	w.tail = at
 	w.count++
@@ -311,6 +310,14 @@ func (t *tally) weight(r *record) uint64 {
 // position gives the full position of a node that lives.
 func (t *tally) position(at uint32) uint64 {
 	return t.nodes.first + uint64(at-uint32(t.nodes.first))
+}
+
+// after gives the node that follows a node in its window.
+func (t *tally) after(at uint32) uint32 {
+	if t.limit.per == 0 {
+		return at + 1
+	}
+	return *t.next.at(t.position(at))
 }
 
 func (t *tally) key(r *record) windowKey {
@@ -367,12 +374,11 @@ func (u *Usage) Advance(time int64) {
 	for i := range u.limits {
 		t := &u.limits[i]
 		for !t.nodes.empty() {
-			n := t.nodes.at(t.nodes.first)
-			r := u.events.at(u.position(n.event))
+			r := u.events.at(u.position(*t.nodes.at(t.nodes.first)))
 			if r.time > u.last-t.limit.window {
 				break
 			}
-			t.leave(n, r)
+			t.leave(r)
 		}
 	}
 	for !u.events.empty() && u.events.at(u.events.first).time <= u.last-int64(MaxWindow) {
@@ -381,19 +387,22 @@ func (u *Usage) Advance(time int64) {
 }
 
 // leave takes the oldest node out of its window.
-func (t *tally) leave(n *node, r *record) {
+func (t *tally) leave(r *record) {
 	k := t.key(r)
 	w := t.find(k)
 	var borrow uint64
 	w.lo, borrow = bits.Sub64(w.lo, t.weight(r), 0)
 	w.hi -= borrow
-	w.head = n.next
+	w.head = t.after(w.head)
 	w.count--
 	if w.count == 0 && t.limit.per != 0 {
 		t.free = append(t.free, t.keys[k])
 		delete(t.keys, k)
 	}
 	t.nodes.pop()
+	if t.limit.per != 0 {
+		t.next.pop()
+	}
 }
 
 func (u *Usage) position(event uint32) uint64 {
@@ -423,16 +432,16 @@ func (u *Usage) roomFor(t *tally, k windowKey, seen bool, time int64, amount, nu
 		return room{fits: amount <= number}
 	}
 	hi, lo, at, left := w.hi, w.lo, w.head, w.count
+	oldest := func() *record { return u.events.at(u.position(*t.nodes.at(t.position(at)))) }
 	step := func() int64 {
-		n := t.nodes.at(t.position(at))
-		r := u.events.at(u.position(n.event))
+		r := oldest()
 		var borrow uint64
 		lo, borrow = bits.Sub64(lo, t.weight(r), 0)
 		hi -= borrow
-		at, left = n.next, left-1
+		at, left = t.after(at), left-1
 		return r.time
 	}
-	for left > 0 && u.events.at(u.position(t.nodes.at(t.position(at)).event)).time <= horizon {
+	for left > 0 && oldest().time <= horizon {
 		step()
 	}
 	var r room
