@@ -33,6 +33,7 @@ func TestMinimumFee(t *testing.T) {
 		{"T11: 31 and 10 units", 991, []AssetAmount{{xem, 100_000 * million}}, 41},
 		{"half of a mosaic: 25 less 11", 0, []AssetAmount{{coin, 4_500_000_000}}, 14},
 		{"some of it: not below 1", 0, []AssetAmount{{coin, 1}}, 1},
+		{"a rebate of just the fee: not below 1", 0, []AssetAmount{{coin, 110_001}}, 1},
 		{"a small business mosaic", 0, []AssetAmount{{taxed, 10_000}}, 1},
 		{"one more: 25 less 22", 0, []AssetAmount{{share, 10_001}}, 3},
 		{"XEM as a mosaic has no rebate", 0, []AssetAmount{{xem, 30_000 * million}, {taxed, 1}}, 3 + 1},
