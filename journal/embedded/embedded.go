@@ -3,6 +3,9 @@
 // It trusts the file no more than any store is trusted: what it returns is verified by package journal.
 // It promises one durable transaction per group, synced before Append returns, and that rows past the
 // newest head are cut off when the file is opened, and reported. One process opens the file at a time.
+// Damage below the rows ends in an error that wraps ErrDamaged, with one exception: a branch page that was
+// changed to point back at itself lets bbolt descend until the process dies of it. That is a stop, not a
+// wrong answer.
 //
 // Buckets, all keys big-endian numbers of 8 bytes, so that they iterate in order:
 //

@@ -16,7 +16,7 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) storetest.Place {
 		path := filepath.Join(t.TempDir(), "journal")
 		return storetest.Place{
-			Exclusive: true,
+			Rounds: 400,
 			Open: func(t testing.TB) journal.Store {
 				s, err := embedded.Open(path)
 				if err != nil {

@@ -109,7 +109,7 @@ func (s *Store) isClosed() bool {
 	}
 }
 
-// read runs a query on one of the readers' sessions, opened anew if it broke.
+// read runs a query on one of the readers' sessions, opened anew if it broke while it was idle.
 func (s *Store) read(ctx context.Context, query func(*pgx.Conn) error) error {
 	var conn *pgx.Conn
 	select {
@@ -120,7 +120,8 @@ func (s *Store) read(ctx context.Context, query func(*pgx.Conn) error) error {
 		return ctx.Err()
 	}
 	defer func() { s.readers <- conn }()
-	if conn == nil || conn.IsClosed() {
+	// A session that was idle may have died with the server; asking costs less than a query that fails.
+	if conn == nil || conn.Ping(ctx) != nil {
 		fresh, err := pgx.ConnectConfig(ctx, s.config)
 		if err != nil {
 			conn = nil

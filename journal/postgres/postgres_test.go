@@ -31,9 +31,15 @@ func openStore(t testing.TB, dsn string) *postgres.Store {
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) storetest.Place {
 		db := pgtest.Open(t)
+		direct, err := pgx.Connect(t.Context(), db.Owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = direct.Close(context.Background()) })
 		return storetest.Place{
-			Open: func(t testing.TB) journal.Store { return openStore(t, db.Service) },
-			Rows: func(t testing.TB) storetest.Rows { return openRows(t, db.Owner) },
+			Rounds: 100,
+			Open:   func(t testing.TB) journal.Store { return openStore(t, db.Service) },
+			Rows:   func(t testing.TB) storetest.Rows { return openRows(t, direct) },
 		}
 	})
 }
@@ -44,11 +50,7 @@ type rows struct {
 	conn *pgx.Conn
 }
 
-func openRows(t testing.TB, dsn string) *rows {
-	conn, err := pgx.Connect(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
+func openRows(t testing.TB, conn *pgx.Conn) *rows {
 	r := &rows{t: t, conn: conn}
 	r.exec("set session_replication_role = replica")
 	r.exec("begin")
@@ -124,9 +126,4 @@ func (r *rows) SetHead(size uint64, head journal.StoredHead) {
 
 func (r *rows) DeleteHead(size uint64) { r.exec("delete from heads where size = $1", int64(size)) }
 
-func (r *rows) Close() {
-	r.exec("commit")
-	if err := r.conn.Close(context.Background()); err != nil {
-		r.t.Fatal(err)
-	}
-}
+func (r *rows) Close() { r.exec("commit") }

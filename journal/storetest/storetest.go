@@ -22,14 +22,12 @@ import (
 
 // A Place is where one journal is kept, empty at first.
 type Place struct {
-	// Open opens the store that is kept there. A place whose stores are exclusive is opened again only
-	// after the one before was closed.
+	// Open opens the store that is kept there. The one before was closed.
 	Open func(t testing.TB) journal.Store
-	// Rows opens direct access to what the store keeps, past all its rules. Stores are closed meanwhile
-	// if they are exclusive.
+	// Rows opens direct access to what the store keeps, past all its rules. No store is open meanwhile.
 	Rows func(t testing.TB) Rows
-	// Exclusive says that only one store can be open at a time.
-	Exclusive bool
+	// Rounds is how often the random tests repeat in the short run.
+	Rounds int
 }
 
 // Rows is direct access to a store's rows, as somebody has who holds the database.
@@ -53,7 +51,7 @@ func Run(t *testing.T, place func(t testing.TB) Place) {
 	t.Run("ExactBytes", func(t *testing.T) { testExactBytes(t, place(t)) })
 	t.Run("Cancelled", func(t *testing.T) { testCancelled(t, place(t)) })
 	t.Run("Stray", func(t *testing.T) { testStray(t, place(t)) })
-	t.Run("Faults", func(t *testing.T) { testFaults(t, place) })
+	t.Run("Faults", func(t *testing.T) { testFaults(t, place(t)) })
 	t.Run("Rollback", func(t *testing.T) { testRollback(t, place(t)) })
 	t.Run("Tamper", func(t *testing.T) { testTamper(t, place(t)) })
 }

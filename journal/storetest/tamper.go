@@ -46,7 +46,7 @@ func testRollback(t *testing.T, p Place) {
 // testTamper edits a journal's rows at random, one edit at a time, and expects every edit to be found and
 // named when the journal is opened or verified. KURA_ROUNDS makes it a campaign on 10,000 entries.
 func testTamper(t *testing.T, p Place) {
-	rounds := Rounds(200)
+	rounds := Rounds(p.Rounds)
 	size := uint64(600)
 	if rounds >= 1000 {
 		size = 10_000

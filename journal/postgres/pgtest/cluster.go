@@ -163,6 +163,16 @@ func (c *Cluster) serve(args []string, ready chan<- error) {
 	}
 }
 
+// RequirePasswords restarts the server so that every role but the superuser must give a password.
+func (c *Cluster) RequirePasswords() error {
+	c.Kill()
+	hba := "local all postgres trust\nlocal all all scram-sha-256\n"
+	if err := os.WriteFile(filepath.Join(c.dir, "data", "pg_hba.conf"), []byte(hba), 0o600); err != nil {
+		return err
+	}
+	return c.Restart()
+}
+
 // Kill ends the server and all its sessions with SIGKILL, as a crash of the machine's memory does, and
 // returns when the server is gone.
 func (c *Cluster) Kill() {

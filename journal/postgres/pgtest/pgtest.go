@@ -51,7 +51,11 @@ func Main(m *testing.M) int {
 // Open returns a new, migrated database.
 func Open(t testing.TB) Database {
 	t.Helper()
-	db := Empty(t)
+	return migrated(t, Empty(t))
+}
+
+func migrated(t testing.TB, db Database) Database {
+	t.Helper()
 	if err := postgres.Migrate(t.Context(), db.Owner); err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +63,12 @@ func Open(t testing.TB) Database {
 		t.Fatal(err)
 	}
 	return db
+}
+
+// Migrated returns a new, migrated database in a cluster that the test started itself.
+func (c *Cluster) Migrated(t testing.TB) Database {
+	t.Helper()
+	return migrated(t, schema(t, c.DSN()))
 }
 
 // Empty returns a schema that is not migrated yet. The role is not made.
