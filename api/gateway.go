@@ -193,7 +193,8 @@ func writeJSON(w http.ResponseWriter, status int, value any) error {
 }
 
 func writeBody(w http.ResponseWriter, status int, media string, value any) {
-	body, err := json.Marshal(value, jsontext.EscapeForHTML(true))
+	// Text of callers may stand in a problem; what of it is not UTF-8 comes out as U+FFFD.
+	body, err := json.Marshal(value, jsontext.EscapeForHTML(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		// Only a Go type that has no JSON form gets here, which the golden test of the document excludes.
 		panic(fmt.Sprintf("encode an answer: %v", err))

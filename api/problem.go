@@ -99,11 +99,13 @@ var problems = map[string]meaning{
 
 	// Of the signer: what it answers without a recorded state. Denials go by their state (state.go).
 	CodeNoSession:      {http.StatusUnauthorized, "No session", rpc.RetryNever},
-	"session_expired":  {http.StatusUnauthorized, "Session over", rpc.RetryNever},
-	"not_permitted":    {http.StatusForbidden, "Not for this session", rpc.RetryNever},
+	"forbidden":        {http.StatusForbidden, "Not for this session", rpc.RetryNever},
 	"not_found":        {http.StatusNotFound, "Not found", rpc.RetryNever},
+	"bad_range":        {http.StatusBadRequest, "Beyond the journal's end", rpc.RetryNever},
+	"wrong_place":      {http.StatusBadRequest, "Statement of another type", rpc.RetryNever},
 	"id_conflict":      {http.StatusConflict, "Another text has this id", rpc.RetryNewStatement},
-	"unknown_key":      {http.StatusForbidden, "Signed by nobody whom the policy names", rpc.RetryNewStatement},
+	"unknown_key":      {http.StatusForbidden, "Signed by nobody whom the policy names", rpc.RetryNever},
+	"not_active":       {http.StatusForbidden, "Signed by somebody whose last day is over", rpc.RetryNever},
 	"wrong_journal":    {http.StatusBadRequest, "For another deployment", rpc.RetryNewStatement},
 	"over_budget":      {http.StatusTooManyRequests, "Over the client's budget", rpc.RetrySame},
 	"too_many_pending": {http.StatusTooManyRequests, "Too many requests are waiting", rpc.RetrySame},

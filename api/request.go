@@ -141,8 +141,8 @@ func (q *query) text(name string) (string, bool) {
 // bounded shortens foreign text that is shown back to whoever sent it.
 func bounded(text string) string {
 	const most = 64
-	if len(text) <= most {
-		return text
+	if len(text) > most {
+		text = text[:most] + "…"
 	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return strings.ToValidUTF8(text, "\uFFFD")
 }

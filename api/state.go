@@ -41,9 +41,13 @@ var endings = map[string]ending{
 // endingOf returns the status of a posted statement's answer, and the problem it is when the state pays
 // or does nothing.
 func endingOf(a *rpc.Answer) (int, *Problem) {
-	if len(a.Results) > 0 {
+	if len(a.Results) > 1 {
 		// A batch: each of its results has a state of its own.
 		return http.StatusOK, nil
+	}
+	if a.State == rpc.StateSigned && a.Transaction == nil {
+		// Signed before a freeze that now covers it: there is nothing to announce.
+		return http.StatusAccepted, nil
 	}
 	e, ok := endings[a.State]
 	if !ok {

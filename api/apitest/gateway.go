@@ -36,8 +36,17 @@ type Options struct {
 // Start starts a double and a gateway before it, until the test ends.
 func Start(t testing.TB, o Options) *Gateway {
 	t.Helper()
-	g := &Gateway{Signer: NewSigner()}
-	g.Socket, g.StopSigner = ServeSigner(t, g.Signer)
+	double := NewSigner()
+	g := StartBefore(t, double, o)
+	g.Signer = double
+	return g
+}
+
+// StartBefore starts a gateway before any signer; the Gateway's Signer is nil.
+func StartBefore(t testing.TB, signer rpc.Gateway, o Options) *Gateway {
+	t.Helper()
+	g := &Gateway{}
+	g.Socket, g.StopSigner = ServeSigner(t, signer)
 	if o.Config.Limits == (api.Limits{}) {
 		o.Config.Limits = api.DefaultLimits()
 		o.Config.Observers = api.Loopback()
@@ -70,8 +79,8 @@ func Start(t testing.TB, o Options) *Gateway {
 	return g
 }
 
-// ServeSigner serves a double on a unix socket until stop is called or the test ends.
-func ServeSigner(t testing.TB, s *Signer) (socket string, stop func()) {
+// ServeSigner serves a signer on a unix socket until stop is called or the test ends.
+func ServeSigner(t testing.TB, s rpc.Gateway) (socket string, stop func()) {
 	t.Helper()
 	// Not t.TempDir: a socket's path may have 108 bytes at most.
 	dir, err := os.MkdirTemp("", "kura")
