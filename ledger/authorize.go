@@ -14,16 +14,20 @@ import (
 // never expected: something is broken, and people are called.
 const CodeSelfCheck = "self_check_failed"
 
-// An intent is what somebody signed that should be paid, read from the statement itself.
+// An intent is what a transaction must say: what somebody signed that should be paid, read from the
+// statement itself, and what was decided beside it.
 type intent struct {
 	statement.Payment
 	wallet policy.WalletID
-	maxFee nem.Amount
+	maxFee nem.Amount // the sender's cap
+	fee    nem.Amount // what the decision counted
+
+	clock, deadline, latest int64 // now, its deadline, the last one that the wallet's life allows: unix milliseconds
 }
 
 // authorize builds the transaction that a decision to sign stands for. A non-empty why tells that there
 // is none, because its bytes would not say what the statement says (I5).
-func (j *judgement) authorize(w *statement.Withdrawal) (t *TransactionRecord, why string, err error) {
+func (j *judgement) authorize(w *statement.Withdrawal, fee nem.Amount) (t *TransactionRecord, why string, err error) {
 	transfer, refusal := policy.Transfer(j.s.policy, w)
 	if refusal != nil {
 		return nil, "the decision was to sign, but there is no transfer: " + refusal.Code, nil
@@ -32,7 +36,7 @@ func (j *judgement) authorize(w *statement.Withdrawal) (t *TransactionRecord, wh
 	if err != nil {
 		return nil, "the statement does not resolve: " + err.Error(), nil
 	}
-	return j.build(transfer, intent{payment, policy.WalletID(w.Wallet), w.MaxFee})
+	return j.build(transfer, intent{Payment: payment, wallet: policy.WalletID(w.Wallet), maxFee: w.MaxFee, fee: fee})
 }
 
 // build makes the exact bytes: timestamp not ahead of the clock, deadline within the wallet's life, unlike
@@ -46,7 +50,8 @@ func (j *judgement) build(transfer nem.Transfer, said intent) (t *TransactionRec
 	if err != nil {
 		return nil, "", err
 	}
-	if why := j.s.selfCheck(unsigned, said, deadline, j.now.Clock+int64(wallet.Life)); why != "" {
+	said.clock, said.deadline, said.latest = j.now.Clock, deadline, j.now.Clock+int64(wallet.Life)
+	if why := j.s.selfCheck(unsigned, said); why != "" {
 		return nil, why, nil
 	}
 	return &TransactionRecord{
@@ -68,8 +73,11 @@ func (j *judgement) uniqueBytes(t nem.Transfer, life int64) (unsigned []byte, de
 	}
 	for ; ; t.Deadline-- {
 		deadline = nem.UnixMillis(t.Network, t.Deadline)
-		if deadline <= j.now.Clock || deadline <= j.s.recent.floor {
+		if deadline <= j.s.recent.floor {
 			return nil, 0, ErrClock
+		}
+		if deadline <= j.now.Clock {
+			return nil, 0, ErrEqualPayments
 		}
 		if unsigned, err = nem.BuildTransfer(t); err != nil {
 			return nil, 0, err
@@ -83,7 +91,7 @@ func (j *judgement) uniqueBytes(t nem.Transfer, life int64) (unsigned []byte, de
 // selfCheck reads the bytes as a stranger would and compares what they do with what was signed for, member
 // by member and from the statement itself, not from what they were built of. It returns what differs, ""
 // if nothing does.
-func (s *State) selfCheck(unsigned []byte, said intent, deadline, latest int64) string {
+func (s *State) selfCheck(unsigned []byte, said intent) string {
 	network, key, address, _, ok := s.policy.WalletAccount(said.wallet)
 	if !ok {
 		return "the policy has no such wallet"
@@ -95,10 +103,14 @@ func (s *State) selfCheck(unsigned []byte, said intent, deadline, latest int64) 
 	switch {
 	case said.WalletAddress != address || key.Address(network) != address || tx.Signer() != key:
 		return "the bytes pay from another account than the statement's wallet"
-	case tx.Fee() > said.maxFee:
-		return "the fee is above the client's cap"
-	case nem.UnixMillis(network, tx.Deadline()) != deadline || deadline > latest:
-		return "the deadline is not within the wallet's life"
+	case tx.Fee() != said.fee || tx.Fee() > said.maxFee:
+		return "the fee is not the one that was counted, or above the client's cap"
+	case network.Chain() == nem.NIS1 && !justBefore(nem.UnixMillis(network, tx.Timestamp()), said.clock):
+		return "the timestamp is not the clock's second"
+	case nem.UnixMillis(network, tx.Deadline()) != said.deadline || said.deadline <= said.clock || said.deadline > said.latest:
+		return "the deadline is not the recorded one, or not within the wallet's life"
+	case tx.Signature() != nem.Signature{}:
+		return "the bytes carry a signature"
 	}
 	effect := nem.Effects(tx, s.policy.Assets(network))
 	if effect.Control {
@@ -106,6 +118,9 @@ func (s *State) selfCheck(unsigned []byte, said intent, deadline, latest int64) 
 	}
 	return comparePayment(effect.Outflows, said.Payment, key, tx.Fee(), network)
 }
+
+// justBefore tells whether a time is within the second up to the clock.
+func justBefore(time, clock int64) bool { return time <= clock && clock-time < 1000 }
 
 // comparePayment demands that the outflows are the statement's assets, each once and to its destination
 // with its message, one fee, and beside them only levies, which the decision counted.

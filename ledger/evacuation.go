@@ -25,6 +25,7 @@ func (j *judgement) evacuation(p *Proposal) (t *TransactionRecord, why string, e
 	if err != nil {
 		return nil, err.Error(), nil
 	}
+	said.fee = transfer.Fee // no limit counts it, the document's cap bounds it
 	return j.build(transfer, said)
 }
 

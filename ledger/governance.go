@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
@@ -86,11 +87,12 @@ func (p *Proposal) result() Result {
 	return Result{Type: string(statement.TypeProposal), About: p.Hash, ID: p.ID.String(), By: p.By}
 }
 
-// changeDue tells whether an adopted change should have come into force by now, or have failed to.
-func (s *State) changeDue(now policy.Now) bool {
+// ruleChangeDue tells whether an adopted change of the rules should have come into force by now, or have
+// failed to. An evacuation changes no rules.
+func (s *State) ruleChangeDue(now policy.Now) bool {
 	j := judgement{s: s, now: now}
 	for _, p := range s.proposals {
-		if j.dueChange(p) != policy.ProposalAdopted {
+		if p.Body.Proposes != statement.ProposeEvacuation && j.dueChange(p) != policy.ProposalAdopted {
 			return true
 		}
 	}
@@ -108,16 +110,21 @@ func (j *judgement) dueChange(p *Proposal) policy.ProposalState {
 
 // tickChange brings the first adopted change whose time has come into force.
 func (j *judgement) tickChange() (Result, error) {
+	var behind error
 	for _, p := range inOrder(j.s.proposals) {
 		switch j.dueChange(p) {
 		case policy.ProposalAdopted:
 		case policy.ProposalInForce:
-			return j.enforce(p)
+			res, err := j.enforce(p)
+			if !errors.Is(err, ErrClock) {
+				return res, err
+			}
+			behind = err
 		default:
 			return j.proposalOutcome(p.result(), policy.JudgeProposal(j.proposalInput(p)), nil), nil
 		}
 	}
-	return Result{}, nil
+	return Result{}, behind
 }
 
 // enforce writes that a change acts from here on. An evacuation's is its transaction.

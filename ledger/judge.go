@@ -115,6 +115,9 @@ var (
 	// ErrClock says that the clock is so far behind what the journal has seen that a new transaction could
 	// repeat the bytes of an old one.
 	ErrClock = errors.New("the clock is behind the journal")
+	// ErrEqualPayments says that so many equal payments were asked for at one moment that no deadline is
+	// left to tell another one's bytes from theirs. A moment later there is.
+	ErrEqualPayments = errors.New("too many equal payments at one moment")
 	// ErrInput says that the input does not fit the state; the text says why.
 	ErrInput = errors.New("input refused")
 )
@@ -148,7 +151,7 @@ func Judge(s *State, in Input, now policy.Now) ([]Draft, Result, error) {
 // checkPlace holds the first two entries to their order, and everything after an adopted change to that
 // change: nobody can go on under the old policy by not looking at the time.
 func (s *State) checkPlace(in Input, now policy.Now) error {
-	switch in.(type) {
+	switch in := in.(type) {
 	case GenesisInput:
 		if s.next != 0 {
 			return fmt.Errorf("%w: the journal has a genesis", ErrInput)
@@ -160,7 +163,8 @@ func (s *State) checkPlace(in Input, now policy.Now) error {
 		}
 		return nil
 	case StatementInput:
-		if s.changeDue(now) {
+		// Stopping something never waits, not even for new rules.
+		if _, stops := in.Signed.Body.(*statement.Freeze); !stops && s.policy != nil && s.ruleChangeDue(now) {
 			return ErrTickDue
 		}
 	}

@@ -61,19 +61,7 @@ func (m *machine) judge(t *rapid.T, in ledger.Input) {
 	if _, err := m.Judge(in); err != nil && !errors.Is(err, ledger.ErrInput) && !errors.Is(err, ledger.ErrClock) {
 		t.Fatal(err)
 	}
-	m.ticks(t)
-}
-
-func (m *machine) ticks(t *rapid.T) {
-	for m.State.Due(m.Now()) {
-		before := m.State.Next()
-		if _, err := m.Judge(ledger.TickInput{}); err != nil && !errors.Is(err, ledger.ErrClock) {
-			t.Fatal(err)
-		}
-		if m.State.Next() == before {
-			return
-		}
-	}
+	m.Ticks()
 }
 
 func (m *machine) withdraw(t *rapid.T) {
@@ -227,11 +215,11 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		"sign": func(t *rapid.T) { m.SignAll() },
 		"time": func(t *rapid.T) {
 			m.Advance(rapid.SampledFrom([]int64{1, 500, ledgertest.Minute, ledgertest.Hour, 13 * ledgertest.Hour, 25 * ledgertest.Hour}).Draw(t, "millis"))
-			m.ticks(t)
+			m.Ticks()
 		},
 		"clock": func(t *rapid.T) {
 			m.Clock += rapid.Int64Range(-2*ledgertest.Hour, 2*ledgertest.Hour).Draw(t, "jump")
-			m.ticks(t)
+			m.Ticks()
 		},
 		"restart": func(t *rapid.T) {
 			if rapid.Bool().Draw(t, "machine too") {
@@ -241,7 +229,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			for _, r := range m.State.Strandable(m.Clock) {
 				m.judge(t, ledger.StrandInput{About: r.Hash})
 			}
-			m.ticks(t)
+			m.Ticks()
 		},
 		"host stop": func(t *rapid.T) {
 			m.judge(t, ledger.StopInput{By: "root", Action: statement.ActionFreeze, Target: ledger.Target{Kind: statement.TargetWallet, Name: "hot-xym"}, Reason: "host"})

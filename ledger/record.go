@@ -36,7 +36,7 @@ type Request struct {
 	Record
 	Wallet       policy.WalletID
 	Destination  string // address; "" once it is signed
-	Since        int64 // policy time of its first decision, unix milliseconds
+	Since        int64  // policy time of its first decision, unix milliseconds
 	ReasonsSeq   uint64
 	SignatureSeq uint64 // 0: no signature recorded
 	Transaction  *Transaction

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"slices"
 
 	"kura/policy"
@@ -18,16 +19,14 @@ func (s *State) Due(now policy.Now) bool {
 	if s.policy == nil {
 		return false
 	}
-	if s.changeDue(now) {
-		return true
-	}
+	j := judgement{s: s, now: now}
 	for _, f := range s.freezes {
 		if f.ready {
 			return true
 		}
 	}
 	for _, p := range s.proposals {
-		if p.ready || p.expired(now) {
+		if p.ready || p.expired(now) || j.dueChange(p) != policy.ProposalAdopted {
 			return true
 		}
 	}
@@ -55,15 +54,18 @@ func (s *State) outlived(r *Request) bool {
 // for the next.
 func (j *judgement) tick() (Result, error) {
 	j.write(&Tick{})
-	steps := []func() (Result, error){j.tickChange, j.tickLifts, j.tickProposals, j.tickUnsigned, j.tickHeld}
-	for _, step := range steps {
+	var behind error
+	for _, step := range []func() (Result, error){j.tickChange, j.tickLifts, j.tickProposals, j.tickUnsigned, j.tickHeld} {
 		res, err := step()
-		if err != nil || len(j.drafts) > 1 {
+		switch {
+		case errors.Is(err, ErrClock): // nothing is authorised under this clock; the rest goes on
+			behind = err
+		case err != nil || len(j.drafts) > 1:
 			return res, err
 		}
 	}
 	j.drafts = nil // nothing was due
-	return Result{}, nil
+	return Result{}, behind
 }
 
 // tickUnsigned ends the first authorisation whose deadline passed without a signature.
@@ -78,16 +80,20 @@ func (j *judgement) tickUnsigned() (Result, error) {
 
 // tickHeld judges the first held request that may go on or has ended.
 func (j *judgement) tickHeld() (Result, error) {
+	var behind error
 	for _, r := range j.s.held {
 		if !j.s.stirs(r, j.now) {
 			continue
 		}
 		res, err := j.again(r)
-		if err != nil || len(j.drafts) > 1 {
+		switch {
+		case errors.Is(err, ErrClock):
+			behind = err
+		case err != nil || len(j.drafts) > 1:
 			return res, err
 		}
 	}
-	return Result{}, nil
+	return Result{}, behind
 }
 
 // again judges a held request anew, under everything that is in force now.

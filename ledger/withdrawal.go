@@ -127,7 +127,7 @@ func (j *judgement) decide(res Result, request policy.Request, held *Request, qu
 	switch d.Outcome {
 	case policy.Sign:
 		var err error
-		if t, why, err = j.authorize(request.Withdrawal); err != nil {
+		if t, why, err = j.authorize(request.Withdrawal, nem.Amount(d.Fee)); err != nil {
 			return res, err
 		}
 		state = StateAuthorized

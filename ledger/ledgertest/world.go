@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 
 	"golang.org/x/crypto/ssh"
 
@@ -254,13 +255,15 @@ func (w *World) Must(in ledger.Input) ledger.Result {
 	return res
 }
 
-// Ticks judges ticks until nothing is due.
+// Ticks judges ticks until nothing is due, or the clock is too far behind for it.
 func (w *World) Ticks() {
 	w.TB.Helper()
 	for w.State.Due(w.Now()) {
 		before := w.State.Next()
 		_, err := w.Judge(ledger.TickInput{})
-		w.check(err)
+		if err != nil && !errors.Is(err, ledger.ErrClock) {
+			w.TB.Fatal(err)
+		}
 		if w.State.Next() == before {
 			return
 		}
