@@ -1,14 +1,20 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/sys/unix"
 
 	"kura/signer"
 )
@@ -16,27 +22,85 @@ import (
 const (
 	maxAlarms    = 256 // that wait for the command; beyond it they are only in the journal and the log
 	alarmTimeout = 30 * time.Second
+	maxAlarmLine = 1 << 20
 )
 
-// alarmCommand tells people of alarms by a program of the operator's, one at a time.
-type alarmCommand struct {
-	argv    []string
+// alarmFD names the descriptor that leads to the relay, in the environment of the confined process.
+const alarmFD = "KURA_ALARM_FD"
+
+// The operator's alarm command runs outside the confinement: a relay, started before it, calls the command for each
+// line on its standard input and ends with the signer. It gets nothing but alarms.
+
+// startRelay starts the relay and leaves a descriptor to it for the image that confine executes.
+func startRelay(argv []string) error {
+	if len(argv) == 0 || os.Getenv(alarmFD) != "" {
+		return nil
+	}
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		return fmt.Errorf("start the alarm relay: %w", err)
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("start the alarm relay: %w", err)
+	}
+	in := os.NewFile(uintptr(ends[0]), "alarms")
+	cmd := exec.Command(binary, append([]string{"alarm", "relay"}, argv...)...)
+	cmd.Stdin, cmd.Stderr = in, os.Stderr
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the alarm relay: %w", err)
+	}
+	if _, err := unix.FcntlInt(uintptr(ends[1]), unix.F_SETFD, 0); err != nil {
+		return fmt.Errorf("start the alarm relay: %w", err)
+	}
+	return errors.Join(in.Close(), os.Setenv(alarmFD, strconv.Itoa(ends[1])))
+}
+
+// relay is the relay's whole life.
+func relay(_ context.Context, in *invocation) error {
+	if len(in.args) == 0 {
+		return exit(exitUsage, errors.New("kura-signer serve starts this command, nobody else"))
+	}
+	lines := bufio.NewScanner(in.stdin)
+	lines.Buffer(nil, maxAlarmLine)
+	for lines.Scan() {
+		if err := callAlarm(in.args, lines.Bytes()); err != nil {
+			fmt.Fprintf(in.stderr, "kura-signer: the alarm command %s failed: %v\n", in.args[0], err)
+		}
+	}
+	return lines.Err()
+}
+
+func callAlarm(argv []string, line []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), alarmTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdin = bytes.NewReader(append(bytes.Clone(line), '\n'))
+	return cmd.Run()
+}
+
+// alarms hands alarms to the relay, one JSON object a line.
+type alarms struct {
 	log     *slog.Logger
+	pipe    *os.File // nil: there is no alarm command
 	waiting chan signer.Alarm
 	ended   sync.WaitGroup
 }
 
-func newAlarmCommand(argv []string, log *slog.Logger) *alarmCommand {
-	a := &alarmCommand{argv: argv, log: log, waiting: make(chan signer.Alarm, maxAlarms)}
-	if len(argv) > 0 {
+func newAlarms(log *slog.Logger) *alarms {
+	a := &alarms{log: log, waiting: make(chan signer.Alarm, maxAlarms)}
+	if fd, err := strconv.Atoi(os.Getenv(alarmFD)); err == nil {
+		unix.CloseOnExec(fd)
+		a.pipe = os.NewFile(uintptr(fd), "alarm relay")
 		a.ended.Go(a.run)
 	}
 	return a
 }
 
 // raise never blocks.
-func (a *alarmCommand) raise(alarm signer.Alarm) {
-	if len(a.argv) == 0 {
+func (a *alarms) raise(alarm signer.Alarm) {
+	if a.pipe == nil {
 		return
 	}
 	select {
@@ -46,29 +110,23 @@ func (a *alarmCommand) raise(alarm signer.Alarm) {
 	}
 }
 
-func (a *alarmCommand) run() {
+func (a *alarms) run() {
 	for alarm := range a.waiting {
-		if err := a.call(alarm); err != nil {
-			a.log.Error("the alarm command failed", "command", a.argv[0], "code", alarm.Code, "error", err)
+		line, err := json.Marshal(alarm, json.Deterministic(true))
+		if err == nil {
+			_, err = a.pipe.Write(append(line, '\n'))
+		}
+		if err != nil {
+			a.log.Error("an alarm did not reach the alarm command", "code", alarm.Code, "error", err)
 		}
 	}
 }
 
-func (a *alarmCommand) call(alarm signer.Alarm) error {
-	text, err := json.Marshal(alarm, json.Deterministic(true))
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), alarmTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, a.argv[0], a.argv[1:]...)
-	cmd.Stdin = bytes.NewReader(append(text, '\n'))
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-	return cmd.Run()
-}
-
-// close lets what waits be told.
-func (a *alarmCommand) close() {
+// close hands over what waits and lets the relay end.
+func (a *alarms) close() {
 	close(a.waiting)
 	a.ended.Wait()
+	if a.pipe != nil {
+		_ = a.pipe.Close() // everything is written
+	}
 }

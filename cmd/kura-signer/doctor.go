@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -120,35 +119,13 @@ func (x *examination) pin() {
 		x.fail("pin_file", "%s has mode %s: it must be a file that nobody else can read", path, info.Mode())
 		return
 	}
-	tokens, err := x.tokenDirectory()
+	tokens, err := x.config.tokenDirectory()
 	if err != nil || tokens == "" {
 		return // a token of hardware, or one whose files are not known
 	}
 	if same, err := sameVolume(filepath.Dir(path), tokens); err == nil && same {
 		x.warn("pin_beside_token", "%s lies on the volume of the token's files (%s): whoever copies the volume has the keys", path, tokens)
 	}
-}
-
-// tokenDirectory is where SoftHSM keeps its files; "" with another module.
-func (x *examination) tokenDirectory() (string, error) {
-	conf := x.config.Token.SoftHSMConf
-	if conf == "" {
-		conf = os.Getenv("SOFTHSM2_CONF")
-	}
-	if conf == "" {
-		return "", nil
-	}
-	f, err := os.Open(conf)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), "="); ok && strings.TrimSpace(name) == "directories.tokendir" {
-			return strings.TrimSpace(value), nil
-		}
-	}
-	return "", nil
 }
 
 func sameVolume(a, b string) (bool, error) {

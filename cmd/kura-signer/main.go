@@ -56,7 +56,7 @@ type invocation struct {
 type command struct {
 	name  string // one or two words
 	usage string
-	about string
+	about string // "" for what people do not call
 	run   func(context.Context, *invocation) error
 }
 
@@ -75,6 +75,7 @@ func commands() []command {
 		{"freeze", "--config F --reason TEXT", "stop every signature of this signer, in the journal", freeze},
 		{"doctor", "--config F [--json]", "look for what is wrong or weak in this installation", doctor},
 		{"migrate", "--dsn-file F [--service-role NAME --service-password-file F]", "bring a PostgreSQL database to this version's tables, as its owner", migrate},
+		{"alarm relay", "", "", relay},
 		{"version", "", "print the version", printVersion},
 	}
 }
@@ -128,6 +129,9 @@ func exitCode(err error) int {
 func help(w io.Writer, all []command) {
 	fmt.Fprintln(w, "Kura's signer: the daemon that holds the keys, and the commands that touch its token.")
 	for _, c := range all {
+		if c.about == "" {
+			continue
+		}
 		fmt.Fprintf(w, "\n  kura-signer %s %s\n        %s\n", c.name, c.usage, c.about)
 	}
 	fmt.Fprintln(w, "\nExit codes: 0 done, 1 failed, 2 wrong command line, 3 unusable configuration, 4 a signer runs and must not,")

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 
 	"kura/signer/token"
 )
@@ -50,4 +52,31 @@ func openToken(ctx context.Context, c *Config, log *slog.Logger) (*token.Token, 
 		return nil, err
 	}
 	return token.Open(ctx, config)
+}
+
+// softHSMConf is SoftHSM's configuration file; "" if none is named.
+func (c *Config) softHSMConf() string {
+	if c.Token.SoftHSMConf != "" {
+		return c.Token.SoftHSMConf
+	}
+	return os.Getenv("SOFTHSM2_CONF")
+}
+
+// tokenDirectory is where SoftHSM keeps its files; "" with another module.
+func (c *Config) tokenDirectory() (string, error) {
+	conf := c.softHSMConf()
+	if conf == "" {
+		return "", nil
+	}
+	f, err := os.Open(conf)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if name, value, ok := strings.Cut(lines.Text(), "="); ok && strings.TrimSpace(name) == "directories.tokendir" {
+			return strings.TrimSpace(value), nil
+		}
+	}
+	return "", nil
 }

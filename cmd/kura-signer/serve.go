@@ -39,7 +39,14 @@ func serve(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
+	if err := startRelay(c.AlarmCommand); err != nil {
+		return err
+	}
+	if err := confine(c, configPath); err != nil {
+		return err
+	}
 	log := slog.New(slog.NewJSONHandler(in.stderr, &slog.HandlerOptions{Level: level}))
+	logHardening(log)
 	unlock, err := lockState(c.StateDir)
 	if err != nil {
 		return err
@@ -61,7 +68,7 @@ type daemon struct {
 	token  *token.Token
 	store  store
 	signer *signer.Signer
-	alarms *alarmCommand
+	alarms *alarms
 }
 
 // open opens the token first: without it there is nothing to do, and its genesis says which journal is ours.
@@ -81,7 +88,7 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	d.alarms = newAlarmCommand(c.AlarmCommand, d.log)
+	d.alarms = newAlarms(d.log)
 	parts := signerParts{
 		token: host.Keys{Token: d.token}, store: d.store,
 		anchors: []journal.Anchor{anchorfile.New(c.AnchorFile)}, tokenAnchor: host.Anchor{Token: d.token},
