@@ -60,6 +60,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	root.AddGroup(
@@ -77,9 +78,25 @@ func newRoot() *cobra.Command {
 		}
 	}
 	add(groupClient, newWithdraw(), newSend(), newStatus(), newCancel(), newSign(), newID())
-	add(groupOfficer, newInbox(), newShow(), newApprove(), newReject(), newFreeze(), newSuspend(), newLower(), newLift(), newPolicy(), newAddresses(), newProposals())
+	add(groupOfficer, newInbox(), newShow(), newApprove(), newReject(), newFreeze(), newSuspend(), newLower(), newLift(), newStops(), newPolicy(), newAddresses(), newProposals())
 	add(groupChain, newAddress(), newTx())
 	add(groupAuditor, newAudit(), newLog(), newReceipt(), newWitness())
 	add(groupSetup, newDev())
+	checkArgs(root)
 	return root
+}
+
+// checkArgs makes a wrong number of arguments a usage error, for every command.
+func checkArgs(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError(err)
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		checkArgs(sub)
+	}
 }

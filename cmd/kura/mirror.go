@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -79,11 +80,12 @@ func (h *home) openMirror() (*mirror, error) {
 	lines := bufio.NewScanner(f)
 	lines.Buffer(make([]byte, 64<<10), journal.MaxEntrySize+1)
 	for lines.Scan() && m.tree.Head().Size < m.head.Size {
-		entry, err := journal.DecodeEntry(lines.Bytes())
+		line := bytes.Clone(lines.Bytes()) // the entry keeps it, the scanner does not
+		entry, err := journal.DecodeEntry(line)
 		if err != nil {
 			return nil, h.damaged(err)
 		}
-		m.tree.Append(journal.LeafHash(lines.Bytes()))
+		m.tree.Append(journal.LeafHash(line))
 		if err := m.take(entry); err != nil {
 			return nil, h.damaged(err)
 		}
