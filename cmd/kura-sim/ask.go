@@ -75,7 +75,7 @@ func (d *deployment) withdraw(ctx context.Context, client policy.ClientID, a ask
 	if err != nil {
 		return answer{}, err
 	}
-	got, err := d.signer.Submit(ctx, e.Encode(), (20 * oneSecond))
+	got, err := d.signer.Submit(ctx, e.Encode(), minute)
 	if problem, ok := errors.AsType[*rpc.Problem](err); ok && problem.Effect == rpc.EffectNone && problem.Retry != rpc.RetrySame {
 		return answer{ask: a, state: stateRefused, code: problem.Code, detail: problem.Detail}, nil
 	}
@@ -88,6 +88,7 @@ func (d *deployment) withdraw(ctx context.Context, client policy.ClientID, a ask
 	}
 	switch {
 	case got.Transaction != nil:
+		d.handedOut.Add(1)
 		out.moved, err = d.takes(a, got.Transaction)
 	case got.State == rpc.StateAuthorized:
 		err = errors.New("authorised, and the token did not sign it in time")
@@ -133,15 +134,29 @@ func (d *deployment) takes(a ask, t *rpc.Transaction) ([]nem.Outflow, error) {
 	return effect.Outflows, nil
 }
 
+// shortWords fit beside an amount; what is missing here has package policy's sentence.
+var shortWords = map[string]string{
+	policy.CodeDestinationUnlisted: "refused: no rule pays it",
+	policy.CodeNoRule:              "refused: no rule pays it",
+	policy.CodeDeniedByRule:        "refused: a rule forbids it",
+	policy.CodeLimit:               "refused: a limit is used up",
+	policy.CodeLimitNever:          "refused: above a limit",
+	policy.CodeClientStopped:       "refused: client is suspended",
+	policy.CodeFrozen:              "refused: frozen",
+}
+
 // words says what became of an ask, for a treasurer.
 func (a *answer) words() string {
 	switch a.state {
 	case rpc.StateSigned:
 		return "SIGNED"
 	case rpc.StateHeld:
-		return "held: it waits for people, and nobody approved it"
+		return "held for people; none approved"
 	case stateRefused:
 		return "refused: " + strings.TrimSuffix(a.detail, ".")
+	}
+	if words, ok := shortWords[a.code]; ok {
+		return words
 	}
 	return "refused: " + policy.Words(a.code)
 }

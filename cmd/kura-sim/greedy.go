@@ -19,7 +19,6 @@ type way struct {
 	message statement.MessageKind
 	from    int64          // from when a transaction lives on until the theft
 	sizes   []policy.Units // amounts to try, the largest first
-	least   policy.Units   // what is less is not worth a request
 }
 
 // A planner finds what an intruder with a client's key would ask for, by asking the very engine that will judge it: as
@@ -34,10 +33,11 @@ type planner struct {
 	end    int64
 	most   int // requests for one asset of one wallet
 	ways   []*way
-	times  map[int64]bool // at which to look for room
-	stock  map[stockKey]uint64
-	asks   []ask
+	times  map[int64]bool            // at which to look for room
+	stock  map[stockKey]uint64       // what the wallet can hold at most
+	least  map[stockKey]policy.Units // what is less is not worth a request
 	count  map[stockKey]int
+	asks   []ask
 	capped bool
 	window struct { // of the client's budget
 		since   int64
@@ -58,7 +58,7 @@ const hoardMargin = minute
 func newPlanner(p *policy.Policy, book *policy.Book, client policy.ClientID, theft, end int64, most int) (*planner, error) {
 	x := &planner{
 		policy: p, book: book, client: client, usage: policy.NewUsage(p), theft: theft, end: end, most: most,
-		times: map[int64]bool{}, stock: map[stockKey]uint64{}, count: map[stockKey]int{},
+		times: map[int64]bool{}, stock: map[stockKey]uint64{}, least: map[stockKey]policy.Units{}, count: map[stockKey]int{},
 	}
 	for at := theft; at <= end; at += hour {
 		x.times[at] = true // a rule may have hours
@@ -169,7 +169,7 @@ func (x *planner) fill(w *way, at int64) error {
 		for _, l := range x.policy.Document().Limits {
 			x.times[at+int64(l.Window)] = true
 		}
-		w.least = max(w.least, a.amount/10_000)
+		x.least[key] = max(x.least[key], a.amount/10_000)
 		x.window.entries++
 		x.count[key]++
 		x.asks = append(x.asks, a)
@@ -202,7 +202,7 @@ func (x *planner) largest(w *way, at int64) (ask, *policy.Decision, error) {
 	for _, size := range w.sizes {
 		a.amount = min(size, policy.Units(x.stock[stockKey{w.wallet, w.asset}]))
 		for range narrowings {
-			if a.amount == 0 || a.amount < w.least {
+			if a.amount == 0 || a.amount < x.least[stockKey{w.wallet, w.asset}] {
 				break
 			}
 			d, err := x.decide(&a)

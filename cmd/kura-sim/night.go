@@ -80,7 +80,9 @@ func (d *deployment) playNight(ctx context.Context, t target) ([]answer, error) 
 	var all []answer
 	for i, x := range theft2018 {
 		at := midnight + x.hour*hour + x.minute*minute
-		d.clock.Set(at)
+		if err := d.settle(ctx, at); err != nil {
+			return nil, err
+		}
 		a, err := d.withdraw(ctx, t.client, ask{
 			at: at, announce: at, wallet: t.wallet, asset: t.asset, amount: policy.Units(x.amount * unit),
 			to: throwAway(n), message: statement.MessageNone, customer: "c-" + strconv.Itoa(i+1),
@@ -90,6 +92,5 @@ func (d *deployment) playNight(ctx context.Context, t target) ([]answer, error) 
 		}
 		all = append(all, a)
 	}
-	d.clock.Set(midnight + noticed)
-	return all, nil
+	return all, d.settle(ctx, midnight+noticed)
 }

@@ -99,7 +99,7 @@ func (p *page) bound(heading string, r *result) {
 
 func unboundedWords(row policy.BlastRow) string {
 	if row.Formula == "unbounded" {
-		return "See the notes."
+		return "See the note."
 	}
 	return "No limit counts what can leave."
 }
@@ -127,17 +127,34 @@ func (p *page) night(t target, r *result) {
 	p.table(rows, 2)
 	p.line("")
 	p.left(r)
-	switch {
-	case r.Stopped != "":
-		at, _ := stoppedAt(r.Alarms)
-		p.field("stopped", "at %s, by a tripwire", clockTime(at))
-	default:
-		p.field("stopped", "never: no tripwire was touched, and each request was judged by itself")
-	}
+	p.signing(r)
 	p.told(r)
-	p.field("in 2018", "523,300,010 XEM left; it was noticed at 11:25")
+	p.field("in 2018", "about 523,300,000 XEM left; it was noticed at 11:25")
 	p.journal(r)
 	p.line("")
+}
+
+// signing tells when signing stopped, and what stopped it.
+func (p *page) signing(r *result) {
+	last := "nothing was signed"
+	for i := range r.answers {
+		if r.answers[i].state != rpc.StateSigned {
+			continue
+		}
+		last = "nothing was signed after " + clockTime(r.answers[i].at)
+		if i == len(r.answers)-1 {
+			last = "it did not stop: the last request was signed like the first"
+		}
+	}
+	at, stopped := stoppedAt(r.Alarms)
+	switch {
+	case stopped && r.policy.Document().Tripwires.Refusals.Suspend > 0:
+		p.field("stopped", "%s; at %s a tripwire suspended the client, for %s the first time", last, clockTime(at), r.policy.Document().Tripwires.Refusals.Suspend)
+	case stopped:
+		p.field("stopped", "%s; at %s a tripwire stopped the client", last, clockTime(at))
+	default:
+		p.field("stopped", "%s; no tripwire was touched", last)
+	}
 }
 
 // cleverest prints the hours in which something was asked.
@@ -154,6 +171,9 @@ func (p *page) cleverest(r *result) {
 		p.hours(r, keys)
 	}
 	p.line("")
+	if len(r.answers) > 0 && r.answers[0].at < r.begin {
+		p.field("hoarded", "signed in the last transaction life before the theft, kept, and announced with the rest of it")
+	}
 	p.left(r)
 	if r.Capped {
 		p.field("note", "the policy would have signed more requests than the %d that were played, the largest first; the bound counts all of them", len(r.answers))
@@ -261,7 +281,7 @@ const shownAlarms = 4
 // told prints the alarms, and what the program of alarm_command gets of the first.
 func (p *page) told(r *result) {
 	if len(r.Alarms) == 0 {
-		p.field("told", "nobody: everything that was asked looked like the client's own business")
+		p.field("told", "nobody: nothing was refused, so nothing looked unusual")
 		return
 	}
 	word := "told"
@@ -286,13 +306,13 @@ func alarmWords(a signer.Alarm) string {
 	who := strings.TrimSpace(a.Facts["kind"] + " " + a.Facts["name"])
 	switch a.Code {
 	case ledger.AlarmFirstRefusal:
-		return fmt.Sprintf("everybody on call: the first refusal of client %s (%s)", a.Facts["client"], policy.Words(a.Facts["code"]))
+		return fmt.Sprintf("alarm: the first refusal of client %s (%s)", a.Facts["client"], policy.Words(a.Facts["code"]))
 	case ledger.AlarmRefusals:
-		return fmt.Sprintf("everybody on call: %s is suspended, refused too often for what its own checks exclude", who)
+		return fmt.Sprintf("alarm: %s is suspended, refused too often for what its own checks exclude", who)
 	case policy.CanaryAddressTripwire:
-		return fmt.Sprintf("everybody on call: %s is suspended, it wanted to pay an address that only a thief would", who)
+		return fmt.Sprintf("alarm: %s is suspended, it wanted to pay an address that only a thief would", who)
 	}
-	return "everybody on call: " + a.Code + " " + who
+	return "alarm: " + a.Code + " " + who
 }
 
 func (p *page) journal(r *result) {
@@ -301,12 +321,16 @@ func (p *page) journal(r *result) {
 		p.field("journal", "DOES NOT VERIFY: %v", j.Failure)
 		return
 	}
-	p.field("journal", "verified: %d entries, %d statements, %d decisions made again, %d signatures",
+	p.field("journal", "verified (package audit): entries %d, statements %d, decisions made again %d, signatures %d",
 		j.Counts.Entries, j.Counts.Statements, j.Counts.Decisions, j.Counts.Signatures)
 }
 
 func (p *page) closing(r *robbery) {
 	if r.OK {
+		if slices.ContainsFunc(r.Cleverest.Losses, func(l loss) bool { return l.Unbounded }) {
+			p.line("This policy does not bound what is lost with that key.")
+			return
+		}
 		p.line("Nothing left beyond the bound.")
 		return
 	}

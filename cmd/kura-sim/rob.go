@@ -145,8 +145,9 @@ func (r *robber) run(ctx context.Context, dir string) (*robbery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "kura-sim-"); err != nil {
+	keep := dir != ""
+	if !keep {
+		if dir, err = throwAwayDirectory(); err != nil {
 			return nil, err
 		}
 		defer os.RemoveAll(dir) //nolint:errcheck // what stays behind is worth nothing
@@ -178,9 +179,22 @@ func (r *robber) run(ctx context.Context, dir string) (*robbery, error) {
 		return nil, fmt.Errorf("the cleverest theft: %w", err)
 	}
 	r.page.cleverest(out.Cleverest)
+	if keep {
+		r.page.field("kept", "%s and %s, for kura audit verify", filepath.Join(dir, "night", exportName), filepath.Join(dir, "cleverest", exportName))
+	}
 	out.OK = out.Night.holds() && out.Cleverest.holds()
 	r.page.closing(out)
 	return out, nil
+}
+
+// throwAwayDirectory is in memory where there is such a place: the token and the journal sync every write, and nobody
+// needs these after a crash.
+func throwAwayDirectory() (string, error) {
+	const pattern = "kura-sim-"
+	if dir, err := os.MkdirTemp("/dev/shm", pattern); err == nil {
+		return dir, nil
+	}
+	return os.MkdirTemp("", pattern)
 }
 
 // theftBegins is 00:02, when the first transfer of 2018 was made.
@@ -266,15 +280,16 @@ func (d *deployment) playCleverest(ctx context.Context, client policy.ClientID, 
 		if n < 0 {
 			n = len(asks)
 		}
-		d.clock.Set(asks[0].at)
+		if err := d.settle(ctx, asks[0].at); err != nil {
+			return nil, false, err
+		}
 		answers, err := d.together(ctx, client, asks[:n])
 		if err != nil {
 			return nil, false, err
 		}
 		all, asks = append(all, answers...), asks[n:]
 	}
-	d.clock.Set(end)
-	return all, x.capped, nil
+	return all, x.capped, d.settle(ctx, end)
 }
 
 // together puts requests of one moment to the signer at once; it makes its own order.
