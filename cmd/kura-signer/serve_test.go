@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"kura/nem"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
 )
@@ -46,5 +50,73 @@ func TestServe(t *testing.T) {
 	}
 	if _, _, code := x.run("wallet", "list", "--config", x.config); code != exitAbsent {
 		t.Errorf("wallet list without a signer: exit %d", code)
+	}
+}
+
+// TestAlarms has the operator's command called, from outside the confinement, for what people must know.
+func TestAlarms(t *testing.T) {
+	x := install(t)
+	script := filepath.Join(x.dir, "page.sh")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\ncat >> \"$1\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(x.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paged := filepath.Join(x.dir, "paged")
+	x.write("signer.toml", fmt.Sprintf("alarm_command = [%q, %q]\n%s", script, paged, text))
+	x.start("")
+	x.must("freeze", "--config", x.config, "--reason", "a test")
+	x.stop()
+	x.Until("the command was called", func() bool {
+		got, err := os.ReadFile(paged)
+		return err == nil && strings.Contains(string(got), `"code":"frozen"`) && strings.HasSuffix(string(got), "\n")
+	})
+	if !strings.Contains(x.log.String(), `"landlock":`) {
+		t.Errorf("the log does not say what confines the process:\n%s", x.log)
+	}
+}
+
+// TestImport takes an account's key from a descriptor, and refuses one that leads to another address.
+func TestImport(t *testing.T) {
+	x := install(t)
+	x.start("")
+	key := strings.Repeat("5", 63) + "7"
+	seed, err := nem.ParsePrivateKeyText(nem.NIS1, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := nem.NIS1PublicKey(&seed).Address(nem.NIS1Testnet).String()
+	importKey := func(name, address string) (string, error) {
+		in, out, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(out, key)
+		_ = out.Close()
+		cmd := exec.Command(binary, "wallet", "import", "--config", x.config, "--name", name, "--network", "nis1-testnet",
+			"--address", address, "--present", "alice", "--key-fd", "3")
+		cmd.ExtraFiles = []*os.File{in}
+		said, err := cmd.CombinedOutput()
+		return string(said), err
+	}
+	other := nem.PublicKey{1}.Address(nem.NIS1Testnet).String()
+	if said, err := importKey("wrong", other); err == nil || !strings.Contains(said, address) {
+		t.Errorf("a key of another address: %v\n%s", err, said)
+	}
+	said, err := importKey("old", address)
+	if err != nil || !strings.Contains(said, "imported") || !strings.Contains(said, address) {
+		t.Errorf("%v\n%s", err, said)
+	}
+	out := x.must("wallet", "list", "--config", x.config)
+	if !strings.Contains(out, "old ") || !strings.Contains(out, "imported") || strings.Contains(out, "wrong") {
+		t.Errorf("wallet list:\n%s", out)
+	}
+	x.stop()
+	for _, text := range []string{said, out, x.log.String()} {
+		if strings.Contains(strings.ToLower(text), key) {
+			t.Error("the private key was printed")
+		}
 	}
 }

@@ -226,15 +226,3 @@ func (d *Deployment) Restart() {
 	_ = d.Stop()
 	d.Start()
 }
-
-// Until polls what has no event of its own to wait for.
-func (d *Deployment) Until(what string, done func() bool) {
-	d.TB.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for !done() {
-		if time.Now().After(deadline) {
-			d.TB.Fatalf("after 30 seconds still not: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}

@@ -274,3 +274,15 @@ func (p *Parties) Equip(ctx context.Context, g rpc.Gateway, create func(rpc.NewW
 	}
 	return wallets
 }
+
+// Until polls what has no event of its own to wait for.
+func (p *Parties) Until(what string, done func() bool) {
+	p.TB.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !done() {
+		if time.Now().After(deadline) {
+			p.TB.Fatalf("after 30 seconds still not: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
