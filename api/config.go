@@ -13,7 +13,7 @@ import (
 type Limits struct {
 	Body         int64         // bytes of a request's body
 	ProposalBody int64         // bytes of a proposal's body: a whole policy stands in it
-	Proposals    int           // proposals being read at once
+	LargeBodies  int           // bodies above Body being read at once
 	Rate         int           // requests a second and caller, on average
 	Burst        int           // requests at once and caller, above that
 	Wait         time.Duration // longest ?wait=
@@ -26,7 +26,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Body:         64 << 10,
 		ProposalBody: statement.MaxEnvelope,
-		Proposals:    4,
+		LargeBodies:  16,
 		Rate:         200,
 		Burst:        400,
 		Wait:         time.Minute,
@@ -43,7 +43,7 @@ func (l Limits) Check() error {
 	}{
 		{"body", l.Body, 16 << 10, 1 << 20},
 		{"proposal_body", l.ProposalBody, 1 << 20, 16 << 20},
-		{"proposals", int64(l.Proposals), 1, 1 << 10},
+		{"large_bodies", int64(l.LargeBodies), 1, 1 << 10},
 		{"rate", int64(l.Rate), 1, 1 << 20},
 		{"burst", int64(l.Burst), 1, 1 << 20},
 		{"wait", l.Wait.Milliseconds(), 0, time.Hour.Milliseconds()},

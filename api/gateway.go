@@ -23,18 +23,18 @@ import (
 // A Gateway answers the REST routes with a signer's help. It keeps no state but counters and allowances,
 // so any number of gateways may stand before one signer. Safe for concurrent use.
 type Gateway struct {
-	signer    rpc.Gateway
-	cfg       Config
-	log       *slog.Logger
-	now       func() time.Time
-	limiter   *limiter
-	metrics   *metrics
-	proposals chan struct{}
-	streams   chan struct{}
-	document  []byte
-	handler   http.Handler
-	closing   context.Context
-	close     context.CancelFunc
+	signer   rpc.Gateway
+	cfg      Config
+	log      *slog.Logger
+	now      func() time.Time
+	limiter  *limiter
+	metrics  *metrics
+	large    chan struct{} // places for large bodies
+	streams  chan struct{}
+	document []byte
+	handler  http.Handler
+	closing  context.Context
+	close    context.CancelFunc
 }
 
 // fingerprint names a client certificate by its key.
@@ -50,10 +50,10 @@ func New(signer rpc.Gateway, cfg Config, log *slog.Logger) (*Gateway, error) {
 	}
 	g := &Gateway{
 		signer: signer, cfg: cfg, log: log, now: cfg.Now,
-		limiter:   newLimiter(cfg.Limits.Rate, cfg.Limits.Burst),
-		metrics:   newMetrics(),
-		proposals: make(chan struct{}, cfg.Limits.Proposals),
-		streams:   make(chan struct{}, cfg.Limits.Streams),
+		limiter: newLimiter(cfg.Limits.Rate, cfg.Limits.Burst),
+		metrics: newMetrics(),
+		large:   make(chan struct{}, cfg.Limits.LargeBodies),
+		streams: make(chan struct{}, cfg.Limits.Streams),
 	}
 	if g.now == nil {
 		g.now = time.Now
@@ -68,11 +68,16 @@ func New(signer rpc.Gateway, cfg Config, log *slog.Logger) (*Gateway, error) {
 	for _, rt := range routes {
 		router.Method(rt.method, rt.path, g.serve(rt))
 	}
-	router.NotFound(g.serve(route{path: "(none)", open: true, handle: func(*Gateway, http.ResponseWriter, *http.Request) error {
+	router.NotFound(g.serve(route{path: "(none)", handle: func(*Gateway, http.ResponseWriter, *http.Request) error {
 		return refuse(CodeNoRoute, "", "there is nothing here; /openapi.json lists what there is")
 	}}).ServeHTTP)
-	router.MethodNotAllowed(g.serve(route{path: "(none)", open: true, handle: func(*Gateway, http.ResponseWriter, *http.Request) error {
-		return refuse(CodeMethodNotAllowed, "", "this route does not take that method; /openapi.json lists what it takes")
+	router.MethodNotAllowed(g.serve(route{path: "(none)", handle: func(_ *Gateway, w http.ResponseWriter, r *http.Request) error {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			if router.Match(chi.NewRouteContext(), method, r.URL.Path) {
+				w.Header().Add("Allow", method)
+			}
+		}
+		return refuse(CodeMethodNotAllowed, "", "this route does not take that method; Allow lists what it takes")
 	}}).ServeHTTP)
 	g.handler = router
 	return g, nil
@@ -202,7 +207,7 @@ func writeBody(w http.ResponseWriter, status int, media string, value any) {
 	w.Header().Set("Content-Type", media)
 	w.WriteHeader(status)
 	// An error here means that the caller has gone; the log line says how far it came.
-	_, _ = w.Write(append(body, '\n'))
+	_, _ = w.Write(append(body, '\n')) //nolint:gosec // JSON under a JSON media type and nosniff is no page
 }
 
 // secure sets the headers that every answer has. There are no pages here and no cookies: browsers are

@@ -276,6 +276,7 @@ func TestBadInput(t *testing.T) {
 		{name: "no such tile", method: "GET", path: "/tile/0/x001/000", status: 404, code: "not_found", field: "tile"},
 		{name: "no such route", method: "GET", path: "/v1/secrets", status: 404, code: api.CodeNoRoute},
 		{name: "reading what is posted", method: "GET", path: "/v1/freezes", status: 405, code: api.CodeMethodNotAllowed},
+		{name: "a body cut off at the ordinary bound", method: "POST", path: "/v1/proposals", body: strings.Repeat(" ", 64<<10+1), status: 400, code: "syntax", field: "body"},
 		{name: "deleting", method: "DELETE", path: "/v1/wallets", status: 405, code: api.CodeMethodNotAllowed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -283,6 +284,9 @@ func TestBadInput(t *testing.T) {
 			p := r.problem(t)
 			if r.status != c.status || p.Code != c.code || p.Field != c.field || p.Effect != rpc.EffectNone {
 				t.Errorf("status %d, code %q, field %q, effect %q; want %d, %q, %q, none: %s", r.status, p.Code, p.Field, p.Effect, c.status, c.code, c.field, p.Detail)
+			}
+			if r.status == 405 && r.header.Get("Allow") == "" {
+				t.Error("405 without Allow")
 			}
 			if r.status == 401 && r.header.Get("WWW-Authenticate") == "" {
 				t.Error("401 without WWW-Authenticate")
@@ -515,5 +519,48 @@ func TestLogHasNoSecretsAndNoBodies(t *testing.T) {
 	id := r.header.Get("X-Request-Id")
 	if n := strings.Count(log.String(), id); n != 1 {
 		t.Errorf("request %s stands in %d log lines, want 1:\n%s", id, n, log)
+	}
+}
+
+func TestLargeBodiesAreBoundedAndSmallOnesAreNot(t *testing.T) {
+	limits := api.DefaultLimits()
+	limits.LargeBodies = 1
+	g := apitest.Start(t, apitest.Options{Config: api.Config{Limits: limits}})
+	client := clientOf(t, g)
+	// A proposal that arrives slowly holds the only place for large bodies.
+	content, slow := io.Pipe()
+	slowly := make(chan int, 1)
+	go func() {
+		resp, err := client.Post(g.URL+"/v1/proposals", "application/json", content)
+		if err != nil {
+			slowly <- 0
+			return
+		}
+		resp.Body.Close()
+		slowly <- resp.StatusCode
+	}()
+	if _, err := slow.Write(bytes.Repeat([]byte(" "), 256<<10)); err != nil {
+		t.Fatal(err)
+	}
+	large := strings.Repeat(" ", 128<<10)
+	for {
+		// Until the slow one has been read far enough to hold its place.
+		r := send(t, g, http.MethodPost, "/v1/proposals", large)
+		if p := r.problem(t); p.Code == rpc.CodeBusy {
+			if r.status != 503 || p.Effect != "none" || p.Retry != "same" {
+				t.Errorf("busy: %s", r.body)
+			}
+			break
+		}
+	}
+	if r := send(t, g, http.MethodPost, "/v1/proposals", "{}"); r.problem(t).Code != "missing_member" {
+		t.Errorf("an ordinary body had to wait: %s", r.body)
+	}
+	slow.Close()
+	if status := <-slowly; status != 400 {
+		t.Errorf("the slow one: status %d", status)
+	}
+	if r := send(t, g, http.MethodPost, "/v1/proposals", large); r.problem(t).Code != "syntax" {
+		t.Errorf("the place was not left: %s", r.body)
 	}
 }

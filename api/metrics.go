@@ -3,10 +3,10 @@ package api
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -78,7 +78,7 @@ func (m *metrics) problem(code string) {
 }
 
 // write prints the gateway's own series, in a stable order.
-func (m *metrics) write(w io.Writer) {
+func (m *metrics) write(w *strings.Builder) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	labels := make([]requestLabels, 0, len(m.requests))
@@ -108,7 +108,7 @@ func (m *metrics) write(w io.Writer) {
 	writeGauge(w, "kura_gateway_in_flight", "Requests being answered now.", strconv.FormatInt(m.inFlight, 10))
 }
 
-func writeGauge(w io.Writer, name, help, value string) {
+func writeGauge(w *strings.Builder, name, help, value string) {
 	fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n%s %s\n", name, help, name, name, value)
 }
 

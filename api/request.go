@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kura/signer/rpc"
 )
 
 // secretSize is the length of a session's secret in bytes. As a bearer it is written in lower-case hex.
@@ -36,23 +38,40 @@ func bearerOf(r *http.Request) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// bodyOf reads a request's body whole, or refuses it: nothing above max bytes is held.
-func bodyOf(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+// bodyOf reads a request's body whole, or refuses it: nothing above most bytes is held. What is longer than
+// an ordinary body (a proposal with a whole policy) needs one of a few places, so that many of them cannot
+// fill the memory; the caller leaves it when it has looked at the body. Ordinary bodies, an evacuation among
+// them, never wait for a place.
+func (g *Gateway) bodyOf(w http.ResponseWriter, r *http.Request, most int64) (body []byte, leave func(), err error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return nil, refuse(CodeUnsupportedCoding, "Content-Encoding", fmt.Sprintf("%q is not taken: send the body as it is", bounded(coding)))
+		return nil, nil, refuse(CodeUnsupportedCoding, "Content-Encoding", fmt.Sprintf("%q is not taken: send the body as it is", bounded(coding)))
 	}
 	tooLarge := refuse(CodeBodyTooLarge, "body", fmt.Sprintf("the body may have at most %d bytes here", most))
 	if r.ContentLength > most {
-		return nil, tooLarge
+		return nil, nil, tooLarge
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	leave = func() {}
+	content := http.MaxBytesReader(w, r.Body, most)
+	body, err = io.ReadAll(io.LimitReader(content, min(most, g.cfg.Limits.Body)+1))
+	if err == nil && int64(len(body)) > g.cfg.Limits.Body {
+		select {
+		case g.large <- struct{}{}:
+			leave = func() { <-g.large }
+		default:
+			return nil, nil, refuse(rpc.CodeBusy, "body", "other large bodies are being read; try again")
+		}
+		var rest []byte
+		rest, err = io.ReadAll(content)
+		body = append(body, rest...)
+	}
+	if err == nil {
+		return body, leave, nil
+	}
+	leave()
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, tooLarge
+		return nil, nil, tooLarge
 	}
-	if err != nil {
-		return nil, refuse(CodeBodyUnread, "body", "the body did not arrive whole")
-	}
-	return body, nil
+	return nil, nil, refuse(CodeBodyUnread, "body", "the body did not arrive whole")
 }
 
 // A query reads the parameters of a request strictly: each at most once, none that the route does not

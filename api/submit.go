@@ -8,7 +8,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"kura/signer/rpc"
 	"kura/statement"
 )
 
@@ -44,18 +43,13 @@ func (g *Gateway) envelopeOf(w http.ResponseWriter, r *http.Request, t statement
 	}
 	most := g.cfg.Limits.Body
 	if t == statement.TypeProposal {
-		select {
-		case g.proposals <- struct{}{}:
-			defer func() { <-g.proposals }()
-		default:
-			return nil, refuse(rpc.CodeBusy, "", "other proposals are being read, which may be large; try again")
-		}
 		most = g.cfg.Limits.ProposalBody
 	}
-	body, err := bodyOf(w, r, most)
+	body, leave, err := g.bodyOf(w, r, most)
 	if err != nil {
 		return nil, err
 	}
+	defer leave()
 	envelope, err := statement.DecodeEnvelope(body)
 	if e, ok := errors.AsType[*statement.Error](err); ok {
 		return nil, refuse(string(e.Code), cmp.Or(e.Field, "body"), e.Msg)

@@ -185,8 +185,9 @@ func (s *Signer) rule(signed statement.Signed) Ruling {
 		return Ruling{State: rpc.StateInForce}
 	case statement.TypeProposal:
 		return Ruling{State: rpc.StateOpen}
+	default:
+		return Ruling{State: rpc.StateSigned}
 	}
-	return Ruling{State: rpc.StateSigned}
 }
 
 // Unsigned is the transaction that every withdrawal of the double is, in hex.

@@ -41,7 +41,7 @@ type limitsConfig struct {
 	Burst        int      `toml:"burst"`         // requests at once and caller
 	Body         int64    `toml:"body"`          // bytes
 	ProposalBody int64    `toml:"proposal_body"` // bytes
-	Proposals    int      `toml:"proposals"`     // being read at once
+	LargeBodies  int      `toml:"large_bodies"`  // bodies above body being read at once
 	Streams      int      `toml:"streams"`       // exports and event streams at once
 	Wait         duration `toml:"wait"`          // longest ?wait=
 	Call         duration `toml:"call"`          // longest call to the signer
@@ -89,7 +89,7 @@ func loadConfig(path string) (*config, error) {
 	if err != nil {
 		return nil, errors.Unwrap(err) // the caller names the file
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it is only read
 	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func parseConfig(text, dir string) (*config, error) {
 	cfg := &config{
 		Limits: limitsConfig{
 			Connections: 1024, Rate: limits.Rate, Burst: limits.Burst,
-			Body: limits.Body, ProposalBody: limits.ProposalBody, Proposals: limits.Proposals,
+			Body: limits.Body, ProposalBody: limits.ProposalBody, LargeBodies: limits.LargeBodies,
 			Streams: limits.Streams, Wait: duration(limits.Wait), Call: duration(limits.Call),
 		},
 		Log: logConfig{Format: "json"},
@@ -165,7 +165,7 @@ func (c *config) check(dir string) error {
 // api is the part that the gateway takes.
 func (c *config) api() api.Config {
 	out := api.Config{Limits: api.Limits{
-		Body: c.Limits.Body, ProposalBody: c.Limits.ProposalBody, Proposals: c.Limits.Proposals,
+		Body: c.Limits.Body, ProposalBody: c.Limits.ProposalBody, LargeBodies: c.Limits.LargeBodies,
 		Rate: c.Limits.Rate, Burst: c.Limits.Burst, Streams: c.Limits.Streams,
 		Wait: time.Duration(c.Limits.Wait), Call: time.Duration(c.Limits.Call),
 	}}

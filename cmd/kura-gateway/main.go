@@ -58,25 +58,27 @@ func (d daemon) run(ctx context.Context, args []string, _ io.Reader, stdout, std
 		return exitUsage
 	}
 	if *file == "" || flags.NArg() > 0 {
-		fmt.Fprintln(stderr, "kura-gateway: want --config FILE and nothing else")
+		complain(stderr, "want --config FILE and nothing else")
 		return exitUsage
 	}
 	cfg, err := loadConfig(*file)
 	if err != nil {
-		fmt.Fprintf(stderr, "kura-gateway: %s: %v\n", *file, err)
+		complain(stderr, "%s: %v", *file, err)
 		return exitFailed
 	}
 	certificate, err := loadCertificate(cfg.TLS)
 	if err != nil {
-		fmt.Fprintf(stderr, "kura-gateway: %s: %v\n", *file, err)
+		complain(stderr, "%s: %v", *file, err)
 		return exitFailed
 	}
 	if *check {
-		fmt.Fprintf(stdout, "%s: ok\n", *file)
+		if _, err := fmt.Fprintf(stdout, "%s: ok\n", *file); err != nil {
+			return exitFailed
+		}
 		return exitOK
 	}
 	if d.euid == 0 {
-		fmt.Fprintln(stderr, "kura-gateway: runs as root: it faces the network, so give it a user of its own (and name that user's number in signer.toml)")
+		complain(stderr, "runs as root: it faces the network, so give it a user of its own (and name that user's number in signer.toml)")
 		return exitFailed
 	}
 	log := slog.New(cfg.Log.handler(stderr))
@@ -85,6 +87,11 @@ func (d daemon) run(ctx context.Context, args []string, _ io.Reader, stdout, std
 		return exitFailed
 	}
 	return exitOK
+}
+
+// complain tells why the daemon does not start.
+func complain(stderr io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(stderr, "kura-gateway: "+format+"\n", args...) // nobody reads it where this fails
 }
 
 // serve makes the parts and runs them until ctx ends.
