@@ -43,6 +43,13 @@ func (l *Log) Receipt(ctx context.Context, index uint64) (Receipt, error) {
 	return Receipt{Index: index, Entry: entry, Proof: proof, Checkpoint: checkpoint}, nil
 }
 
+// Prove returns the inclusion proof of an entry under the newest head, from the tree hashes alone. They are
+// as the store holds them: whoever has the entry checks the proof, as Receipt does.
+func (l *Log) Prove(ctx context.Context, index uint64) ([]Hash, error) {
+	size := l.Head().Size
+	return proveInclusion(size, index, l.cache.reader(ctx, size))
+}
+
 // entry returns the bytes of one entry, from the last group or from the store.
 func (l *Log) entry(ctx context.Context, index uint64, last Group) ([]byte, error) {
 	if index >= last.Prev.Size && index-last.Prev.Size < uint64(len(last.Entries)) {

@@ -1,6 +1,7 @@
 package anchorfile_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,26 +30,68 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestCrashBetween leaves what a crash in the middle of a save leaves: half a next file. The old head
-// stands, and the next save goes through.
-func TestCrashBetween(t *testing.T) {
+// TestTornSave lets a crash tear every save at every place: the head before or the head after is there,
+// and the next save goes through.
+func TestTornSave(t *testing.T) {
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "anchor")
 	f := anchorfile.New(path)
-	if err := f.Save(ctx, journal.Checkpoint("old")); err != nil {
+	saved := func(i int) journal.Checkpoint { return bytes.Repeat([]byte{byte('a' + i)}, 200+i) }
+	save := func(i int) []byte {
+		t.Helper()
+		if err := f.Save(ctx, saved(i)); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	before := save(0)
+	for i := 1; i < 6; i++ {
+		after := save(i)
+		for at := 0; at <= len(after); at += 37 {
+			torn := append(bytes.Clone(after[:at]), before[at:]...)
+			if err := os.WriteFile(path, torn, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := f.Load(ctx)
+			if err != nil || !bytes.Equal(got, saved(i)) && !bytes.Equal(got, saved(i-1)) {
+				t.Fatalf("save %d torn at byte %d: %q, %v", i, at, got, err)
+			}
+			if at%370 == 0 {
+				if err := f.Save(ctx, saved(9)); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := f.Load(ctx); err != nil || !bytes.Equal(got, saved(9)) {
+					t.Fatalf("saved after save %d torn at byte %d: %q, %v", i, at, got, err)
+				}
+			}
+		}
+		if err := os.WriteFile(path, after, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before = after
+	}
+}
+
+// TestCrashAtFirst leaves half a file under the other name: there is no anchor yet.
+func TestCrashAtFirst(t *testing.T) {
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "anchor")
+	if err := os.WriteFile(path+".new", []byte("ha"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path+".next", []byte("ha"), 0o600); err != nil {
+	f := anchorfile.New(path)
+	if c, err := f.Load(ctx); c != nil || err != nil {
+		t.Errorf("loaded %q, %v", c, err)
+	}
+	if err := f.Save(ctx, journal.Checkpoint("first")); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := f.Load(ctx); string(got) != "old" || err != nil {
-		t.Errorf("loaded %q, %v", got, err)
-	}
-	if err := f.Save(ctx, journal.Checkpoint("new")); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := f.Load(ctx); string(got) != "new" || err != nil {
-		t.Errorf("loaded %q, %v", got, err)
+	if c, err := f.Load(ctx); string(c) != "first" || err != nil {
+		t.Errorf("loaded %q, %v", c, err)
 	}
 }
 
@@ -58,13 +101,23 @@ func TestErrors(t *testing.T) {
 	if err := anchorfile.New(filepath.Join(dir, "missing", "anchor")).Save(ctx, journal.Checkpoint("c")); err == nil {
 		t.Error("saved into a directory that is not there")
 	}
-	for name, content := range map[string][]byte{"empty": {}, "huge": make([]byte, journal.MaxCheckpoint+1)} {
+	for _, c := range []journal.Checkpoint{nil, make(journal.Checkpoint, 4090)} {
+		if err := anchorfile.New(filepath.Join(dir, "anchor")).Save(ctx, c); err == nil {
+			t.Errorf("saved a checkpoint of %d bytes", len(c))
+		}
+	}
+	for name, content := range map[string][]byte{
+		"empty": {}, "newlines": bytes.Repeat([]byte("\n"), 8192), "a checkpoint": []byte("kura\n1\n"), "longer": bytes.Repeat([]byte("\n"), 8193),
+	} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if c, err := anchorfile.New(path).Load(ctx); err == nil {
 			t.Errorf("%s: loaded %d bytes", name, len(c))
+		}
+		if err := anchorfile.New(path).Save(ctx, journal.Checkpoint("c")); err == nil {
+			t.Errorf("%s: saved over it", name)
 		}
 	}
 	if c, err := anchorfile.New(dir).Load(ctx); err == nil {

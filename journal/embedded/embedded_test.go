@@ -29,6 +29,10 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, func(t testing.TB) journal.Store { return openStore(t, filepath.Join(t.TempDir(), "journal")) })
+}
+
 // rows edits the buckets directly, in one transaction that Close commits.
 type rows struct {
 	t  testing.TB

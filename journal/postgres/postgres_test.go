@@ -44,6 +44,10 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, func(t testing.TB) journal.Store { return openStore(t, pgtest.Open(t).Service) })
+}
+
 // rows edits the tables directly, as a superuser who has switched triggers and foreign keys off.
 type rows struct {
 	t    testing.TB
