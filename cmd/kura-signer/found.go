@@ -33,7 +33,7 @@ func initJournal(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	c, err := readConfig(configPath)
+	c, err := setUp(configPath)
 	if err != nil {
 		return err
 	}

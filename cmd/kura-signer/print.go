@@ -35,7 +35,7 @@ func (in *invocation) configAndJSON(name string) (*Config, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	c, err := readConfig(configPath)
+	c, err := setUp(configPath)
 	return c, asJSON, err
 }
 

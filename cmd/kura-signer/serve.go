@@ -31,7 +31,7 @@ func serve(ctx context.Context, in *invocation) error {
 	if err := in.flags("serve", func(f *flag.FlagSet) { f.StringVar(&configPath, "config", "", "configuration file") }, "config"); err != nil {
 		return err
 	}
-	c, err := readConfig(configPath)
+	c, err := setUp(configPath)
 	if err != nil {
 		return err
 	}

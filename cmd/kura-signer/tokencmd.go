@@ -25,7 +25,7 @@ func tokenInit(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	c, err := readConfig(configPath)
+	c, err := setUp(configPath)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func tokenAttack(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	c, err := readConfig(configPath)
+	c, err := setUp(configPath)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (r *repeated) String() string     { return strings.Join(*r, ", ") }
 func (r *repeated) Set(v string) error { *r = append(*r, v); return nil }
 
 func (in *invocation) admin(configPath string) (rpc.AdminClient, error) {
-	c, err := readConfig(configPath)
+	c, err := setUp(configPath)
 	if err != nil {
 		return rpc.AdminClient{}, err
 	}
