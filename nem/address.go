@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/crypto/ripemd160" //nolint:staticcheck // both chains' addresses are RIPEMD-160
+	"golang.org/x/crypto/ripemd160" //nolint:gosec // both chains' addresses are made with it
 )
 
 // Raw and text lengths of the two chains' addresses.
@@ -39,7 +39,7 @@ func (k PublicKey) Address(n Network) Address {
 		return Address{}
 	}
 	a.raw[0] = n.info().id
-	h := ripemd160.New()
+	h := ripemd160.New() //nolint:gosec // as above
 	h.Write(digest[:])
 	h.Sum(a.raw[1:1])
 	sum := checksum(n.Chain(), a.raw[:21])

@@ -28,8 +28,9 @@ func (o Outcome) String() string {
 		return "seen"
 	case OutcomeRefused:
 		return "refused"
+	default:
+		return "unknown"
 	}
-	return "unknown"
 }
 
 // Advice is what a caller should do with the very same signed bytes. None of it
@@ -56,8 +57,9 @@ func (a Advice) String() string {
 		return "never"
 	case AdviceStop:
 		return "stop"
+	default:
+		return "look_up"
 	}
-	return "look_up"
 }
 
 // NodeAnswer is a node's answer to an announcement, or a status it was asked for.

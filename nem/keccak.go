@@ -35,8 +35,15 @@ func keccak256(data []byte) Hash {
 		h.Write(h.in[:n])
 		data = data[n:]
 	}
-	h.Read(h.out[:])
+	squeeze(h, h.out[:])
 	return h.out
+}
+
+// squeeze reads the digest out of the state, in place.
+func squeeze(h keccak, digest []byte) {
+	if _, err := h.Read(digest); err != nil {
+		panic(err) // unreachable: a sponge never runs dry
+	}
 }
 
 // newKeccak512 is for secrets too: the caller owns the state and Resets it,

@@ -77,9 +77,10 @@ func readNIS1Body(r *reader, tx *Transaction) Body {
 		return readControl(r, walkMosaicDefinition)
 	case NIS1SupplyChange:
 		return readControl(r, walkSupplyChange)
+	default:
+		r.failAt(r.pos, "type", "%s has no layout here", tx.kind)
+		return nil
 	}
-	r.failAt(r.pos, "type", "a %s has no layout here", tx.kind)
-	return nil
 }
 
 func readMultisig(r *reader, n Network) Body {

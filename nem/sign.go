@@ -27,7 +27,7 @@ func (x *secrets) wipe() {
 func (x *secrets) expand(h keccak, seed *[32]byte) error {
 	h.Reset()
 	h.Write(seed[:])
-	h.Read(x.digest[:])
+	squeeze(h, x.digest[:])
 	if _, err := x.a.SetBytesWithClamping(x.digest[:32]); err != nil {
 		return fmt.Errorf("clamp the scalar: %w", err)
 	}
@@ -71,7 +71,7 @@ func SignNIS1(seed *[32]byte, pub PublicKey, message []byte) (Signature, error) 
 	h.Reset()
 	h.Write(x.digest[32:])
 	h.Write(message)
-	h.Read(x.nonce[:])
+	squeeze(h, x.nonce[:])
 	if _, err := x.r.SetUniformBytes(x.nonce[:]); err != nil {
 		return Signature{}, fmt.Errorf("sign: reduce the nonce: %w", err)
 	}

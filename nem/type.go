@@ -80,8 +80,9 @@ func (t Type) nis1Versions() (first, last uint8) {
 		return 1, 2
 	case NIS1ImportanceTransfer, NIS1Cosignature, NIS1Multisig, NIS1Namespace, NIS1MosaicDefinition, NIS1SupplyChange:
 		return 1, 1
+	default:
+		return 0, 0
 	}
-	return 0, 0
 }
 
 // symbolVersions is the same for Symbol. Aggregates of every version are
