@@ -34,8 +34,8 @@ type judge struct {
 	payment  statement.Payment
 	legs     []matched
 	assets   [2*maxAssets + 1]int // registry index of each outflow
-	escalate []demand // of limits
-	waits    []Wait   // for room
+	escalate []demand             // of limits
+	waits    []Wait               // for room
 }
 
 // maxAssets is how many assets a withdrawal statement can pay; each can take a

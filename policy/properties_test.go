@@ -1,0 +1,184 @@
+package policy_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kura/nem"
+	"kura/policy"
+	"kura/statement"
+)
+
+// cases runs a check on random decisions of random worlds, with something signed
+// now and then so that limits fill.
+func cases(t *testing.T, stream uint64, check func(*world, policy.Input)) {
+	t.Helper()
+	total := campaign(t, 8000)
+	const perWorld = 80
+	for seed := 0; seed*perWorld < total; seed++ {
+		r := rand.New(rand.NewPCG(uint64(seed), stream))
+		w := newWorld(t, r)
+		for range perWorld {
+			w.step()
+			in := w.input()
+			check(w, in)
+			if d := policy.Decide(in); d.Outcome == policy.Sign && r.IntN(2) == 0 {
+				w.take(t, in, &d)
+			}
+		}
+	}
+}
+
+// TestStopsOnlyAdd: whatever acts at once never turns a deny or a hold into a sign.
+func TestStopsOnlyAdd(t *testing.T) {
+	worse := 0
+	cases(t, 11, func(w *world, in policy.Input) {
+		before := policy.Decide(in)
+		stop := w.stop()
+		in.Overlay = in.Overlay.Trip(stop)
+		after := policy.Decide(in)
+		if after.Outcome == policy.Sign && before.Outcome != policy.Sign {
+			t.Fatalf("%v turns %v (%s) into sign (%s)\n%s", stop, before.Outcome, before.Code, after.Code, w.p.Text())
+		}
+		if after.Outcome < before.Outcome {
+			worse++
+		}
+	})
+	if worse == 0 {
+		t.Error("no stop ever stopped anything")
+	}
+}
+
+// TestApprovalsOnlyHelp: one more approval never makes an outcome stricter.
+func TestApprovalsOnlyHelp(t *testing.T) {
+	better := 0
+	cases(t, 12, func(w *world, in policy.Input) {
+		before := policy.Decide(in)
+		name := string(pick(w.r, personNames))
+		in.Verdicts = append(in.Verdicts[:len(in.Verdicts):len(in.Verdicts)], policy.Verdict{
+			By: policy.Actor{Kind: policy.PersonActor, ID: name}, Key: statement.Key(worldKey(name)), Kind: statement.Approve, Policy: w.p.Hash(), At: in.Now.Time - int64(w.r.IntN(3))*hour,
+		})
+		after := policy.Decide(in)
+		if after.Outcome < before.Outcome {
+			t.Fatalf("an approval by %s turns %v (%s) into %v (%s)\n%s", name, before.Outcome, before.Code, after.Outcome, after.Code, w.p.Text())
+		}
+		if after.Outcome > before.Outcome {
+			better++
+		}
+	})
+	if better == 0 {
+		t.Error("no approval ever helped")
+	}
+}
+
+// TestLessIsNeverWorse: the same withdrawal with one asset left out is not
+// judged more strictly; a second asset carries nothing past a rule.
+func TestSecondAssetCarriesNothing(t *testing.T) {
+	cases(t, 13, func(w *world, in policy.Input) {
+		whole := policy.Decide(in)
+		if whole.Outcome != policy.Sign || whole.Quorum || len(in.Request.Withdrawal.Assets) < 2 {
+			return
+		}
+		for i := range in.Request.Withdrawal.Assets {
+			alone := *in.Request.Withdrawal
+			alone.Assets = alone.Assets[i : i+1]
+			one := in
+			one.Request.Withdrawal = &alone
+			if d := policy.Decide(one); d.Outcome != policy.Sign && d.Code != policy.CodeFeeAboveCap {
+				t.Fatalf("signed with another asset, alone %v (%s)\n%s", d.Outcome, d.Code, w.p.Text())
+			}
+		}
+	})
+}
+
+// TestDecideDependsOnArgumentsAlone: again, in parallel, in another order, the
+// same decision, and usage is not touched.
+func TestDecideDependsOnArgumentsAlone(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 14))
+	for range 20 {
+		w := newWorld(t, r)
+		var inputs []policy.Input
+		for range 40 {
+			w.step()
+			in := w.input()
+			if d := policy.Decide(in); d.Outcome == policy.Sign {
+				w.take(t, in, &d)
+			}
+		}
+		for range 40 {
+			inputs = append(inputs, w.input())
+		}
+		first := make([]policy.Decision, len(inputs))
+		for i := range inputs {
+			first[i] = policy.Decide(inputs[i])
+		}
+		held := w.usage.Len()
+		var group sync.WaitGroup
+		for range 4 {
+			order := r.Perm(len(inputs))
+			group.Go(func() {
+				for _, i := range order {
+					if diff := cmp.Diff(first[i], policy.Decide(inputs[i]), cmp.Comparer(func(a, b nem.AssetID) bool { return a == b })); diff != "" {
+						t.Errorf("another decision in parallel:\n%s", diff)
+						return
+					}
+				}
+			})
+		}
+		group.Wait()
+		if w.usage.Len() != held {
+			t.Error("deciding changed usage")
+		}
+	}
+}
+
+// TestOrderDoesNotChangeTheTotal: requests that fit a limit together are all
+// signed in any order, and leave the same sum.
+func TestOrderDoesNotChangeTheTotal(t *testing.T) {
+	d := benchDocument()
+	d.Limits = d.Limits[:6]
+	for i := range d.Limits {
+		d.Limits[i].Max = 100_000_000
+	}
+	p, err := policy.New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := benchAddress(0)
+	change := &policy.BookChange{Add: []policy.Entry{{Book: "friends", Name: "x", Network: "nis1-testnet", Address: to.String(), Message: policy.MessageRule{Rule: "any"}}}}
+	var empty *policy.Book
+	book, err := empty.Apply(change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(5, 15))
+	var want policy.Units
+	for round := range 20 {
+		u := policy.NewUsage(p)
+		var last policy.Decision
+		for _, i := range r.Perm(10) {
+			in := benchInput(p, book, u, to)
+			in.Request.Withdrawal.Assets[0].Amount = nem.Amount(1_000_000 * (i + 1))
+			last = policy.Decide(in)
+			if last.Outcome != policy.Sign {
+				t.Fatal(fmt.Sprint("round ", round, ": ", last.Code))
+			}
+			e, err := last.Event(p, in.Request.Withdrawal, "c1", in.Now.Time)
+			if err == nil {
+				err = u.Add(e)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if after := last.Limits[0].After; round == 0 {
+			want = after
+		} else if after != want {
+			t.Fatalf("%d in one order, %d in another", want, after)
+		}
+	}
+}
