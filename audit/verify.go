@@ -149,13 +149,9 @@ func (v *verifier) run(ctx context.Context, r io.Reader) error {
 		return err
 	}
 	last := false // the newest line was a checkpoint
-	for {
+	for it, err := range readAhead(in) {
 		if err := ctx.Err(); err != nil {
 			return err
-		}
-		it, err := in.next()
-		if errors.Is(err, io.EOF) {
-			break
 		}
 		if err != nil {
 			return v.form(err)
@@ -163,7 +159,7 @@ func (v *verifier) run(ctx context.Context, r io.Reader) error {
 		if last = it.checkpoint != nil; last {
 			err = v.checkpoint(it.checkpoint)
 		} else {
-			err = v.entry(it.entry)
+			err = v.entry(it)
 		}
 		if err == nil && !last && from != nil && v.tree.Head().Size == from.Size {
 			err = v.extends(*from)
@@ -234,20 +230,20 @@ func (v *verifier) end(last bool, from *journal.Head) error {
 }
 
 // entry checks the next entry: its form, its place, and that it is what judging its input again gives.
-func (v *verifier) entry(line []byte) error {
-	e, err := journal.DecodeEntry(line)
-	if err != nil {
-		return v.fail(FailForm, "%v", err)
+func (v *verifier) entry(it *prepared) error {
+	e, leaf := it.decoded, it.leaf
+	if it.err != nil {
+		return v.fail(FailForm, "%v", it.err)
 	}
 	if seq := v.tree.Head().Size; e.Seq != seq {
 		return v.fail(FailOrder, "the entry says seq %d", e.Seq)
 	}
-	if e.Seq == 0 && journal.LeafHash(line) != v.genesis.Hash {
-		return v.fail(FailGenesis, "entry 0 has leaf hash %x, the genesis line says %x", journal.LeafHash(line), v.genesis.Hash)
+	if e.Seq == 0 && leaf != v.genesis.Hash {
+		return v.fail(FailGenesis, "entry 0 has leaf hash %x, the genesis line says %x", leaf, v.genesis.Hash)
 	}
 	now := policy.Now{Clock: e.Clock, Time: e.Time}
 	if len(v.due) == 0 {
-		if err := v.judge(e, now); err != nil {
+		if err := v.judge(it, now); err != nil {
 			return err
 		}
 	}
@@ -269,7 +265,7 @@ func (v *verifier) entry(line []byte) error {
 	if err := v.count(body); err != nil {
 		return err
 	}
-	v.tree.Append(journal.LeafHash(line))
+	v.tree.Append(leaf)
 	if v.visit != nil {
 		v.visit(e, body, v.state)
 	}
@@ -277,15 +273,14 @@ func (v *verifier) entry(line []byte) error {
 }
 
 // judge asks the ledger anew about the input that begins here.
-func (v *verifier) judge(e journal.Entry, now policy.Now) error {
-	in, err := ledger.InputOf(e)
-	if err != nil {
-		if _, ok := errors.AsType[*statement.Error](err); ok {
-			return v.fail(FailStatement, "%v", err)
+func (v *verifier) judge(it *prepared, now policy.Now) error {
+	if it.inErr != nil {
+		if _, ok := errors.AsType[*statement.Error](it.inErr); ok {
+			return v.fail(FailStatement, "%v", it.inErr)
 		}
-		return v.fail(FailDecision, "%v", err)
+		return v.fail(FailDecision, "%v", it.inErr)
 	}
-	drafts, res, err := ledger.Judge(v.state, in, now)
+	drafts, res, err := ledger.Judge(v.state, it.in, now)
 	if err != nil {
 		return v.fail(FailDecision, "judged again: %v", err)
 	}
