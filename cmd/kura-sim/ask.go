@@ -6,10 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 
+	"kura/ledger"
 	"kura/nem"
 	"kura/policy"
 	"kura/signer/rpc"
@@ -26,19 +27,21 @@ type ask struct {
 	to       nem.Address
 	listed   bool // to stands in an address book; otherwise it is the intruder's own
 	message  statement.MessageKind
-	customer string // what the intruder writes there
+	customer string // what the intruder writes there, and as message if there is one: new each time
 }
 
 // An answer is an ask and what became of it.
 type answer struct {
 	ask
-	state  string // as the signer answers; "refused" for what it did not even journal
-	code   string // of the decision
-	detail string
-	moved  []nem.Outflow // what the signed transaction takes, if there is one
+	state string        // as the signer answers; stateRefused for what it did not even journal
+	code  string        // of the decision
+	moved []nem.Outflow // what the signed transaction takes, if there is one
 }
 
 const stateRefused = "refused"
+
+// uncounted are the codes of refusals that leave no entry. Any other problem is the signer's, and ends the run.
+var uncounted = []string{ledger.CodeOverBudget, ledger.CodePendingExceeded, ledger.CodeNotActive}
 
 // requestLife is how long the intruder's requests may wait for anybody.
 const requestLife = 12 * hour
@@ -59,7 +62,7 @@ func (a *ask) withdrawal(p *policy.Policy, journal statement.Hash, id statement.
 		Reference: "withdrawal", Customer: a.customer,
 	}
 	if a.message == statement.MessageText {
-		out.Message.Value = "1029384756"
+		out.Message.Value = a.customer
 	}
 	return out, nil
 }
@@ -76,15 +79,15 @@ func (d *deployment) withdraw(ctx context.Context, client policy.ClientID, a ask
 		return answer{}, err
 	}
 	got, err := d.signer.Submit(ctx, e.Encode(), minute)
-	if problem, ok := errors.AsType[*rpc.Problem](err); ok && problem.Effect == rpc.EffectNone && problem.Retry != rpc.RetrySame {
-		return answer{ask: a, state: stateRefused, code: problem.Code, detail: problem.Detail}, nil
+	if problem, ok := errors.AsType[*rpc.Problem](err); ok && slices.Contains(uncounted, problem.Code) {
+		return answer{ask: a, state: stateRefused, code: problem.Code}, nil
 	}
 	if err != nil {
 		return answer{}, fmt.Errorf("a withdrawal of %s: %w", a.amount, err)
 	}
 	out := answer{ask: a, state: got.State}
 	if got.Decision != nil {
-		out.code, out.detail = got.Decision.Code, got.Decision.Detail
+		out.code = got.Decision.Code
 	}
 	switch {
 	case got.Transaction != nil:
@@ -136,13 +139,16 @@ func (d *deployment) takes(a ask, t *rpc.Transaction) ([]nem.Outflow, error) {
 
 // shortWords fit beside an amount; what is missing here has package policy's sentence.
 var shortWords = map[string]string{
-	policy.CodeDestinationUnlisted: "refused: no rule pays it",
-	policy.CodeNoRule:              "refused: no rule pays it",
-	policy.CodeDeniedByRule:        "refused: a rule forbids it",
-	policy.CodeLimit:               "refused: a limit is used up",
-	policy.CodeLimitNever:          "refused: above a limit",
-	policy.CodeClientStopped:       "refused: client is suspended",
-	policy.CodeFrozen:              "refused: frozen",
+	policy.CodeDestinationUnlisted: "no rule pays it",
+	policy.CodeNoRule:              "no rule pays it",
+	policy.CodeDeniedByRule:        "a rule forbids it",
+	policy.CodeLimit:               "over a limit",
+	policy.CodeLimitNever:          "over a limit",
+	policy.CodeClientStopped:       "client is suspended",
+	policy.CodeFrozen:              "wallet is frozen",
+	ledger.CodeOverBudget:          "too many requests",
+	ledger.CodePendingExceeded:     "too many are waiting",
+	ledger.CodeNotActive:           "client's last day is over",
 }
 
 // words says what became of an ask, for a treasurer.
@@ -152,11 +158,10 @@ func (a *answer) words() string {
 		return "SIGNED"
 	case rpc.StateHeld:
 		return "held for people; none approved"
-	case stateRefused:
-		return "refused: " + strings.TrimSuffix(a.detail, ".")
 	}
-	if words, ok := shortWords[a.code]; ok {
-		return words
+	words, ok := shortWords[a.code]
+	if !ok {
+		words = policy.Words(a.code)
 	}
-	return "refused: " + policy.Words(a.code)
+	return "refused: " + words
 }

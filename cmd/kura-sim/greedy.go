@@ -22,8 +22,10 @@ type way struct {
 }
 
 // A planner finds what an intruder with a client's key would ask for, by asking the very engine that will judge it: as
-// much as a request can carry, again whenever a limit's window has room, the first before the theft itself, to be
-// announced with the rest. It never asks for what would be refused, so nothing is set off.
+// much as a request can carry, again whenever a limit's window has room, the first as long before the theft as a signed
+// transaction lives, to be announced with the rest. Package adversary searches for the worst sequence among a great many
+// decisions; this one makes a plan that a real token can sign: few requests, within the client's budget, and none that
+// would be refused, so that nothing is set off.
 type planner struct {
 	policy *policy.Policy
 	book   *policy.Book
@@ -50,10 +52,6 @@ type stockKey struct {
 	asset  policy.AssetRef
 }
 
-// hoardMargin is kept between the end of a hoarded transaction's life and the theft: deadlines move by a unit or two
-// where two transactions would be the same.
-const hoardMargin = minute
-
 // newPlanner prepares a plan for a theft that lasts from one unix time to another.
 func newPlanner(p *policy.Policy, book *policy.Book, client policy.ClientID, theft, end int64, most int) (*planner, error) {
 	x := &planner{
@@ -64,7 +62,7 @@ func newPlanner(p *policy.Policy, book *policy.Book, client policy.ClientID, the
 		x.times[at] = true // a rule may have hours
 	}
 	for _, w := range p.Document().Wallets {
-		from := theft - int64(w.Life) + hoardMargin
+		from := theft - int64(w.Life)
 		x.times[from] = true
 		for _, a := range p.Document().Assets {
 			if a.Network == w.Network {
@@ -107,7 +105,13 @@ func (x *planner) addWays(w *policy.Wallet, a *policy.Asset, from int64) error {
 		}
 	}
 	for _, address := range to {
-		for _, message := range []statement.MessageKind{statement.MessageNone, statement.MessageText} {
+		// A message of one's own makes payments to one address differ. Equal ones get earlier deadlines, and those
+		// that were hoarded would be over when the theft begins.
+		kinds := []statement.MessageKind{statement.MessageText, statement.MessageNone}
+		if address.IsZero() {
+			slices.Reverse(kinds)
+		}
+		for _, message := range kinds {
 			x.ways = append(x.ways, &way{
 				wallet: w.ID, asset: a.ID, network: n, to: address, message: message, from: from,
 				sizes: largestFirst,

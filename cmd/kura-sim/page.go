@@ -172,7 +172,7 @@ func (p *page) cleverest(r *result) {
 	}
 	p.line("")
 	if len(r.answers) > 0 && r.answers[0].at < r.begin {
-		p.field("hoarded", "signed in the last transaction life before the theft, kept, and announced with the rest of it")
+		p.field("hoarded", "signed before the theft, within the life of a transaction, kept, and announced with the rest")
 	}
 	p.left(r)
 	if r.Capped {
@@ -226,7 +226,10 @@ func (p *page) hours(r *result, keys []stockKey) {
 func slotOf(r *result, i int) string {
 	at := r.answers[i].at
 	if at < r.begin {
-		return "hoarded before"
+		return "hoarded"
+	}
+	if at == r.end {
+		return "at the end"
 	}
 	n := (at - r.begin) / hour
 	return fmt.Sprintf("hour %d, %s", n+1, clockTime(r.begin+n*hour))
@@ -253,13 +256,25 @@ func (p *page) left(r *result) {
 			text += " of at most " + show(r.policy, l.Asset, l.Bound) + " (" + l.share() + ")"
 		}
 		p.field(word, "%s", text)
-		p.field("", "%s to the intruder's own addresses, %s to listed ones, %s fees",
-			show(r.policy, l.Asset, l.ToIntruder), show(r.policy, l.Asset, l.ToListed), show(r.policy, l.Asset, l.Fees))
+		p.field("", "%s", partsOf(r.policy, &l))
 		word = ""
 	}
 	if word != "" {
 		p.field(word, "nothing")
 	}
+}
+
+// partsOf says where it went. What reached a listed address is no theft, and counts in the bound.
+func partsOf(p *policy.Policy, l *loss) string {
+	var parts []string
+	for _, part := range []struct{ amount, where string }{
+		{l.ToIntruder, " to the intruder's own addresses"}, {l.ToListed, " to listed addresses"}, {l.Fees, " in fees"},
+	} {
+		if part.amount != "0" {
+			parts = append(parts, show(p, l.Asset, part.amount)+part.where)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // together are the sums over all wallets, where they say more than the wallets do.

@@ -47,9 +47,9 @@ type result struct {
 	Stopped  string         `json:"stopped"` // when a tripwire or freeze stopped the client, RFC 3339; "" if nothing did
 	Journal  audit.Report   `json:"journal"`
 
-	policy  *policy.Policy // as it was played
-	begin   int64
-	answers []answer
+	policy     *policy.Policy // as it was played
+	begin, end int64
+	answers    []answer
 }
 
 // A request is one row of a run.
@@ -141,6 +141,9 @@ func (r *robber) run(ctx context.Context, dir string) (*robbery, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, _, err := rekey(*r.policy.Document()); err != nil {
+		return nil, exit(exitPolicy, err)
+	}
 	module, err := findModule(modules)
 	if err != nil {
 		return nil, err
@@ -209,7 +212,7 @@ func (r *robber) play(ctx context.Context, module, dir string, stolen policy.Sto
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	done = &result{
-		Begin: statement.FormatTime(begin), End: statement.FormatTime(end), policy: d.policy, begin: begin,
+		Begin: statement.FormatTime(begin), End: statement.FormatTime(end), policy: d.policy, begin: begin, end: end,
 		Bound: policy.BlastRadius(d.policy, policy.BlastOptions{Stolen: stolen, Span: policy.Millis(end - begin), Book: d.book}),
 	}
 	r.page.bound(heading, done)
