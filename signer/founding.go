@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -20,6 +21,8 @@ type Founding struct {
 	Verdicts []statement.Envelope
 	// PolicyHash is what the directors read to each other; it must be the policy's.
 	PolicyHash policy.Hash
+	// Predecessor is the journal that this one follows after a restore; nil for none.
+	Predecessor *ledger.Predecessor
 
 	Store   journal.Store
 	Anchors []journal.Anchor
@@ -86,11 +89,12 @@ func (f *Founding) begun(ctx context.Context) ([]journal.Entry, error) {
 	if len(entries) != 2 || entries[0].Kind != ledger.KindGenesis {
 		return nil, errors.New("the store is not empty, and what it holds is not the beginning of a journal")
 	}
-	body, err := ledger.DecodeBody(entries[0].Kind, entries[0].Body)
+	wanted := f.genesis()
+	body, err := ledger.EncodeBody(&wanted)
 	if err != nil {
 		return nil, err
 	}
-	if *body.(*ledger.Genesis) != f.genesis() {
+	if !bytes.Equal(body, entries[0].Body) {
 		return nil, errors.New("the store holds the genesis of another journal")
 	}
 	return entries, nil
@@ -98,7 +102,8 @@ func (f *Founding) begun(ctx context.Context) ([]journal.Entry, error) {
 
 func (f *Founding) genesis() ledger.Genesis {
 	return ledger.Genesis{
-		Origin: f.Origin, LogKey: base64.StdEncoding.EncodeToString(f.LogKey[:]), Policy: f.PolicyHash, Clock: f.Clock.Kind(),
+		Origin: f.Origin, LogKey: base64.StdEncoding.EncodeToString(f.LogKey[:]), Policy: f.PolicyHash,
+		Clock: f.Clock.Kind(), Predecessor: f.Predecessor,
 	}
 }
 

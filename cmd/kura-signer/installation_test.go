@@ -55,8 +55,9 @@ type installation struct {
 	ended   chan struct{}
 }
 
-// install prepares a token on SoftHSM with the real commands, and founds a journal in the embedded store.
-func install(t *testing.T) *installation {
+// install prepares a token on SoftHSM with the real commands, and founds a journal in the embedded store; flags are
+// further ones of init.
+func install(t *testing.T, flags ...string) *installation {
 	t.Helper()
 	if _, err := os.Stat(softHSM); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -99,8 +100,8 @@ path = "journal"
 		lines = append(lines, string(v.Encode()))
 	}
 	x.write("verdicts", strings.Join(lines, "\n")+"\n")
-	line := x.must("init", "--config", x.config, "--policy", filepath.Join(dir, "policy.json"),
-		"--verdicts", filepath.Join(dir, "verdicts"), "--policy-hash", x.First.Hash().String())
+	line := x.must(append([]string{"init", "--config", x.config, "--policy", filepath.Join(dir, "policy.json"),
+		"--verdicts", filepath.Join(dir, "verdicts"), "--policy-hash", x.First.Hash().String()}, flags...)...)
 	if x.genesis, err = journal.ParseGenesis(strings.TrimSpace(line)); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func (k Keys) CreateWallet(ctx context.Context, name string, n nem.Network) (led
 	if err != nil {
 		return ledger.Wallet{}, err
 	}
-	return record(c), nil
+	return Record(c), nil
 }
 
 // ImportWallet implements signer.Token.
@@ -72,7 +72,7 @@ func (k Keys) ImportWallet(ctx context.Context, name string, n nem.Network, expe
 	if err != nil {
 		return ledger.Wallet{}, err
 	}
-	return record(c), nil
+	return Record(c), nil
 }
 
 // parseKey reads a private key into locked memory. The text is wiped by its owner.
@@ -98,8 +98,8 @@ func (k Keys) spec(name string, n nem.Network) (token.WalletSpec, error) {
 	return token.WalletSpec{Name: name, Network: n, Genesis: genesis}, err
 }
 
-// record is a ceremony in the form of the journal.
-func record(c token.Ceremony) ledger.Wallet {
+// Record is a ceremony in the form of the journal.
+func Record(c token.Ceremony) ledger.Wallet {
 	w := ledger.Wallet{
 		Name: c.Wallet, Network: c.Network, PublicKey: c.PublicKey, Address: c.Address, Custody: string(c.Custody),
 		Imported: c.Imported, Deterministic: c.Deterministic, Sealed: c.BlobSHA256,
