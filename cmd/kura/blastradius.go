@@ -48,10 +48,16 @@ what the thieves of January 2018 had (client, gateway, database, network).`,
 			}
 			page := newPage(cmd.OutOrStdout())
 			page.line("The most that can reach the chain within %s, if stolen:", options.Span)
+			nothing := 0
 			for _, blast := range table {
+				if costsNothing(blast) {
+					nothing++
+					continue
+				}
 				page.title("%s", blast.Stolen)
 				page.field("", "%s", totalText(p, blast))
 			}
+			page.line("Each of %d other keys and pairs of keys: nothing. (--json lists them.)", nothing)
 			return page.flush()
 		},
 	}
@@ -76,6 +82,16 @@ func blastOptions(cmd *cobra.Command, p *policy.Policy, stolen, within, book str
 	}
 	options.Book, err = readBook(cmd, book)
 	return options, err
+}
+
+// costsNothing tells whether nothing can be lost, then or ever.
+func costsNothing(b policy.Blast) bool {
+	for _, r := range b.Totals {
+		if r.Unbounded || r.Bound != "0" {
+			return false
+		}
+	}
+	return b.UnboundedFrom == 0
 }
 
 // printBlast shows every wallet and asset with formula and schedule.
