@@ -157,8 +157,10 @@ const nemEntity = f => {
 const nis1ByNemSdk = request => {
 	const data = nem.utils.serialization.serializeTransaction(nemEntity(request.fields));
 	const answer = { data: uint8ToHex(data) };
-	if (request.sign)
+	if (request.sign) {
 		answer.signature = nem.crypto.keyPair.create(request.privateKey).sign(data).toString().toUpperCase();
+		answer.valid = nem.crypto.verifySignature(request.fields.signer, data, request.signature);
+	}
 	return answer;
 };
 

@@ -142,7 +142,11 @@ const maxTransaction = 1 << 20
 // Decode reads a transaction of the network: NIS1's data (what is signed and
 // announced, without signature), Symbol's whole transaction. It accepts exactly
 // the bytes that [Transaction.Encode] gives back; everything else is refused
-// with a [*DecodeError] that names offset and field. b is not kept.
+// with a [*DecodeError] that names offset and field. So is what the node would
+// put into another form before it checks the signature (unsorted or repeated
+// mosaics, an empty message envelope), and a transfer to or of a Symbol
+// namespace alias, since nobody can say from the bytes where or what that is.
+// b is not kept.
 func Decode(n Network, b []byte) (Transaction, error) {
 	if err := n.buildable(); err != nil {
 		return Transaction{}, fmt.Errorf("decode: %w", err)
