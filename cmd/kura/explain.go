@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 
@@ -61,7 +62,7 @@ func readWithdrawal(cmd *cobra.Command, name string) (*statement.Withdrawal, err
 	if err != nil {
 		return nil, err
 	}
-	body, err := statement.Decode(string(text))
+	body, err := statement.Decode(string(bytes.TrimSpace(text))) // nobody signs it, so a newline at its end is fine
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
