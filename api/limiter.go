@@ -22,6 +22,7 @@ type limiter struct {
 	burst    time.Duration // how far ahead of now that time may lie
 	mu       sync.Mutex
 	whole    map[string]time.Time
+	forgot   time.Time // when callers were forgotten last
 }
 
 // newLimiter allows perSecond requests a second on average and burst at once.
@@ -36,7 +37,11 @@ func (l *limiter) allow(caller string, now time.Time) (wait time.Duration, ok bo
 	defer l.mu.Unlock()
 	whole, known := l.whole[caller]
 	if !known && len(l.whole) >= maxCallers {
-		l.forget(now)
+		// At most once a second: a flood of addresses must not have the whole map walked for each request.
+		if now.Sub(l.forgot) >= time.Second {
+			l.forgot = now
+			l.forget(now)
+		}
 		if len(l.whole) >= maxCallers {
 			caller = ""
 			whole = l.whole[caller]

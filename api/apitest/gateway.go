@@ -108,7 +108,7 @@ func ServeSigner(t testing.TB, s rpc.Gateway) (socket string, stop func()) {
 	}
 	t.Cleanup(func() {
 		stop()
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir)
 	})
 	return socket, stop
 }
