@@ -59,8 +59,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			"2 wrong command line, 3 the policy cannot be played, 4 SoftHSM is missing.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return exit(exitUsage, fmt.Errorf("there is no command %q: kura-sim --help lists them", args[0]))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit(exitUsage, err) })
 	root.AddCommand(newRob())
 	root.SetArgs(args)

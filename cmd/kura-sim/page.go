@@ -83,7 +83,8 @@ func (p *page) bound(heading string, r *result) {
 		}
 		none = false
 		if row.Unbounded {
-			p.field(word, "%s: UNBOUNDED in %s. %s", row.Wallet, row.Asset, unboundedWords(row))
+			asset, _ := r.policy.AssetRef(row.Asset)
+			p.field(word, "%s: UNBOUNDED in %s: %s", row.Wallet, asset.Name, unboundedWords(row))
 			continue
 		}
 		p.field(word, "%s: %s, by limit %s%s", row.Wallet, show(r.policy, row.Asset, row.Bound), strings.Join(row.Binding, " and "), listedWords(row))
@@ -99,9 +100,9 @@ func (p *page) bound(heading string, r *result) {
 
 func unboundedWords(row policy.BlastRow) string {
 	if row.Formula == "unbounded" {
-		return "See the note."
+		return "see the note"
 	}
-	return "No limit counts what can leave."
+	return "no limit counts all that can leave"
 }
 
 func listedWords(row policy.BlastRow) string {
