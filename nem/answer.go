@@ -68,6 +68,7 @@ type NodeAnswer struct {
 	Advice  Advice
 	Code    string // the node's own: "5", "Failure_Core_Past_Deadline", "http 503"
 	Text    string // what it means, in a sentence of ours
+	Said    string // the node's own words, at most 200 bytes: a stranger's text
 	Hash    Hash   // the transaction's, if the node named it
 	Inner   Hash   // NIS1 multisig: the hash that cosignatures carry
 }
@@ -87,11 +88,12 @@ type meaning struct {
 // decides. A body that is not the node's is an error, and the outcome unknown.
 func ParseNIS1Answer(status int, body []byte) (NodeAnswer, error) {
 	if status != 200 {
-		return transportAnswer(status), nil
+		return transportAnswer(status, body), nil
 	}
 	var answer struct {
-		Code *int64 `json:"code"`
-		Hash struct {
+		Code    *int64 `json:"code"`
+		Message string `json:"message"`
+		Hash    struct {
 			Data string `json:"data"`
 		} `json:"transactionHash"`
 		Inner struct {
@@ -105,7 +107,7 @@ func ParseNIS1Answer(status int, body []byte) (NodeAnswer, error) {
 		return NodeAnswer{}, fmt.Errorf("node answer has no code")
 	}
 	m := nis1Meaning(*answer.Code)
-	a := NodeAnswer{Outcome: m.outcome, Advice: m.advice, Code: fmt.Sprint(*answer.Code), Text: m.text}
+	a := NodeAnswer{Outcome: m.outcome, Advice: m.advice, Code: fmt.Sprint(*answer.Code), Text: m.text, Said: bounded(answer.Message)}
 	var err error
 	if a.Hash, err = optionalHash(answer.Hash.Data); err != nil {
 		return NodeAnswer{}, err
@@ -119,7 +121,7 @@ func ParseNIS1Answer(status int, body []byte) (NodeAnswer, error) {
 // status. So the outcome is never better than unknown.
 func ParseSymbolAnswer(status int, body []byte) (NodeAnswer, error) {
 	if status != 202 && status != 200 {
-		return transportAnswer(status), nil
+		return transportAnswer(status, body), nil
 	}
 	var answer struct {
 		Message string `json:"message"`
@@ -130,7 +132,7 @@ func ParseSymbolAnswer(status int, body []byte) (NodeAnswer, error) {
 	if !strings.Contains(answer.Message, "pushed to the network") {
 		return NodeAnswer{}, fmt.Errorf("node answer does not say that it pushed the transaction")
 	}
-	return NodeAnswer{Code: "pushed", Text: "the node passed it on without looking at it"}, nil
+	return NodeAnswer{Code: "pushed", Text: "the node passed it on without looking at it", Said: bounded(answer.Message)}, nil
 }
 
 // ParseSymbolStatus reads one transaction status of GET
@@ -142,7 +144,7 @@ func ParseSymbolStatus(status int, body []byte) (NodeAnswer, error) {
 			Text: "the node knows nothing of it: not arrived, or dropped for its form or a low fee"}, nil
 	}
 	if status != 200 {
-		return transportAnswer(status), nil
+		return transportAnswer(status, body), nil
 	}
 	var answer struct {
 		Group string `json:"group"`
@@ -193,9 +195,22 @@ func optionalHash(text string) (Hash, error) {
 	return h, nil
 }
 
-// transportAnswer is what an HTTP status alone says.
-func transportAnswer(status int) NodeAnswer {
+// bounded keeps a stranger's text short.
+func bounded(text string) string {
+	const most = 200
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
+}
+
+// transportAnswer is what an HTTP status alone says. Both nodes' error bodies
+// have a message; where there is none, a proxy answered.
+func transportAnswer(status int, body []byte) NodeAnswer {
 	a := NodeAnswer{Advice: AdviceElsewhere, Code: fmt.Sprintf("http %d", status)}
+	var said struct {
+		Message string `json:"message"`
+	}
+	if unmarshalAnswer(body, &said) == nil {
+		a.Said = bounded(said.Message)
+	}
 	switch {
 	case status == 400 || status == 404 || status == 409:
 		a.Outcome, a.Advice = OutcomeRefused, AdviceStop

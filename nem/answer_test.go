@@ -39,9 +39,13 @@ func TestNIS1Answers(t *testing.T) {
 		if err != nil || a.Outcome.String() != c.outcome || a.Advice.String() != c.advice || !strings.Contains(a.Text, c.text) {
 			t.Errorf("%d %s: %+v, %v, want %s, %s, %q", c.status, c.body, a, err, c.outcome, c.advice, c.text)
 		}
-		if c.status == 200 && a.Hash.String() != hash {
-			t.Errorf("hash is %s", a.Hash)
+		if c.status == 200 && (a.Hash.String() != hash || a.Said != "M") {
+			t.Errorf("hash is %s, the node said %q", a.Hash, a.Said)
 		}
+	}
+	long := `{"error":"Bad Request","message":"` + strings.Repeat("é", 200) + `"}`
+	if a, err := ParseNIS1Answer(400, []byte(long)); err != nil || a.Said != strings.Repeat("é", 100) {
+		t.Errorf("%+v, %v", a, err)
 	}
 	for code := int64(2); code < 200; code++ {
 		if m := nis1Meaning(code); m.text == "" || m.outcome == OutcomeAccepted || m.outcome == OutcomeUnknown {

@@ -76,7 +76,10 @@ func FeeOf(tx Transaction, assets Assets, multiplier uint32, cosignatures int) (
 		if tx.embedded {
 			return 0, fmt.Errorf("what is embedded pays no fee of its own")
 		}
-		return SymbolFee(len(tx.Encode())+cosignatureSize*max(cosignatures, 0), multiplier), nil
+		if cosignatures < 0 || cosignatures > maxTransaction/cosignatureSize {
+			return 0, fmt.Errorf("%d cosignatures are to come, want 0 to %d", cosignatures, maxTransaction/cosignatureSize)
+		}
+		return SymbolFee(len(tx.Encode())+cosignatureSize*cosignatures, multiplier), nil
 	}
 	return 0, fmt.Errorf("no transaction was decoded")
 }

@@ -84,6 +84,12 @@ func TestSymbolFees(t *testing.T) {
 	if SymbolFee(264+104, 100) != 36_800 || SymbolFee(-1, 100) != 0 {
 		t.Error("fee by size")
 	}
+	lock := must(Decode(SymbolTestnet, unhex(t, exampleBytes(t, "sl1"))))
+	for _, n := range []int{-1, 1 << 40} {
+		if _, err := FeeOf(lock, nil, 100, n); !contains(err, "cosignatures are to come") {
+			t.Errorf("%d cosignatures: %v", n, err)
+		}
+	}
 	for _, e := range loadExamples(t).Symbol {
 		// sb1 and sb2 reserve one cosignature in their fee; sl2 pays 50.
 		multiplier, cosignatures := uint32(100), 0

@@ -3,8 +3,7 @@ package nem
 import "fmt"
 
 // Type is a transaction's type by the chain's own number: 32 bits in NIS1, 16
-// in Symbol. The two chains' numbers do not overlap but for NIS1's mosaic types,
-// which lie below Symbol's.
+// in Symbol. No number means something in both.
 type Type uint32
 
 const (
