@@ -208,6 +208,25 @@ func (s *State) applyStopped(f *Freeze, e journal.Entry, b *Outcome) error {
 	return nil
 }
 
+// expireStops lets go of the stops that ended by themselves.
+func (s *State) expireStops() {
+	if len(s.freezes) == 0 {
+		return
+	}
+	s.overlay = s.overlay.Expire(s.time)
+	s.dropStops()
+}
+
+// dropStops forgets what is not in the overlay any more.
+func (s *State) dropStops() {
+	for hash, f := range s.freezes {
+		if _, stays := s.overlay.Find(hash); !stays {
+			f.State, f.Lifts, f.ready = StateLifted, nil, false
+			delete(s.freezes, hash)
+		}
+	}
+}
+
 func (r *Request) waitsFor(kind policy.WaitKind) bool {
 	return slices.ContainsFunc(r.Waits, func(w policy.Wait) bool { return w.Kind == kind })
 }

@@ -247,12 +247,7 @@ func (s *State) succeed(next *policy.Policy, proposed int64) {
 	s.policy = next
 	s.usage.Bind(next)
 	s.overlay = s.overlay.Next(next, proposed)
-	for hash, f := range s.freezes {
-		if _, stays := s.overlay.Find(hash); !stays {
-			f.State, f.Lifts, f.ready = StateLifted, nil, false
-			delete(s.freezes, hash)
-		}
-	}
+	s.dropStops()
 	for _, p := range s.proposals {
 		p.ready = true
 	}

@@ -35,26 +35,21 @@ func (j *judgement) statement(in statement.Signed) (Result, error) {
 	if actor.Kind == policy.CanaryActor {
 		return j.canaryKey(in, actor, res)
 	}
-	switch body := in.Body.(type) {
-	case *statement.Login:
+	if in.Body.Type() == statement.TypeLogin {
 		return j.login(actor, code, res), nil
+	}
+	if actor.Kind == policy.ClientActor && j.s.overBudget(policy.ClientID(actor.ID), j.now) {
+		return res.refused(CodeOverBudget), nil
+	}
+	j.writeStatement(in, actor)
+	switch body := in.Body.(type) {
 	case *statement.Withdrawal:
-		if actor.Kind == policy.ClientActor && j.s.overBudget(policy.ClientID(actor.ID), j.now) {
-			return res.refused(CodeOverBudget), nil
-		}
-		j.writeStatement(in, actor)
 		return j.withdrawal(in, body, actor, code, res)
 	case *statement.Verdict:
-		if actor.Kind == policy.ClientActor && j.s.overBudget(policy.ClientID(actor.ID), j.now) {
-			return res.refused(CodeOverBudget), nil
-		}
-		j.writeStatement(in, actor)
 		return j.verdict(in, body, actor, code, res)
 	case *statement.Freeze:
-		j.writeStatement(in, actor)
 		return j.freeze(in, body, actor, code, res)
 	case *statement.Proposal:
-		j.writeStatement(in, actor)
 		return j.proposal(body, actor, code, res)
 	}
 	return res, fmt.Errorf("%w: a statement of type %s cannot be judged", ErrInput, in.Body.Type())
@@ -146,7 +141,10 @@ func (s *State) applyStatement(e journal.Entry, b *Statement) error {
 	var r remembered
 	switch body := body.(type) {
 	case *statement.Withdrawal:
-		r = &Request{Record: rec, Wallet: policy.WalletID(s.shared(body.Wallet)), Destination: body.Destination, Since: e.Time, Withdrawal: body, Key: statement.Key(b.Key)}
+		r = &Request{
+			Record: rec, Wallet: policy.WalletID(s.shared(body.Wallet)), Destination: body.Destination,
+			Since: e.Time, Withdrawal: body, Key: statement.Key(b.Key),
+		}
 	case *statement.Proposal:
 		r = &Proposal{Record: rec, Body: body, Since: e.Time}
 	case *statement.Freeze:
