@@ -138,6 +138,45 @@ func drawSigned(t *rapid.T) (Network, Transaction, []byte, Signature) {
 	return n, tx, must(Attach(n, tx.Encode(), sig)), sig
 }
 
+// TestIntentsComeBack: what BuildTransfer takes is what its bytes say, but for
+// the order of the assets and for which of two readings a raw message has.
+func TestIntentsComeBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.SampledFrom(networksBuilt).Draw(t, "network")
+		h := drawHeader(t, n, drawArray[PublicKey](t, "signer"))
+		want := Transfer{
+			Network: n, Signer: h.Signer, Recipient: drawArray[PublicKey](t, "recipient").Address(n),
+			Assets: []AssetAmount{drawAsset(t, n)}, Fee: h.Fee, Timestamp: h.Timestamp, Deadline: h.Deadline,
+		}
+		if b := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "message"); len(b) > 0 {
+			want.Message = must(HexMessage(b))
+		}
+		if a := &want.Assets[0]; n.Chain() == NIS1 {
+			a.Amount %= nis1MaxQuantity
+			want.Timestamp /= 2
+			want.Deadline = want.Timestamp + 1 + want.Deadline%nis1MaxLife
+		}
+		want.Assets[0].Amount |= 1
+		want.Deadline = max(want.Deadline, 1)
+		b, err := BuildTransfer(want)
+		if contains(err, "read as encrypted") {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		tx := must(Decode(n, b))
+		got, ok := tx.Transfer()
+		if !ok || !bytes.Equal(got.Message.Payload(n.Chain()), want.Message.Payload(n.Chain())) {
+			t.Fatalf("%v: message is %X, want %X", ok, got.Message.Payload(n.Chain()), want.Message.Payload(n.Chain()))
+		}
+		got.Message = want.Message
+		if diff := cmp.Diff(want, got, cmpTransfers); diff != "" {
+			t.Fatalf("what was built says otherwise (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestWhatIsComposedDecodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n, composed, b, sig := drawSigned(t)

@@ -31,7 +31,8 @@ const (
 // Symbol's whole transaction with a zero signature. nem:xem alone builds NIS1's
 // version 1; anything else builds version 2, with the amount field 1,000,000
 // (times one) and nem:xem listed as a mosaic. Assets are sorted as the node
-// sorts them. The result has been decoded again and says exactly what t says.
+// sorts them. The result has been decoded again, so that no bytes leave that the
+// strict decoder would refuse.
 func BuildTransfer(t Transfer) ([]byte, error) {
 	tx, err := t.compose()
 	if err == nil {
@@ -122,6 +123,8 @@ func (t *Transfer) check() error {
 		return fmt.Errorf("%d assets are given, want at most %d", len(t.Assets), symbolMaxMosaics)
 	case t.Message.kind == MessageEncrypted:
 		return fmt.Errorf("message is encrypted: nobody could judge what it says, so none is built")
+	case chain == Symbol && t.Message.kind == MessageHex && t.Message.content[0] == symbolEncrypted:
+		return fmt.Errorf("message begins with 01, which Symbol's wallets read as encrypted: nobody could judge what it says, so none is built")
 	case t.Message.size(chain) > maxMessage:
 		return fmt.Errorf("message has %d bytes on the chain, want at most %d", t.Message.size(chain), maxMessage)
 	}

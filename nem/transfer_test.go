@@ -96,6 +96,7 @@ func TestBuildTransferRefuses(t *testing.T) {
 		{SymbolMainnet, func(x *Transfer) { x.Assets = make([]AssetAmount, 256) }, "want at most 255"},
 		{NIS1Mainnet, func(x *Transfer) { x.Assets[0].Amount = nis1MaxQuantity + 1 }, "want at most 9000000000000000"},
 		{NIS1Mainnet, func(x *Transfer) { x.Message = messageOf(NIS1, "sealed", true) }, "is encrypted"},
+		{SymbolMainnet, func(x *Transfer) { x.Message = must(HexMessage([]byte{1, 2})) }, "read as encrypted"},
 		{SymbolMainnet, func(x *Transfer) { x.Message = must(TextMessage(strings.Repeat("a", 1024))) }, "1025 bytes on the chain"},
 		{SymbolMainnet, func(x *Transfer) { x.Timestamp = 1 }, "Symbol has none"},
 		{SymbolMainnet, func(x *Transfer) { x.Deadline = 0 }, "deadline is 0"},
