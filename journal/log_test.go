@@ -3,6 +3,7 @@ package journal_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -149,14 +150,52 @@ func TestAppendRefuses(t *testing.T) {
 	}
 }
 
-// memoryAnchor is an anchor for tests.
-type memoryAnchor struct{ held journal.Checkpoint }
+// memoryAnchor is an anchor for tests; its saves fail while broken says why.
+type memoryAnchor struct {
+	held   journal.Checkpoint
+	broken error
+}
 
 func (a *memoryAnchor) Name() string                                     { return "memory anchor" }
 func (a *memoryAnchor) Load(context.Context) (journal.Checkpoint, error) { return a.held, nil }
 func (a *memoryAnchor) Save(_ context.Context, c journal.Checkpoint) error {
-	a.held = c
-	return nil
+	if a.broken == nil {
+		a.held = c
+	}
+	return a.broken
+}
+
+// TestAnchorFails: the group whose anchor did not move is in the journal and said to be; nothing follows it
+// until the anchor has moved.
+func TestAnchorFails(t *testing.T) {
+	ctx := t.Context()
+	c := testConfig(t)
+	anchor := &memoryAnchor{}
+	c.Anchors = []journal.Anchor{anchor}
+	log := createLog(t, c, 2)
+	anchor.broken = errors.New("disk full")
+	g, err := log.Append(ctx, storetest.Entries(2, 4))
+	if !errors.Is(err, journal.ErrAnchorNotMoved) || !errors.Is(err, anchor.broken) || g.Head.Size != 4 || log.Head() != g.Head {
+		t.Errorf("append: %v, group to %v, head %v", err, g.Head, log.Head())
+	}
+	for range 2 {
+		if _, err := log.Append(ctx, storetest.Entries(4, 5)); !errors.Is(err, journal.ErrAnchorNotMoved) {
+			t.Errorf("append after it: %v", err)
+		}
+		if err := log.MoveAnchors(ctx); !errors.Is(err, journal.ErrAnchorNotMoved) {
+			t.Errorf("move the anchors: %v", err)
+		}
+	}
+	if c := must(c.Store.Head(ctx)); !journal.CheckpointSays(c, g.Head) {
+		t.Errorf("the store went on to %q", c)
+	}
+	anchor.broken = nil
+	if err := log.MoveAnchors(ctx); err != nil || !journal.CheckpointSays(anchor.held, g.Head) {
+		t.Errorf("move the anchors: %v, they hold %q", err, anchor.held)
+	}
+	if _, err := log.Append(ctx, storetest.Entries(4, 5)); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestEveryAppendChecksTheAnchors(t *testing.T) {
@@ -286,114 +325,6 @@ func TestLateAppend(t *testing.T) {
 	}
 }
 
-func TestFollow(t *testing.T) {
-	ctx := t.Context()
-	c := testConfig(t)
-	leader := createLog(t, c, 3)
-	reading := c
-	reading.Sign, reading.Anchors = nil, nil
-	var seen []uint64
-	visit := func(e journal.Entry, leaf []byte) error {
-		seen = append(seen, e.Seq)
-		return nil
-	}
-	reading.Visit = visit
-	standby := must(journal.Open(ctx, reading))
-	for size := uint64(3); size < 400; size = leader.Head().Size {
-		if _, err := leader.Append(ctx, storetest.Entries(size, size+1+size%7)); err != nil {
-			t.Fatal(err)
-		}
-		if size%3 == 0 {
-			continue
-		}
-		if err := standby.Follow(ctx, visit); err != nil {
-			t.Fatal(err)
-		}
-		if standby.Head() != leader.Head() {
-			t.Fatalf("standby at %v, leader at %v", standby.Head(), leader.Head())
-		}
-		if _, err := must(standby.Receipt(ctx, size/2)).Verify(c.Genesis); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := standby.Follow(ctx, visit); err != nil {
-		t.Fatal(err)
-	}
-	for i, seq := range seen {
-		if seq != uint64(i) {
-			t.Fatalf("visited %v", seen)
-		}
-	}
-	if uint64(len(seen)) != leader.Head().Size {
-		t.Errorf("visited %d of %d", len(seen), leader.Head().Size)
-	}
-
-	// The standby is shown another, shorter journal: it keeps what it has verified.
-	before := standby.Head()
-	replaced := testConfig(t)
-	createLog(t, replaced, 5)
-	shown := reading
-	swap := &swapStore{Store: c.Store}
-	shown.Store, shown.Visit = swap, nil
-	standby = must(journal.Open(ctx, shown))
-	swap.Store = replaced.Store
-	var tamper *journal.TamperError
-	if err := standby.Follow(ctx, nil); !errors.As(err, &tamper) || tamper.Code != journal.TamperMissing {
-		t.Errorf("follow a rolled-back store: %v", err)
-	}
-	if standby.Head() != before {
-		t.Errorf("the standby went from %v to %v", before, standby.Head())
-	}
-}
-
-// swapStore is a store that can be replaced under a log's feet.
-type swapStore struct{ journal.Store }
-
-// TestOpenFromTrustedHead reads only the tail, and refuses a trusted head that the store does not have.
-func TestOpenFromTrustedHead(t *testing.T) {
-	ctx := t.Context()
-	c := testConfig(t)
-	log := createLog(t, c, 5)
-	trusted := log.Head()
-	for _, n := range []uint64{3, 1, 9} {
-		if _, err := log.Append(ctx, storetest.Entries(log.Head().Size, log.Head().Size+n)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	first := uint64(1000)
-	c.Visit = func(e journal.Entry, leaf []byte) error {
-		first = min(first, e.Seq)
-		return nil
-	}
-	c.Trusted = trusted
-	if got := must(journal.Open(ctx, c)); got.Head() != log.Head() || first != 5 {
-		t.Errorf("opened at %v, read from entry %d on", got.Head(), first)
-	}
-	c.Trusted = log.Head()
-	if got := must(journal.Open(ctx, c)); got.Head() != log.Head() {
-		t.Errorf("opened at %v with nothing to read", got.Head())
-	}
-	foreign, longer := trusted, journal.Head{Size: 99, Root: trusted.Root}
-	foreign.Root[0] ^= 1
-	for _, c.Trusted = range []journal.Head{foreign, longer} {
-		var tamper *journal.TamperError
-		if _, err := journal.Open(ctx, c); !errors.As(err, &tamper) {
-			t.Errorf("trusted %v: %v", c.Trusted, err)
-		}
-	}
-	c.Trusted = journal.Head{}
-	stop := errors.New("an unknown kind")
-	c.Visit = func(e journal.Entry, leaf []byte) error {
-		if e.Seq == 6 {
-			return stop
-		}
-		return nil
-	}
-	if _, err := journal.Open(ctx, c); !errors.Is(err, stop) || !strings.Contains(err.Error(), "entry 6") {
-		t.Errorf("a visit that failed: %v", err)
-	}
-}
-
 // TestReadersDuringAppends runs under the race detector: every proof that is given out holds.
 func TestReadersDuringAppends(t *testing.T) {
 	ctx := t.Context()
@@ -436,4 +367,71 @@ func TestReadersDuringAppends(t *testing.T) {
 	}
 	close(done)
 	readers.Wait()
+}
+
+// TestForeignGenesis opens a journal under the same key and name whose entry 0 is another one.
+func TestForeignGenesis(t *testing.T) {
+	c := testConfig(t)
+	createLog(t, c, 3)
+	c.Genesis.Hash[5] ^= 1
+	_, err := journal.Open(t.Context(), c)
+	if tamper, ok := errors.AsType[*journal.TamperError](err); !ok || tamper.Code != journal.TamperGenesis {
+		t.Errorf("open: %v", err)
+	}
+}
+
+// hidingStore hides the newest rows of the chain of heads, while it still names the newest head.
+type hidingStore struct{ journal.Store }
+
+func (s hidingStore) Heads(ctx context.Context, after uint64) iter.Seq2[journal.StoredHead, error] {
+	return func(yield func(journal.StoredHead, error) bool) {
+		for head, err := range s.Store.Heads(ctx, after) {
+			if head.Prev.Size > 0 || !yield(head, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestChainOfHeadsMustArrive(t *testing.T) {
+	c := testConfig(t)
+	log := createLog(t, c, 3)
+	if _, err := log.Append(t.Context(), storetest.Entries(3, 5)); err != nil {
+		t.Fatal(err)
+	}
+	c.Store = hidingStore{c.Store}
+	_, err := journal.Open(t.Context(), c)
+	if tamper, ok := errors.AsType[*journal.TamperError](err); !ok || tamper.Code != journal.TamperChain || tamper.First != 3 {
+		t.Errorf("open: %v", err)
+	}
+}
+
+// TestTokenFails: a head that cannot be signed, or is signed wrongly, writes nothing, and the next one goes
+// through.
+func TestTokenFails(t *testing.T) {
+	c := testConfig(t)
+	var failure error
+	spoil := byte(0)
+	c.Sign = func(text []byte) ([64]byte, error) {
+		signature, err := storetest.Sign(text)
+		signature[0] ^= spoil
+		return signature, errors.Join(err, failure)
+	}
+	log := createLog(t, c, 2)
+	before := log.Head()
+	failure = errors.New("token gone")
+	if _, err := log.Append(t.Context(), storetest.Entries(2, 3)); !errors.Is(err, failure) {
+		t.Errorf("append without a token: %v", err)
+	}
+	failure, spoil = nil, 1
+	if _, err := log.Append(t.Context(), storetest.Entries(2, 3)); !errors.Is(err, journal.ErrCheckpoint) {
+		t.Errorf("append with a bad signature: %v", err)
+	}
+	if must(journal.Open(t.Context(), c)).Head() != before || log.Head() != before {
+		t.Errorf("the head moved from %v to %v", before, log.Head())
+	}
+	spoil = 0
+	if _, err := log.Append(t.Context(), storetest.Entries(2, 3)); err != nil {
+		t.Error(err)
+	}
 }

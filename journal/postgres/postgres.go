@@ -230,7 +230,8 @@ func (s *Store) Append(ctx context.Context, g journal.Group) error {
 }
 
 // Head implements journal.Store. After a failed append it reads under the lease, which the session of
-// that append has lost or still holds: either way that append is over.
+// that append has lost or still holds: either way that append is over. A signer that was deposed meanwhile
+// waits for the lease until its context ends.
 func (s *Store) Head(ctx context.Context) (journal.Checkpoint, error) {
 	var c string
 	query := func(conn *pgx.Conn) error {

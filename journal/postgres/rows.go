@@ -12,9 +12,13 @@ import (
 
 const hashSize = len(journal.Hash{})
 
-// rangeEntries is how many entries one query reads: many, since each query looks the heads up again, but
-// not all, so that a reader who has seen enough does not wait for the rest.
-const rangeEntries = 10_000
+// Rows are read by the batch, so that no session is held while the caller works on them: a caller may ask
+// for more meanwhile, and all sessions together are few.
+const (
+	batchEntries = 2000
+	batchBytes   = 4 << 20
+	batchHeads   = 1000
+)
 
 func encodeNodes(nodes []journal.Hash) []byte {
 	row := make([]byte, 0, len(nodes)*hashSize)
@@ -40,28 +44,35 @@ func decodeNodes(row []byte) []journal.Hash {
 // Entries implements journal.Store.
 func (s *Store) Entries(ctx context.Context, from, to uint64) iter.Seq2[journal.StoredEntry, error] {
 	return func(yield func(journal.StoredEntry, error) bool) {
-		for ; from < to; from += rangeEntries {
-			more, err := s.readEntries(ctx, from, min(to, from+rangeEntries), yield)
+		for from < to {
+			batch, err := s.readEntries(ctx, from, to)
 			if err != nil {
 				yield(journal.StoredEntry{}, fmt.Errorf("read entries from %d on: %w", from, err))
 				return
 			}
-			if !more {
+			for _, row := range batch {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if len(batch) == 0 {
 				return
 			}
+			from = batch[len(batch)-1].Seq + 1
 		}
 	}
 }
 
-// readEntries yields the entries of one range. more is false when the caller wants no others.
-func (s *Store) readEntries(ctx context.Context, from, to uint64, yield func(journal.StoredEntry, error) bool) (more bool, err error) {
+// readEntries returns the first entries from `from` on, none if there are none below `to`.
+func (s *Store) readEntries(ctx context.Context, from, to uint64) (batch []journal.StoredEntry, err error) {
 	err = s.read(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, "select seq, entry, nodes from journal where seq >= $1 and seq < $2 order by seq", int64(from), int64(to))
+		rows, err := conn.Query(ctx, "select seq, entry, nodes from journal where seq >= $1 and seq < $2 order by seq limit $3",
+			int64(from), int64(to), batchEntries)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		for rows.Next() {
+		for total := 0; total < batchBytes && rows.Next(); {
 			var seq int64
 			var row journal.StoredEntry
 			var nodes []byte
@@ -69,14 +80,13 @@ func (s *Store) readEntries(ctx context.Context, from, to uint64, yield func(jou
 				return err
 			}
 			row.Seq, row.Nodes = uint64(seq), decodeNodes(nodes)
-			if !yield(row, nil) {
-				return nil
-			}
+			batch = append(batch, row)
+			total += len(row.Bytes)
 		}
-		more = true
+		rows.Close()
 		return rows.Err()
 	})
-	return more, err
+	return batch, err
 }
 
 // Nodes implements journal.Store.
@@ -118,9 +128,6 @@ func (s *Store) Nodes(ctx context.Context, from, to uint64) ([]journal.Hash, err
 	return nodes, nil
 }
 
-// rangeHeads is how many heads one query reads.
-const rangeHeads = 1000
-
 // Heads implements journal.Store.
 func (s *Store) Heads(ctx context.Context, after uint64) iter.Seq2[journal.StoredHead, error] {
 	return func(yield func(journal.StoredHead, error) bool) {
@@ -135,7 +142,7 @@ func (s *Store) Heads(ctx context.Context, after uint64) iter.Seq2[journal.Store
 					return
 				}
 			}
-			if len(heads) < rangeHeads {
+			if len(heads) < batchHeads {
 				return
 			}
 			after = last
@@ -145,7 +152,7 @@ func (s *Store) Heads(ctx context.Context, after uint64) iter.Seq2[journal.Store
 
 func (s *Store) readHeads(ctx context.Context, after uint64) (heads []journal.StoredHead, last uint64, err error) {
 	err = s.read(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, "select size, prev_size, prev, checkpoint from heads where size > $1 order by size limit $2", int64(after), rangeHeads)
+		rows, err := conn.Query(ctx, "select size, prev_size, prev, checkpoint from heads where size > $1 order by size limit $2", int64(after), batchHeads)
 		if err != nil {
 			return err
 		}
