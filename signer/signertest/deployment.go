@@ -178,7 +178,7 @@ func (d *Deployment) TryStart() error {
 	}
 	s, err := signer.Open(d.TB.Context(), signer.Config{
 		Genesis: d.Genesis, Store: store, Anchors: []journal.Anchor{anchor}, TokenAnchor: d.options.TokenAnchor,
-		Token: d.Token, Clock: d.Clock, Version: "test", Log: slog.New(slog.NewTextHandler(d.TB.Output(), nil)),
+		Token: d.Token, Clock: d.Clock, Version: "test", Log: slog.New(slog.NewTextHandler(d.TB.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Alarm: func(a signer.Alarm) { d.Alarms <- a },
 	})
 	if err != nil {
