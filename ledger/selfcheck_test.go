@@ -5,21 +5,8 @@ import (
 	"testing"
 
 	"kura/nem"
-	"kura/policy"
 	"kura/statement"
 )
-
-// SelfCheck opens the check of an authorisation's bytes to the external tests.
-func (s *State) SelfCheck(unsigned []byte, w *statement.Withdrawal, t *Transaction, clock, latest int64) string {
-	payment, err := w.Resolve(t.Network)
-	if err != nil {
-		return err.Error()
-	}
-	return s.selfCheck(unsigned, intent{
-		Payment: payment, wallet: policy.WalletID(w.Wallet), maxFee: w.MaxFee, fee: t.Fee,
-		clock: clock, deadline: t.Deadline, latest: latest,
-	})
-}
 
 func TestComparePayment(t *testing.T) {
 	network := nem.NIS1Testnet
