@@ -107,6 +107,10 @@ const (
 	CodeConflict     = "id_conflict"   // another text has this id
 )
 
+// CodeNoUserCheck is the code of a statement whose security key did not verify its user, although the
+// policy demands that of its person.
+const CodeNoUserCheck = "user_verification_missing"
+
 // Errors of Judge. The input was not judged, nothing may be appended for it.
 var (
 	// ErrTickDue says that a change of policy or addresses should be in force by now: a TickInput must be

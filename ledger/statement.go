@@ -35,6 +35,9 @@ func (j *judgement) statement(in statement.Signed) (Result, error) {
 	if actor.Kind == policy.CanaryActor {
 		return j.canaryKey(in, actor, res)
 	}
+	if code == "" && j.s.policy.UserVerification(actor) && !in.SK.UserVerified {
+		code = CodeNoUserCheck
+	}
 	if in.Body.Type() == statement.TypeLogin {
 		return j.login(actor, code, res), nil
 	}

@@ -16,14 +16,13 @@ const (
 	CodeAlreadyDecided   = "already_decided"   // it has ended, or is past the point of no return
 	CodeDuplicate        = "duplicate"         // the same party said the same before
 	CodeNotApplicable    = "not_applicable"    // a verdict does not go with what it is about
-	CodeNoUserCheck      = "user_verification_missing"
 )
 
 // verdict counts a verdict for each hash that it is about. It decides nothing: what it completes is decided
 // anew by the ticks that follow it, one after the other, so that each sees what the one before it used up.
 func (j *judgement) verdict(in statement.Signed, v *statement.Verdict, actor policy.Actor, code string, res Result) (Result, error) {
 	if code == "" {
-		code = j.mayJudge(in, actor)
+		code = j.mayJudge(actor)
 	}
 	said := policy.Verdict{
 		By: actor, Key: in.Key, Kind: v.Verdict, Policy: policy.Hash(v.Policy), At: j.now.Time, Hash: in.Hash,
@@ -50,14 +49,12 @@ func (j *judgement) verdict(in statement.Signed, v *statement.Verdict, actor pol
 }
 
 // mayJudge tells why a party's verdicts do not count at all.
-func (j *judgement) mayJudge(in statement.Signed, actor policy.Actor) string {
+func (j *judgement) mayJudge(actor policy.Actor) string {
 	switch {
 	case actor.Kind == policy.SentinelActor:
 		return CodeNotAnOfficer
 	case !j.s.policy.Active(actor, j.now):
 		return CodeNotActive
-	case j.s.policy.UserVerification(actor) && !in.SK.UserVerified:
-		return CodeNoUserCheck
 	}
 	return ""
 }
