@@ -10,6 +10,7 @@ import (
 
 	"kura/nem"
 	"kura/policy"
+	"kura/policy/adversary"
 	"kura/statement"
 )
 
@@ -18,16 +19,6 @@ var jst = time.FixedZone("JST", 9*60*60)
 
 // midnight begins the night of the run: a 26 January that is a Friday, like that of 2018, when both chains existed.
 var midnight = time.Date(2024, time.January, 26, 0, 0, 0, 0, jst).UnixMilli()
-
-// theft2018 lists the nine transfers by time of day and whole XEM. The six of eight minutes were "about 520 million".
-var theft2018 = []struct {
-	hour, minute int64
-	amount       uint64
-}{
-	{0, 2, 10},
-	{0, 10, 100_000_000}, {0, 11, 100_000_000}, {0, 13, 100_000_000}, {0, 14, 100_000_000}, {0, 16, 100_000_000}, {0, 18, 20_000_000},
-	{3, 35, 1_500_000}, {4, 33, 1_000_000}, {8, 26, 800_000},
-}
 
 // noticed is when the exchange of 2018 saw it.
 const noticed = 11*hour + 25*minute
@@ -78,13 +69,13 @@ func (d *deployment) playNight(ctx context.Context, t target) ([]answer, error) 
 		unit *= 10
 	}
 	var all []answer
-	for i, x := range theft2018 {
-		at := midnight + x.hour*hour + x.minute*minute
+	for i, x := range adversary.Theft {
+		at := midnight + x.Minute*minute
 		if err := d.settle(ctx, at); err != nil {
 			return nil, err
 		}
 		a, err := d.withdraw(ctx, t.client, ask{
-			at: at, announce: at, wallet: t.wallet, asset: t.asset, amount: policy.Units(x.amount * unit),
+			at: at, announce: at, wallet: t.wallet, asset: t.asset, amount: policy.Units(x.XEM * unit),
 			to: throwAway(n), message: statement.MessageNone, customer: "c-" + strconv.Itoa(i+1),
 		})
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"kura/ledger"
+	"kura/nem"
 	"kura/policy"
 	"kura/signer"
 	"kura/signer/rpc"
@@ -119,7 +120,7 @@ func (p *page) night(t target, r *result) {
 	for i := range r.answers {
 		a := &r.answers[i]
 		for _, o := range a.moved {
-			if o.Kind.String() == "transfer" {
+			if o.Kind == nem.OutflowTransfer {
 				left.Add(left, new(big.Int).SetUint64(uint64(o.Amount)))
 			}
 		}
@@ -184,7 +185,7 @@ func (p *page) cleverest(r *result) {
 	p.line("")
 }
 
-// hours sums requests by the hour in which they were made.
+// hours sums requests by when they were made.
 func (p *page) hours(r *result, keys []stockKey) {
 	header := []string{"when", "asked", "signed"}
 	for _, k := range keys {
@@ -223,7 +224,7 @@ func (p *page) hours(r *result, keys []stockKey) {
 	p.table(rows, len(rows[0])-1)
 }
 
-// slotOf names the hour of an answer.
+// slotOf names the hour of an answer, in a long theft the day.
 func slotOf(r *result, i int) string {
 	at := r.answers[i].at
 	if at < r.begin {
@@ -231,6 +232,9 @@ func slotOf(r *result, i int) string {
 	}
 	if at == r.end {
 		return "at the end"
+	}
+	if r.end-r.begin > 2*day {
+		return fmt.Sprintf("day %d", (at-r.begin)/day+1)
 	}
 	n := (at - r.begin) / hour
 	return fmt.Sprintf("hour %d, %s", n+1, clockTime(r.begin+n*hour))

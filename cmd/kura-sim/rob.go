@@ -17,6 +17,7 @@ import (
 	"kura/audit"
 	"kura/ledger"
 	"kura/policy"
+	"kura/policy/adversary"
 	"kura/policy/source"
 	"kura/signer"
 	"kura/statement"
@@ -65,9 +66,11 @@ type request struct {
 
 // Bounds of a run.
 const (
-	maxDays     = 30
-	maxRequests = 600 // of the cleverest sequence, over all wallets and assets
-	inFlight    = 32
+	maxDays = 30
+	// Requests of the cleverest sequence, over all wallets and assets: a token signs a few hundred in a second.
+	maxRequestsADay = 600
+	maxRequests     = 5000
+	inFlight        = 32
 )
 
 // before is how long before midnight a journal is founded: a hoarded transaction can live for a day.
@@ -201,7 +204,7 @@ func throwAwayDirectory() (string, error) {
 }
 
 // theftBegins is 00:02, when the first transfer of 2018 was made.
-func theftBegins() int64 { return midnight + theft2018[0].hour*hour + theft2018[0].minute*minute }
+func theftBegins() int64 { return midnight + adversary.Theft[0].Minute*minute }
 
 // play sets a deployment up, prints the bound, has the intruder ask, and holds what left and the journal to account.
 func (r *robber) play(ctx context.Context, module, dir string, stolen policy.Stolen, begin, end int64, heading string,
@@ -269,7 +272,8 @@ func (d *deployment) playCleverest(ctx context.Context, client policy.ClientID, 
 			}
 		}
 	}
-	x, err := newPlanner(d.policy, d.book, client, theft, end, maxRequests/max(1, pairs))
+	most := min(maxRequestsADay*int((end-theft)/day), maxRequests)
+	x, err := newPlanner(d.policy, d.book, client, theft, end, most/max(1, pairs))
 	if err != nil {
 		return nil, false, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kura/policy"
+	"kura/policy/adversary"
 	"kura/signer/rpc"
 )
 
@@ -101,7 +102,7 @@ func TestExamples(t *testing.T) {
 			if !r.OK || r.Client != client {
 				t.Errorf("ok %v, client %s", r.OK, r.Client)
 			}
-			if len(r.Night.Requests) != len(theft2018) {
+			if len(r.Night.Requests) != len(adversary.Theft) {
 				t.Errorf("%d requests in the night", len(r.Night.Requests))
 			}
 			for _, q := range r.Cleverest.Requests {
