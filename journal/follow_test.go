@@ -117,3 +117,30 @@ func TestOpenFromTrustedHead(t *testing.T) {
 		t.Errorf("a visit that failed: %v", err)
 	}
 }
+
+// TestReceiptFromAnotherStore: rows that were exchanged under an open journal give errors and no receipts.
+func TestReceiptFromAnotherStore(t *testing.T) {
+	ctx := t.Context()
+	c := testConfig(t)
+	createLog(t, c, 9)
+	swap := &swapStore{Store: c.Store}
+	c.Store = swap
+	log := must(journal.Open(ctx, c)) // so that nothing is in memory
+	other := storetest.NewWriter()
+	other.Salt = "exchanged"
+	replaced := testConfig(t).Store
+	if err := replaced.Append(ctx, other.Next(9)); err != nil {
+		t.Fatal(err)
+	}
+	swap.Store = replaced
+	for index := range uint64(9) {
+		r, err := log.Receipt(ctx, index)
+		if tamper, ok := errors.AsType[*journal.TamperError](err); !ok || tamper.First != index {
+			t.Errorf("receipt of entry %d: %v, %v", index, r, err)
+		}
+	}
+	swap.Store = testConfig(t).Store
+	if r, err := log.Receipt(ctx, 3); err == nil {
+		t.Errorf("receipt from an empty store: %v", r)
+	}
+}

@@ -298,6 +298,59 @@ func (s *lateStore) Append(ctx context.Context, g journal.Group) error {
 	return s.Store.Append(ctx, g)
 }
 
+// TestUnclearAppend: while nobody knows, nothing is appended; the settled answer is the store's.
+func TestUnclearAppend(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := testConfig(t)
+	store := &deafStore{Store: c.Store}
+	c.Store = store
+	log := createLog(t, c, 1)
+	store.deaf = true
+	if _, err := log.Append(ctx, storetest.Entries(1, 3)); !errors.Is(err, journal.ErrUnclear) {
+		t.Errorf("append: %v", err)
+	}
+	cancel()
+	for range 2 {
+		if _, err := log.Append(t.Context(), storetest.Entries(1, 3)); !errors.Is(err, journal.ErrUnclear) {
+			t.Errorf("append before it is settled: %v", err)
+		}
+		if done, err := log.Settle(t.Context()); done || !errors.Is(err, journal.ErrUnclear) {
+			t.Errorf("settle: %v, %v", done, err)
+		}
+		if err := log.Follow(t.Context(), nil); !errors.Is(err, journal.ErrUnclear) {
+			t.Errorf("follow: %v", err)
+		}
+	}
+	store.deaf = false
+	if done, err := log.Settle(t.Context()); !done || err != nil || log.Head().Size != 3 {
+		t.Errorf("settle: %v, %v, size %d", done, err, log.Head().Size)
+	}
+	if done, err := log.Settle(t.Context()); done || err != nil {
+		t.Errorf("settle with nothing to settle: %v, %v", done, err)
+	}
+}
+
+// deafStore does what it is told while it is deaf, and cannot say so.
+type deafStore struct {
+	journal.Store
+	deaf bool
+}
+
+func (s *deafStore) Append(ctx context.Context, g journal.Group) error {
+	err := s.Store.Append(ctx, g)
+	if s.deaf {
+		err = errors.Join(err, errors.New("no answer"))
+	}
+	return err
+}
+
+func (s *deafStore) Head(ctx context.Context) (journal.Checkpoint, error) {
+	if s.deaf {
+		return nil, errors.New("no answer")
+	}
+	return s.Store.Head(ctx)
+}
+
 // TestLateAppend: an append lands after its head was read back as not done. Appending the same entries
 // again finds it done; other entries stop the log.
 func TestLateAppend(t *testing.T) {

@@ -270,6 +270,16 @@ func TestReceiptVerify(t *testing.T) {
 	}
 }
 
+// TestReceiptOfAMisplacedEntry: the log key signed a tree in which an entry stands in another's place.
+func TestReceiptOfAMisplacedEntry(t *testing.T) {
+	w := storetest.NewWriter()
+	w.Group([]journal.Entry{storetest.NewEntry(0, ""), storetest.NewEntry(5, "")})
+	r := journal.Receipt{Index: 1, Entry: w.Rows[1].Bytes, Proof: []journal.Hash{journal.LeafHash(w.Rows[0].Bytes)}, Checkpoint: w.Checkpoint}
+	if e, err := r.Verify(storetest.Genesis()); !errors.Is(err, journal.ErrReceipt) || !strings.Contains(err.Error(), "seq 5") {
+		t.Errorf("verified as %v, %v", e, err)
+	}
+}
+
 // TestReceiptOfAnotherGenesis: a log that shows another entry 0 under the pinned key is not the one.
 func TestReceiptOfAnotherGenesis(t *testing.T) {
 	log, err := journal.Create(t.Context(), testConfig(t), storetest.Entries(0, 1))

@@ -62,6 +62,9 @@ func testTamper(t *testing.T, p Place) {
 		t.Fatalf("before anything was edited: %v, %v", err, stray)
 	}
 	for round := range rounds {
+		if round%500 == 499 {
+			t.Logf("%d edits, all found and named", round)
+		}
 		edit := edits[round%len(edits)]
 		rows := &undoRows{Rows: p.Rows(t), entries: map[uint64]*journal.StoredEntry{}, heads: map[uint64]*journal.StoredHead{}}
 		expect := edit.do(v, rows)
