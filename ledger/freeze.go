@@ -146,6 +146,7 @@ func (s *State) applyStop(e journal.Entry, b *Stop) error {
 		Hash: hash, Action: b.Action, Kind: b.Target.Kind, Name: b.Target.Name,
 		By: policy.Actor{ID: b.By.Kind}, At: e.Time, Until: b.Until,
 	})
+	s.noteEnd(b.Until)
 	s.noteTrip(b)
 	s.freezes[hash] = &Freeze{Record: Record{
 		Hash: hash, Type: statement.TypeFreeze, State: StateInForce, Policy: s.policy.Hash(),
@@ -210,11 +211,22 @@ func (s *State) applyStopped(f *Freeze, e journal.Entry, b *Outcome) error {
 
 // expireStops lets go of the stops that ended by themselves.
 func (s *State) expireStops() {
-	if len(s.freezes) == 0 {
+	if s.stopsEnd == 0 || s.time < s.stopsEnd {
 		return
 	}
 	s.overlay = s.overlay.Expire(s.time)
 	s.dropStops()
+	s.stopsEnd = 0
+	for _, stop := range s.overlay.Stops() {
+		s.noteEnd(stop.Until)
+	}
+}
+
+// noteEnd remembers when the next stop ends by itself.
+func (s *State) noteEnd(until int64) {
+	if until != 0 && (s.stopsEnd == 0 || until < s.stopsEnd) {
+		s.stopsEnd = until
+	}
 }
 
 // dropStops forgets what is not in the overlay any more.

@@ -11,8 +11,29 @@ import (
 	"kura/statement"
 )
 
+// maxProposals is how many proposals one person can have open or adopted, so that a stolen key cannot fill
+// the memory; a document may be a megabyte.
+const maxProposals = 20
+
+// CodeTooManyProposals is the code of a proposal whose sender has as many of them under way as may be.
+const CodeTooManyProposals = "too_many_proposals"
+
+// underWay counts a party's proposals that have not ended.
+func (s *State) underWay(by policy.Actor) int {
+	n := 0
+	for _, p := range s.proposals {
+		if p.By == by {
+			n++
+		}
+	}
+	return n
+}
+
 // proposal opens a proposal, or refuses it. It becomes effective by the verdicts that follow.
 func (j *judgement) proposal(p *statement.Proposal, actor policy.Actor, code string, res Result) (Result, error) {
+	if code == "" && j.s.underWay(actor) >= maxProposals {
+		code = CodeTooManyProposals
+	}
 	if code != "" {
 		return j.proposalOutcome(res, policy.ProposalDecision{State: policy.ProposalRefused, Code: code}, nil), nil
 	}

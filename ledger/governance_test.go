@@ -182,3 +182,25 @@ func TestALaterFreezeStopsAnEvacuation(t *testing.T) {
 		t.Errorf("after its deadline it is %s", r.State)
 	}
 }
+
+func TestOnePersonFillsNoMemory(t *testing.T) {
+	w := ledgertest.New(t)
+	propose := func(who string) ledger.Result {
+		doc, err := json.Marshal(policy.Resume{Time: w.Clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.Propose(who, statement.ProposeResume, string(doc), "")
+	}
+	for i := range 20 {
+		if res := propose("erin"); res.State != ledger.StateOpen {
+			t.Fatalf("proposal %d: %+v", i, res)
+		}
+	}
+	if res := propose("erin"); res.State != ledger.StateRefused || res.Code != ledger.CodeTooManyProposals {
+		t.Errorf("one more: %+v", res)
+	}
+	if res := propose("alice"); res.State != ledger.StateOpen {
+		t.Errorf("somebody else's: %+v", res)
+	}
+}

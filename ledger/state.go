@@ -30,6 +30,7 @@ type State struct {
 	unsigned  map[statement.Hash]*Request
 	proposals map[statement.Hash]*Proposal // open or adopted
 	freezes   map[statement.Hash]*Freeze   // in force
+	stopsEnd  int64                        // policy time at which the next of them ends by itself; 0: none does
 	wallets   map[string]*WalletRecord
 	clients   map[policy.ClientID]*clientRecord
 	alarms    []AlarmRecord
