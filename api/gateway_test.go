@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
@@ -151,6 +153,34 @@ func TestStatesAreStatuses(t *testing.T) {
 				t.Errorf("code %q, detail %q are not the decision's", p.Code, p.Detail)
 			}
 		})
+	}
+}
+
+func TestSignedAndWithheld(t *testing.T) {
+	g := apitest.Start(t, apitest.Options{})
+	g.Signer.Judge = func(statement.Signed) apitest.Ruling { return apitest.Ruling{State: rpc.StateSigned, Withheld: true} }
+	if r := post(t, g, "/v1/withdrawals", apitest.Withdrawal(t, g.Signer.Genesis())); r.status != 202 {
+		t.Errorf("there is nothing to announce, and the status is %d", r.status)
+	}
+}
+
+func TestVerdictsOverOneAndOverSeveral(t *testing.T) {
+	refused, counted := rpc.Answer{State: rpc.StateRefused}, rpc.Answer{State: rpc.StateCounted}
+	for _, c := range []struct {
+		results []rpc.Answer
+		status  int
+	}{
+		{[]rpc.Answer{refused}, 403},
+		{[]rpc.Answer{refused, counted}, 200},
+		{[]rpc.Answer{refused, refused}, 200},
+	} {
+		g := apitest.Start(t, apitest.Options{})
+		g.Signer.Judge = func(statement.Signed) apitest.Ruling {
+			return apitest.Ruling{State: rpc.StateRefused, Results: c.results}
+		}
+		if r := post(t, g, "/v1/verdicts", apitest.Verdict(t, g.Signer.Genesis(), statement.Hash{1})); r.status != c.status {
+			t.Errorf("%d results: status %d, want %d", len(c.results), r.status, c.status)
+		}
 	}
 }
 
@@ -340,6 +370,24 @@ func TestSignerDiesUnderACall(t *testing.T) {
 	}
 }
 
+func TestSignerDiesUnderARead(t *testing.T) {
+	g := apitest.Start(t, apitest.Options{})
+	inside := make(chan struct{})
+	g.Signer.Gate = func(ctx context.Context, method string) error {
+		close(inside)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	go func() {
+		<-inside
+		g.StopSigner()
+	}()
+	r := send(t, g, http.MethodGet, "/v1/log/checkpoint", "")
+	if p := r.problem(t); r.status < 500 || p.Effect != "none" || p.Retry != "same" {
+		t.Errorf("a read has no effect: status %d: %s", r.status, r.body)
+	}
+}
+
 func TestSignersProblemComesThrough(t *testing.T) {
 	g := apitest.Start(t, apitest.Options{})
 	g.Signer.Gate = func(context.Context, string) error {
@@ -522,45 +570,43 @@ func TestLogHasNoSecretsAndNoBodies(t *testing.T) {
 	}
 }
 
+// TestLargeBodiesAreBoundedAndSmallOnesAreNot runs in this process, so that what the gateway has read of a
+// body is known to the byte.
 func TestLargeBodiesAreBoundedAndSmallOnesAreNot(t *testing.T) {
 	limits := api.DefaultLimits()
 	limits.LargeBodies = 1
-	g := apitest.Start(t, apitest.Options{Config: api.Config{Limits: limits}})
-	client := clientOf(t, g)
-	// A proposal that arrives slowly holds the only place for large bodies.
-	content, slow := io.Pipe()
-	slowly := make(chan int, 1)
-	go func() {
-		resp, err := client.Post(g.URL+"/v1/proposals", "application/json", content)
-		if err != nil {
-			slowly <- 0
-			return
-		}
-		resp.Body.Close()
-		slowly <- resp.StatusCode
-	}()
-	if _, err := slow.Write(bytes.Repeat([]byte(" "), 256<<10)); err != nil {
+	gateway, err := api.New(apitest.NewSigner(), api.Config{Limits: limits}, slog.New(slog.DiscardHandler))
+	if err != nil {
 		t.Fatal(err)
 	}
-	large := strings.Repeat(" ", 128<<10)
-	for {
-		// Until the slow one has been read far enough to hold its place.
-		r := send(t, g, http.MethodPost, "/v1/proposals", large)
-		if p := r.problem(t); p.Code == rpc.CodeBusy {
-			if r.status != 503 || p.Effect != "none" || p.Retry != "same" {
-				t.Errorf("busy: %s", r.body)
-			}
-			break
+	propose := func(body io.Reader) reply {
+		w := httptest.NewRecorder()
+		gateway.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/proposals", body))
+		return reply{w.Code, w.Header(), w.Body.Bytes()}
+	}
+	// A proposal that arrives slowly holds the only place for large bodies: once a byte beyond the first
+	// 64 KiB + 1 has been read.
+	content, slow := io.Pipe()
+	slowly := make(chan reply, 1)
+	go func() { slowly <- propose(content) }()
+	for _, n := range []int{64<<10 + 1, 1} {
+		if _, err := slow.Write(bytes.Repeat([]byte(" "), n)); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if r := send(t, g, http.MethodPost, "/v1/proposals", "{}"); r.problem(t).Code != "missing_member" {
+	large := strings.Repeat(" ", 128<<10)
+	r := propose(strings.NewReader(large))
+	if p := r.problem(t); r.status != 503 || p.Code != rpc.CodeBusy || p.Effect != "none" || p.Retry != "same" {
+		t.Errorf("a second large body: status %d: %s", r.status, r.body)
+	}
+	if r := propose(strings.NewReader("{}")); r.problem(t).Code != "missing_member" {
 		t.Errorf("an ordinary body had to wait: %s", r.body)
 	}
 	slow.Close()
-	if status := <-slowly; status != 400 {
-		t.Errorf("the slow one: status %d", status)
+	if r := <-slowly; r.problem(t).Code != "syntax" {
+		t.Errorf("the slow one: %s", r.body)
 	}
-	if r := send(t, g, http.MethodPost, "/v1/proposals", large); r.problem(t).Code != "syntax" {
+	if r := propose(strings.NewReader(large)); r.problem(t).Code != "syntax" {
 		t.Errorf("the place was not left: %s", r.body)
 	}
 }

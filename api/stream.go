@@ -48,15 +48,12 @@ func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	for {
 		g.allowPage(w)
 		for _, entry := range page.Entries {
-			if next == size {
-				break
-			}
 			if _, err := fmt.Fprintf(w, "%s\n", entry); err != nil {
 				return err
 			}
 			next++
 		}
-		if next == size {
+		if next >= size {
 			break
 		}
 		if page, err = g.page(r, bearer, next, min(size, next+maxPage)); err != nil {

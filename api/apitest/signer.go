@@ -54,6 +54,10 @@ type Ruling struct {
 	Code   string
 	Detail string
 	Waits  []rpc.Wait
+	// Results are those of a verdict; they are told and not journalled.
+	Results []rpc.Answer
+	// Withheld keeps a signed transaction back, as a freeze does.
+	Withheld bool
 }
 
 // NewSigner returns a double with a journal of one entry.
@@ -210,8 +214,9 @@ func (s *Signer) answer(signed statement.Signed, r Ruling) rpc.Answer {
 		ID: common.ID.String(), Type: string(signed.Body.Type()), State: r.State, Seq: seq, StatementHash: signed.Hash.String(),
 		Decision: &rpc.Decision{Outcome: r.State, Code: r.Code, Detail: r.Detail, Waits: r.Waits},
 		Receipt:  s.receipt(seq),
+		Results:  r.Results,
 	}
-	if r.State == rpc.StateSigned {
+	if r.State == rpc.StateSigned && !r.Withheld {
 		answer.Transaction = &rpc.Transaction{
 			Network: "nis1-testnet", Hash: fmt.Sprintf("%064X", seq), Fee: "50000", Deadline: statement.FormatTime(s.Now + 1800000),
 			Announce: rpc.Announce{Method: "POST", Path: "/transaction/announce", Body: `{"data":"` + Unsigned + `","signature":"00"}`},

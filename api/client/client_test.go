@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -478,6 +482,48 @@ func TestDoctoredExport(t *testing.T) {
 				t.Error("it was taken")
 			}
 		})
+	}
+}
+
+// TestSecretGoesOnlyWithReading: what is posted speaks for itself, and a bearer in it would be one more
+// place to lose it.
+func TestSecretGoesOnlyWithReading(t *testing.T) {
+	var posted, got atomic.Int32
+	g := apitest.Start(t, apitest.Options{Wrap: func(honest http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "" {
+				map[string]*atomic.Int32{http.MethodPost: &posted, http.MethodGet: &got}[r.Method].Add(1)
+			}
+			honest.ServeHTTP(w, r)
+		})
+	}})
+	c := connect(t, g)
+	login(t, g, c)
+	if _, err := c.Submit(t.Context(), apitest.Withdrawal(t, g.Signer.Genesis())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Wallets(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if posted.Load() != 0 || got.Load() != 1 {
+		t.Errorf("the secret went with %d POSTs and %d GETs", posted.Load(), got.Load())
+	}
+}
+
+func TestOldTLSIsNotSpoken(t *testing.T) {
+	old := httptest.NewUnstartedServer(http.NotFoundHandler())
+	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS12}
+	old.Config.ErrorLog = log.New(io.Discard, "", 0)
+	old.StartTLS()
+	defer old.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(old.Certificate())
+	c, err := client.New(client.Config{URL: old.URL, Genesis: apitest.NewSigner().Genesis(), TLS: &tls.Config{RootCAs: roots}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "protocol version") {
+		t.Errorf("TLS 1.2: %v", err)
 	}
 }
 
