@@ -1,0 +1,153 @@
+package client_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"kura/api/apitest"
+	"kura/api/client"
+	"kura/journal"
+)
+
+func TestReadAndAdvance(t *testing.T) {
+	g := apitest.Start(t, apitest.Options{})
+	g.Signer.Grow(30)
+	c := connect(t, g)
+	login(t, g, c)
+	tree, err := journal.NewTree(0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seqs []uint64
+	deliver := func(e journal.Entry) error {
+		seqs = append(seqs, e.Seq)
+		return nil
+	}
+	first, err := c.Read(t.Context(), tree, deliver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Signer.Grow(5)
+	if _, err := c.Read(t.Context(), tree, deliver); err != nil {
+		t.Fatal(err)
+	}
+	for i, seq := range seqs {
+		if seq != uint64(i) {
+			t.Fatalf("entries %v", seqs)
+		}
+	}
+	if len(seqs) != 36 || tree.Head().Size != 36 {
+		t.Errorf("%d entries were read, the tree has %d", len(seqs), tree.Head().Size)
+	}
+	if _, head, err := c.Advance(t.Context(), first); err != nil || head.Size != 36 {
+		t.Errorf("advance to %d: %v", head.Size, err)
+	}
+	if _, head, err := c.Advance(t.Context(), nil); err != nil || head.Size != 36 {
+		t.Errorf("first checkpoint at %d: %v", head.Size, err)
+	}
+}
+
+func TestRolledBackAndForked(t *testing.T) {
+	g := apitest.Start(t, apitest.Options{})
+	other := apitest.Start(t, apitest.Options{}) // the same key and genesis, another history
+	other.Signer.Now++
+	g.Signer.Grow(10)
+	c := connect(t, g)
+	kept, head, err := c.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	split, err := client.New(client.Config{URL: other.URL, Genesis: g.Signer.Genesis(), TLS: other.TLS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := split.Advance(t.Context(), kept); !is[*client.Contradiction](err) {
+		t.Errorf("rolled back: %v", err)
+	}
+	other.Signer.Grow(15)
+	if _, _, err := split.Advance(t.Context(), kept); !is[*client.Contradiction](err) {
+		t.Errorf("forked: %v", err)
+	}
+	tree, err := journal.NewTree(0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	login(t, g, c)
+	if _, err := c.Read(t.Context(), tree, func(journal.Entry) error { return nil }); err != nil || tree.Head() != head {
+		t.Fatal(err)
+	}
+	login(t, other, split)
+	if _, err := split.Read(t.Context(), tree, func(journal.Entry) error { return nil }); !is[*client.Contradiction](err) {
+		t.Errorf("forked entries: %v", err)
+	}
+}
+
+func TestExport(t *testing.T) {
+	g := apitest.Start(t, apitest.Options{})
+	g.Signer.Grow(30)
+	c := connect(t, g)
+	login(t, g, c)
+	var file bytes.Buffer
+	head, err := c.Export(t.Context(), &file)
+	if err != nil || head.Size != 31 {
+		t.Fatalf("head %d, error %v", head.Size, err)
+	}
+	lines := strings.Split(strings.TrimSuffix(file.String(), "\n"), "\n")
+	if len(lines) != 32 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for i, line := range lines[:31] {
+		if e, err := journal.DecodeEntry([]byte(line)); err != nil || e.Seq != uint64(i) {
+			t.Errorf("line %d: %v", i, err)
+		}
+	}
+	last := strings.TrimSuffix(strings.TrimPrefix(lines[31], `{"checkpoint":"`), `"}`)
+	note, err := base64.StdEncoding.DecodeString(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := journal.OpenCheckpoint(g.Signer.Genesis(), note); err != nil || h != head {
+		t.Errorf("checkpoint in the last line: %v, %v", h, err)
+	}
+}
+
+func TestDoctoredExport(t *testing.T) {
+	for name, doctor := range map[string]func([]string) []string{
+		"cut short":              func(l []string) []string { return l[:len(l)-1] },
+		"an entry missing":       func(l []string) []string { return append(l[:3:3], l[4:]...) },
+		"an entry twice":         func(l []string) []string { return append(append(l[:3:3], l[2]), l[3:]...) },
+		"an entry edited":        func(l []string) []string { l[3] = strings.Replace(l[3], "2026", "2027", 1); return l },
+		"another genesis":        func(l []string) []string { l[0] = strings.Replace(l[0], "apitest", "apitost", 1); return l },
+		"more after the end":     func(l []string) []string { return append(l, l[0]) },
+		"the end too early":      func(l []string) []string { return append(l[:5:5], l[len(l)-1]) },
+		"another checkpoint":     func(l []string) []string { l[len(l)-1] = `{"checkpoint":"AAAA"}`; return l },
+		"nothing":                func([]string) []string { return nil },
+		"what is no entry in it": func(l []string) []string { l[4] = "<html>"; return l },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := apitest.Start(t, apitest.Options{Wrap: func(honest http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path != "/v1/export" {
+						honest.ServeHTTP(w, r)
+						return
+					}
+					rec := httptest.NewRecorder()
+					honest.ServeHTTP(rec, r)
+					lines := doctor(strings.Split(strings.TrimSuffix(rec.Body.String(), "\n"), "\n"))
+					_, _ = w.Write([]byte(strings.Join(append(lines, ""), "\n")))
+				})
+			}})
+			g.Signer.Grow(10)
+			c := connect(t, g)
+			login(t, g, c)
+			if _, err := c.Export(t.Context(), &bytes.Buffer{}); err == nil {
+				t.Error("it was taken")
+			}
+		})
+	}
+}
+
