@@ -464,4 +464,3 @@ func TestLogHasNoSecretsAndNoBodies(t *testing.T) {
 		t.Errorf("request %s stands in %d log lines, want 1:\n%s", id, n, log)
 	}
 }
-

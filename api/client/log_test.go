@@ -150,4 +150,3 @@ func TestDoctoredExport(t *testing.T) {
 		})
 	}
 }
-
