@@ -252,7 +252,7 @@ func (d *differ) tripwires() {
 func (p *Policy) RuleWords(r *Rule) string {
 	var parts []string
 	add := func(word string, list []string) {
-		if list != nil {
+		if len(list) > 0 {
 			parts = append(parts, word+" "+strings.Join(list, " or "))
 		}
 	}

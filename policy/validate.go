@@ -72,11 +72,12 @@ func (v *validator) document() {
 	if d.Version < 1 {
 		v.fail("version", "want 1 or more", "version %d", d.Version)
 	}
+	if d.Version == 1 && len(d.Wallets) > 0 {
+		v.fail("wallets", "want [] in version 1; wallets enter by version 2, when their keys are made", "policy 1 stands in the genesis, before any wallet exists")
+	}
 	switch {
 	case d.Version == 1 && d.Previous != "":
 		v.fail("previous", `want ""`, "version 1 has no predecessor")
-	case d.Version == 1 && len(d.Wallets) > 0:
-		v.fail("wallets", "want [] in version 1; wallets enter by version 2, when their keys are made", "policy 1 stands in the genesis, before any wallet exists")
 	case d.Version > 1:
 		if _, err := ParseHash(d.Previous); err != nil {
 			v.fail("previous", "want the hash of the policy that this one replaces (kura policy compile prints it)", "%v", err)

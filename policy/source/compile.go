@@ -324,7 +324,11 @@ func (d *decoder) amount(n *node, v reflect.Value, path string) {
 			}
 			v.SetUint(uint64(x))
 		case asset == nil:
-			d.fail(n, path, "name the asset that the amount is of, once and as it stands in assets", "%s of which asset?", strconv.QuoteToGraphic(n.value))
+			want := "name the asset that the amount is of, once and as it stands in assets"
+			if w, ok := owners[len(owners)-1].(*policy.Wallet); ok {
+				want = fmt.Sprintf("want nis1-mainnet or another network, and its currency in assets: the wallet's network is %s", strconv.QuoteToGraphic(w.Network))
+			}
+			d.fail(n, path, want, "%s of which asset?", strconv.QuoteToGraphic(n.value))
 		case !spaced:
 			d.fail(n, path, fmt.Sprintf("write %s %s, or digits in quotes for the smallest unit", n.value, asset.Name), "%s without a unit", n.value)
 		case unit != asset.Name:

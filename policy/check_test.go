@@ -1,0 +1,282 @@
+package policy_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/nem"
+	"kura/policy"
+	"kura/statement"
+)
+
+func codesOf(findings []policy.Finding) []string {
+	var out []string
+	for _, f := range findings {
+		if !slices.Contains(out, f.Code) {
+			out = append(out, f.Code)
+		}
+	}
+	return out
+}
+
+func TestCheck(t *testing.T) {
+	now := at(base)
+	closed := func(d *policy.Document) {
+		d.Limits = []policy.Limit{amountLimit(100_000_000, hour, "deny")}
+		d.Wallets[0].Rescue = benchAddress(3).String()
+	}
+	if got := policy.Check(republic(t, nil), nil, now); slices.ContainsFunc(got, func(f policy.Finding) bool { return f.Level == policy.Danger }) {
+		t.Errorf("a sound policy is in danger: %v", got)
+	}
+	cases := []struct {
+		want   string
+		change func(*policy.Document)
+	}{
+		{"person_without_key", func(d *policy.Document) { d.People[3].Keys = nil }},
+		{"person_without_role", func(d *policy.Document) { d.People[3].Roles = nil }},
+		{"role_unused", func(d *policy.Document) { d.People[3].Roles = []string{"kitchen"} }},
+		{"service_unused", func(*policy.Document) {}},
+		{"client_without_key", func(d *policy.Document) { d.Clients[0].Keys = nil }},
+		{"client_without_operator", func(d *policy.Document) { d.Clients[0].Operators = nil }},
+		{"no_sentinel", func(d *policy.Document) { d.Sentinels = nil }},
+		{"no_rescue_address", func(d *policy.Document) { d.Wallets[0].Rescue = "" }},
+		{"fee_asset_not_registered", func(d *policy.Document) {
+			d.Assets[0].Asset, d.Assets[0].Divisibility = "mint:gold", 3
+		}},
+		{"fee_asset_without_limit", func(d *policy.Document) { d.Limits = nil }},
+		{"unlimited_path", func(d *policy.Document) { d.Limits[0].Per = []string{"customer"} }},
+		{"limit_on_what_the_client_writes", func(d *policy.Document) { d.Limits[0].Per = []string{"customer"} }},
+		{"limit_on_what_the_client_writes", func(d *policy.Document) { d.Limits[0].Per = []string{"destination"} }},
+		{"wallet_without_rule", func(d *policy.Document) { d.Rules[0].Then = "deny" }},
+		{"rule_never_matches", func(d *policy.Document) { d.Rules = append(d.Rules, policy.Rule{ID: "late", Then: "deny"}) }},
+		{"rule_never_matches", func(d *policy.Document) {
+			d.Assets = append(d.Assets, policy.Asset{ID: "xym", Network: "symbol-testnet", Asset: nem.Currency(nem.SymbolTestnet).String(), Name: "XYM", Divisibility: 6})
+			d.Rules = slices.Insert(d.Rules, 0, policy.Rule{ID: "odd", Then: "sign", When: policy.When{Asset: []policy.AssetRef{"xym"}}})
+		}},
+		{"limit_never_binds", func(d *policy.Document) {
+			l := amountLimit(200_000_000, hour, "deny")
+			l.ID = "loose"
+			d.Limits = append(d.Limits, l)
+		}},
+		{"limit_never_binds", func(d *policy.Document) { d.Limits[0].Max = 9_000_000_000_000_000 }},
+		{"limit_never_binds", func(d *policy.Document) {
+			d.Rules[0].Then = "approve"
+			d.Rules[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "director", Count: 1}}}}, Expiry: policy.Millis(day), Rejections: 1}
+		}},
+		{"book_unused", func(*policy.Document) {}},
+		{"quorum_unreachable", func(d *policy.Document) { d.People[0].LastDay, d.People[1].LastDay = "2025-01-01", "2025-01-01" }},
+		{"quorum_unreachable", func(d *policy.Document) { // one person for two places
+			d.People[3].Roles, d.People[4].Roles = []string{"a", "b"}, []string{"recovery"}
+			d.Governance.Unfreeze.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "a", Count: 1}, {Group: "b", Count: 1}}}}
+		}},
+		{"quorum_survives_no_loss", func(d *policy.Document) { d.Governance.Policy.AnyOf[0].AllOf[0].Count = 3 }},
+		{"quorum_survives", func(*policy.Document) {}},
+		{"no_recovery", func(d *policy.Document) { d.Governance.Recovery = nil }},
+		{"no_canary", func(d *policy.Document) { d.Tripwires.CanaryKeys = nil }},
+		{"stale_grant", func(d *policy.Document) { d.Clients[0].LastDay = "2026-01-04" }},
+		{"grant_ends_soon", func(d *policy.Document) { d.Clients[0].LastDay = "2026-01-20" }},
+		{"grant_without_end", func(*policy.Document) {}},
+		{"short_time_lock", func(d *policy.Document) {
+			d.Wallets[0].Network, d.Assets[0].Network = "nis1-mainnet", "nis1-mainnet"
+			d.Wallets[0].Rescue = ""
+			d.Governance.Policy.TimeLock = policy.Millis(hour)
+		}},
+	}
+	for i, c := range cases {
+		p := republic(t, func(d *policy.Document) { closed(d); c.change(d) })
+		if got := codesOf(policy.Check(p, nil, now)); !slices.Contains(got, c.want) {
+			t.Errorf("case %d: no %s in %v", i, c.want, got)
+		}
+	}
+}
+
+func TestCheckBook(t *testing.T) {
+	p := republic(t, func(d *policy.Document) { d.Rules[0].When.Destination = []string{"shops"} })
+	var book *policy.Book
+	book, err := book.Apply(&policy.BookChange{Add: []policy.Entry{
+		{Book: "friends", Name: "a", Network: "nis1-testnet", Address: benchAddress(1).String(), Message: policy.MessageRule{Rule: "any"}, LastDay: "2025-01-01"},
+		{Book: "strangers", Name: "b", Network: "symbol-testnet", Address: account("x").Address(nem.SymbolTestnet).String(), Message: policy.MessageRule{Rule: "any"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := codesOf(policy.Check(p, book, at(base)))
+	for _, want := range []string{"book_empty", "entry_of_unknown_book", "entry_of_wrong_network", "stale_grant", "wallet_without_rule"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no %s in %v", want, got)
+		}
+	}
+}
+
+// TestSurvives: a person with two keys loses nothing with one.
+func TestSurvives(t *testing.T) {
+	p := republic(t, func(d *policy.Document) {
+		d.Governance.Policy.AnyOf[0].AllOf[0].Count = 3
+		for i := range 3 {
+			d.People[i].Keys = append(d.People[i].Keys, worldKey("spare "+string(d.People[i].ID)))
+		}
+	})
+	for _, f := range policy.Check(p, nil, at(base)) {
+		if f.Path == "governance.policy" && !strings.Contains(f.Text, "survives the loss of any 1") {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+func TestDiff(t *testing.T) {
+	old := republic(t, nil)
+	cases := []struct {
+		effect policy.Effect
+		want   string
+		change func(*policy.Document)
+	}{
+		{policy.Loosens, "limit most is raised from 100 XEM to 200 XEM", func(d *policy.Document) { d.Limits[0].Max *= 2 }},
+		{policy.Tightens, "limit most is lowered from 100 XEM to 50 XEM", func(d *policy.Document) { d.Limits[0].Max /= 2 }},
+		{policy.Loosens, "limit most frees sooner: within 30m instead of 1h", func(d *policy.Document) { d.Limits[0].Window /= 2 }},
+		{policy.Tightens, "limit most holds longer: within 2h instead of 1h", func(d *policy.Document) { d.Limits[0].Window *= 2 }},
+		{policy.Tightens, "limit most binds what a quorum approved, too", func(d *policy.Document) { d.Limits[0].Always = true }},
+		{policy.Alters, "limit most changes", func(d *policy.Document) { d.Limits[0].At = "wait" }},
+		{policy.Loosens, "limit most is gone: at most 100 XEM in any 1h", func(d *policy.Document) { d.Limits = nil }},
+		{policy.Tightens, "limit pace is new: at most 5 withdrawals in any 1h", func(d *policy.Document) {
+			d.Limits = append(d.Limits, policy.Limit{ID: "pace", Of: "count", Client: []policy.ClientID{"c1"}, Per: []string{"customer"}, Max: 5, Window: policy.Millis(hour), At: "approve", Approval: &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}, CoolingOff: policy.Millis(minute), Expiry: policy.Millis(hour), Rejections: 1}})
+		}},
+		{policy.Loosens, "dan becomes director", func(d *policy.Document) { d.People[3].Roles = append(d.People[3].Roles, "director") }},
+		{policy.Tightens, "cat is director no more", func(d *policy.Document) { d.People[2].Roles = nil; d.Governance.Veto = 1 }},
+		{policy.Loosens, `fay ("Fay") comes in, with the roles treasury: can now approve up to 7 XEM (rule mid)`, func(d *policy.Document) {
+			d.People = append(d.People, policy.Person{ID: "fay", Name: "Fay", Keys: []string{worldKey("fay")}, Roles: []string{"treasury"}})
+			d.Rules = append(d.Rules, policy.Rule{ID: "mid", Then: "approve", When: policy.When{Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{UpTo: units(7_000_000)}}, Approval: &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}, Expiry: policy.Millis(day), Rejections: 1}})
+		}},
+		{policy.Tightens, `dan ("") is out`, func(d *policy.Document) { d.People = slices.Delete(d.People, 3, 4) }},
+		{policy.Loosens, "person dan gets a key: SHA256:", func(d *policy.Document) { d.People[3].Keys = append(d.People[3].Keys, worldKey("dan 2")) }},
+		{policy.Tightens, "person dan loses a key: SHA256:", func(d *policy.Document) { d.People[3].Keys = nil }},
+		{policy.Tightens, "the grant of person dan ends on 2027-01-01 instead of never", func(d *policy.Document) { d.People[3].LastDay = "2027-01-01" }},
+		{policy.Alters, `dan is called "Dan" instead of ""`, func(d *policy.Document) { d.People[3].Name = "Dan" }},
+		{policy.Loosens, "service kyt", func(d *policy.Document) {
+			d.Services = append(d.Services, policy.Service{ID: "kyt", Keys: []string{worldKey("kyt")}})
+		}},
+		{policy.Alters, "service aml is out", func(d *policy.Document) { d.Services = nil }},
+		{policy.Alters, "service aml: ", func(d *policy.Document) { d.Services[0].Name = "New" }},
+		{policy.Alters, "sentinel pager is out", func(d *policy.Document) { d.Sentinels = nil }},
+		{policy.Alters, "sentinel dog", func(d *policy.Document) {
+			d.Sentinels = append(d.Sentinels, policy.Sentinel{ID: "dog", Keys: []string{worldKey("dog")}})
+		}},
+		{policy.Alters, "sentinel pager: ", func(d *policy.Document) { d.Sentinels[0].Name = "New" }},
+		{policy.Loosens, "client c2", func(d *policy.Document) {
+			c := d.Clients[0]
+			c.ID, c.Keys = "c2", []string{worldKey("c2")}
+			d.Clients = append(d.Clients, c)
+		}},
+		{policy.Tightens, "client c1 is out", func(d *policy.Document) {
+			d.Clients = []policy.Client{}
+		}},
+		{policy.Tightens, "bob operates client c1", func(d *policy.Document) { d.Clients[0].Operators = []policy.PersonID{"ann", "bob"} }},
+		{policy.Loosens, "ann does not operate client c1 any more", func(d *policy.Document) { d.Clients[0].Operators = nil }},
+		{policy.Alters, "client c1 may write 9 entries", func(d *policy.Document) { d.Clients[0].Budget.Entries = 9 }},
+		{policy.Alters, "client c1: ", func(d *policy.Document) { d.Clients[0].Name = "New" }},
+		{policy.Loosens, "wallet w2 enters", func(d *policy.Document) {
+			w := d.Wallets[0]
+			w.ID, w.PublicKey = "w2", account("w2").String()
+			d.Wallets = append(d.Wallets, w)
+		}},
+		{policy.Tightens, "wallet w1 is out", func(d *policy.Document) { d.Wallets = nil }},
+		{policy.Loosens, "the rescue address of w1 becomes", func(d *policy.Document) { d.Wallets[0].Rescue = benchAddress(4).String() }},
+		{policy.Loosens, "transactions of w1 stay valid longer: 1h instead of 30m", func(d *policy.Document) { d.Wallets[0].Life *= 2 }},
+		{policy.Loosens, "wallet w1 may pay fees up to 2000000", func(d *policy.Document) { d.Wallets[0].MaxFee *= 2 }},
+		{policy.Tightens, "wallet w1 may pay fees up to 500000", func(d *policy.Document) { d.Wallets[0].MaxFee /= 2 }},
+		{policy.Loosens, "asset gold", func(d *policy.Document) {
+			d.Assets = append(d.Assets, policy.Asset{ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD"})
+		}},
+		{policy.Alters, "asset xem: ", func(d *policy.Document) { d.Assets[0].Supply = 1 }},
+		{policy.Alters, "book family is new", func(d *policy.Document) { d.Books = append(slices.Clone(d.Books), "family") }},
+		{policy.Alters, "book shops is gone", func(d *policy.Document) { d.Books = d.Books[:1] }},
+		{policy.Tightens, "rule no is new: anything: deny", func(d *policy.Document) { d.Rules = append(d.Rules, policy.Rule{ID: "no", Then: "deny"}) }},
+		{policy.Tightens, "rule pay is gone: to any destination: sign", func(d *policy.Document) { d.Rules = nil }},
+		{policy.Alters, "rule pay changes: it was: to any destination: sign; it becomes: to a destination of friends, message none, mon from 09:00 to 18:00 at UTC+09:00: sign", func(d *policy.Document) {
+			d.Rules[0].When = policy.When{Destination: []string{"friends"}, Message: []string{"none"}, Hours: &policy.Hours{Offset: "+09:00", Days: []string{"mon"}, From: "09:00", To: "18:00"}}
+		}},
+		{policy.Alters, "changes of policy are decided by 3 of director instead of 2 of director", func(d *policy.Document) { d.Governance.Policy.AnyOf[0].AllOf[0].Count = 3 }},
+		{policy.Loosens, "changes of addresses act after 1h instead of 1d", func(d *policy.Document) { d.Governance.Addresses.TimeLock = policy.Millis(hour) }},
+		{policy.Tightens, "changes of recovery act after 20d instead of 14d", func(d *policy.Document) { d.Governance.Recovery.TimeLock = 20 * policy.Millis(day) }},
+		{policy.Tightens, "no recovery is possible", func(d *policy.Document) { d.Governance.Recovery = nil }},
+		{policy.Loosens, "a veto takes 3 directors", func(d *policy.Document) { d.Governance.Veto = 3 }},
+		{policy.Alters, "the tripwires change", func(d *policy.Document) { d.Tripwires.CanaryKeys = nil }},
+		{policy.Alters, "the token's anchor", func(d *policy.Document) { d.Anchor.Every = policy.Millis(day) }},
+		{policy.Loosens, "withdrawals may get older", func(d *policy.Document) { d.WithdrawalLife *= 2 }},
+		{policy.Alters, `the title becomes "new"`, func(d *policy.Document) { d.Title = "new" }},
+	}
+	for _, c := range cases {
+		next := successor(t, old, c.change)
+		got := policy.Diff(old, next)
+		if !slices.ContainsFunc(got, func(x policy.PolicyChange) bool { return x.Effect == c.effect && strings.Contains(x.Text, c.want) }) {
+			t.Errorf("no %q that %s in\n%v", c.want, c.effect, got)
+		}
+	}
+	if got := policy.Diff(old, successor(t, old, nil)); len(got) != 0 {
+		t.Errorf("nothing changed, and: %v", got)
+	}
+	raised := republic(t, func(d *policy.Document) {
+		d.Rules[0].When = policy.When{Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{UpTo: units(1_000_000)}}
+		d.Rules = append(d.Rules, policy.Rule{ID: "second", Then: "deny"})
+	})
+	got := policy.Diff(raised, successor(t, raised, func(d *policy.Document) {
+		d.Rules[0].When.Amount.UpTo = units(3_000_000)
+		slices.Reverse(d.Rules)
+	}))
+	if len(got) != 2 || got[0].Text != "rule pay (sign) is raised from up to 1 XEM to up to 3 XEM" || !strings.Contains(got[1].Text, "another order: second, pay") {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestSimulate(t *testing.T) {
+	p := republic(t, func(d *policy.Document) {
+		d.Limits[0].Max = 12_000_000
+		d.Limits[0].At = "approve"
+		d.Limits[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}, Expiry: policy.Millis(day), Rejections: 1}
+		d.Limits = append(d.Limits, policy.Limit{ID: "idle", Of: "count", Asset: []policy.AssetRef{"xem"}, Client: []policy.ClientID{"c1"}, Per: []string{"customer"}, Max: 100, Window: policy.Millis(hour), At: "deny"})
+	})
+	var history []policy.Recorded
+	for i := range int64(4) {
+		in := ask(p, nil)
+		in.Request.Withdrawal.Customer = "=danger"
+		now := at(base + i*minute)
+		r := policy.Recorded{Request: in.Request, First: now, Last: now, Outcome: policy.Sign, Code: policy.CodeSigned}
+		r.Request.Hash = statement.Hash{0: byte(i)}
+		if i == 3 { // held then, and approved by the treasury under the old policy
+			r.Last = at(base + i*minute + minute)
+			r.Verdicts = []policy.Verdict{{By: person("dan"), Key: statement.Key(worldKey("dan")), Kind: statement.Approve, At: r.Last.Time}}
+		}
+		history = append(history, r)
+	}
+	s, err := policy.Simulate(p, nil, history)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var outcomes []string
+	for _, r := range s.Rows {
+		outcomes = append(outcomes, r.Simulated.Outcome.String()+" "+r.Simulated.Code)
+	}
+	if want := []string{"sign signed", "sign signed", "hold needs_approval", "sign approved"}; !slices.Equal(outcomes, want) {
+		t.Errorf("%v, want %v", outcomes, want)
+	}
+	if s.Total != 4 || s.Differs != 1 || len(s.Rows[3].Needs) != 1 || s.Rows[3].Needs[0].Group != "treasury" {
+		t.Errorf("%+v", s)
+	}
+	if s.Limits[0].Peak != 10_200_000 || s.Limits[0].Refused == 0 {
+		t.Errorf("%+v", s.Limits)
+	}
+	table, sheet := s.Table(p), s.CSV()
+	for _, want := range []string{"4 withdrawals, 1 would have come out otherwise", "5 XEM", "1 of treasury (most)", "10.2 XEM", "12 XEM"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("no %q in\n%s", want, table)
+		}
+	}
+	if lines := strings.Count(sheet, "\n"); lines != 5 {
+		t.Errorf("%d lines of CSV", lines)
+	}
+	if _, err := json.Marshal(&s, json.Deterministic(true)); err != nil {
+		t.Error(err)
+	}
+}

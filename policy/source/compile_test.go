@@ -1,0 +1,256 @@
+package source_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"kura/policy"
+	"kura/policy/source"
+)
+
+func treasury(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile("../../examples/treasury.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestMistakes: each kind of mistake is refused at its place, with what would be
+// right. A mistake is made by replacing the first occurrence of a text.
+func TestMistakes(t *testing.T) {
+	good := treasury(t)
+	if _, err := source.Compile([]byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name, old, bad string
+		want           string // in the message
+	}{
+		{"anchor", "people:", "people: &people", "an anchor"},
+		{"alias", "services: []", "services: *people", "alias"},
+		{"merge key", "  - id: aiko\n", "  - id: aiko\n    <<: {a: b}\n", "merge key"},
+		{"tag", "semantics: 1", "semantics: !!int 1", "a tag"},
+		{"null", "title: Small treasury", "title:", "no value"},
+		{"tilde", "title: Small treasury", "title: ~", "no value"},
+		{"twice", "title: Small treasury", "title: a\ntitle: b", "title"},
+		{"fraction", "veto: 2", "veto: 2.5", "a fraction"},
+		{"octal", "veto: 2", "veto: 02", "the number 02"},
+		{"hex", "veto: 2", "veto: 0x2", "the number 0x2"},
+		{"sign", "veto: 2", "veto: -2", "the number -2"},
+		{"text block", "title: Small treasury", "title: |\n  two\n  lines", "a text block"},
+		{"yes", "always: true", "always: yes", "want true or false"},
+		{"capital", "always: true", "always: True", "want true or false"},
+		{"tab", "  - id: aiko", "\t- id: aiko", "not YAML"},
+		{"unclosed", "services: []", "services: [", "not YAML"},
+		{"second document", "services: []", "services: []\n---\na: b", "second document"},
+		{"unknown member", "coolingOff: 0s", "colingOff: 0s", "did you mean coolingOff?"},
+		{"member of elsewhere", "semantics: 1", "semantics: 1\nmood: good", `"mood" is no member; want only semantics`},
+		{"missing member", "    lastDay: \"\"\n    userVerification: false\n  - id: ben", "    userVerification: false\n  - id: ben", "lastDay is missing"},
+		{"list expected", "books: [suppliers, staff]", "books: suppliers", "want a list"},
+		{"mapping expected", "coolingOff: 0s\n      expiry: 3d\n      rejections: 1", "coolingOff: {}\n      expiry: 3d\n      rejections: 1", "want a span"},
+		{"text expected", "title: Small treasury", "title: 2027", "put quotes around it"},
+		{"number expected", "veto: 2", "veto: two", "want a number"},
+		{"too large a number", "veto: 2", "veto: 99999999999999999999", "want a number"},
+		{"negative divisibility", "divisibility: 6", "divisibility: 600", "want a smaller number"},
+		{"span without unit", "life: 2h", "life: 7200", "want a span"},
+		{"span in words", "life: 2h", "life: two hours", "want a span"},
+		{"span out of order", "life: 2h", "life: 30m2h", "want a span"},
+		{"empty span", "life: 2h", `life: ""`, "no span"},
+		{"amount without unit", "max: 1_000_000 XEM", "max: 1000000", "write 1000000 XEM"},
+		{"amount with wrong unit", "max: 1_000_000 XEM", "max: 1_000_000 XYM", "want the unit of xem, XEM"},
+		{"amount with a comma", "max: 1_000_000 XEM", "max: 1,000,000 XEM", "want digits"},
+		{"amount grouped wrongly", "max: 1_000_000 XEM", "max: 10_00 XEM", "want digits"},
+		{"amount too fine", "max: 1_000_000 XEM", "max: 0.0000001 XEM", "at most 6 after the point"},
+		{"amount without end", "max: 1_000_000 XEM", "max: 1. XEM", "want digits"},
+		{"amount of nothing", "amount: {upTo: 30_000 XEM}", "amount: {}", "state above, upTo or both"},
+		{"amount of no asset", "when: {destination: [staff], asset: [xem], amount", "when: {destination: [staff], amount", "which asset"},
+		{"list for an amount", "max: 1_000_000 XEM", "max: [1]", "want an amount"},
+		{"no such asset", "asset: [xem], amount: {upTo: 30_000 XEM}", "asset: [xen], amount: {upTo: 30_000 XEM}", "which asset"},
+		{"no such book", "destination: [staff]", "destination: [staf]", "did you mean staff?"},
+		{"no such group", "group: finance", "group: finanec", "did you mean finance?"},
+		{"no such person", "operators: [daichi]", "operators: [daihci]", "did you mean daichi?"},
+		{"no such wallet", "wallet: [payments]", "wallet: [paiments]", "did you mean payments?"},
+		{"count too high", "{group: finance, count: 1}", "{group: finance, count: 4}", "want 1 to 3"},
+		{"group twice", "{group: finance, count: 1}", "{group: finance, count: 1}, {group: finance, count: 1}", "stands twice"},
+		{"key twice", "AAAAIAQfStRHxt/VDurk5Dgh5RWLnIuwqIHb33fFaiAT/4wV", "AAAAIIS7iYuCnQi8OrIf902vu2Eg1cByc2YIggZrKDFlUtAR", "already belongs to person aiko"},
+		{"bad key", "AAAAIAQfStRHxt/VDurk5Dgh5RWLnIuwqIHb33fFaiAT/4wV", "AAAA", "fields of the .pub file"},
+		{"RSA key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAQfStRHxt/VDurk5Dgh5RWLnIuwqIHb33fFaiAT/4wV", "ssh-rsa AAAA", "fields of the .pub file"},
+		{"verification by software", "userVerification: false", "userVerification: true", "want a security key"},
+		{"no day", `lastDay: "2027-06-30"`, `lastDay: "30.6.2027"`, "want a day as"},
+		{"impossible day", `lastDay: "2027-06-30"`, `lastDay: "2027-06-31"`, "want a day as"},
+		{"address of the other chain", "rescue: NDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ4KQKIFE", "rescue: NBJUZN2RTMFPRSJCMZV3MTQWEA5CG6LBPWOVUXQ", "Symbol"},
+		{"address of a testnet", "rescue: NDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ4KQKIFE", "rescue: TDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ5XC7W2Z", "testnet"},
+		{"misspelt address", "NDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ4KQKIFE", "NDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ4KQKIFA", "rescue"},
+		{"the wallet as its own rescue", "rescue: NDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ4KQKIFE", "rescue: NBCDJQXQZMTMMLAYNQU253J5TTKVPMNIL7HOF7CV", "elsewhere"},
+		{"custody of the other chain", "custody: sealed", "custody: token", `want "sealed"`},
+		{"unknown network", "network: nis1-mainnet", "network: nem-mainnet", "want nis1-mainnet"},
+		{"life too long", "life: 2h", "life: 2d", "want 1m to 1d"},
+		{"unknown then", "then: approve", "then: maybe", `want "deny", "sign" or "approve"`},
+		{"approval missing", "then: approve\n    approval:\n      anyOf: [{allOf: [{group: finance, count: 1}]}]\n      coolingOff: 0s\n      expiry: 3d\n      rejections: 1", "then: approve", "state who approves"},
+		{"approval superfluous", "then: approve", "then: sign", "leave approval out"},
+		{"cooling longer than expiry", "coolingOff: 1h", "coolingOff: 4d", "lapses after 3d"},
+		{"unknown day of the week", "days: [mon,", "days: [monday,", "no day is called"},
+		{"no time of day", `from: "09:00"`, `from: "9:00"`, "want a time of day"},
+		{"no offset", `offset: "+09:00"`, `offset: "JST"`, "want an offset"},
+		{"hours of nothing", `to: "19:00"`, `to: "09:00"`, "another time than from"},
+		{"rule twice", "id: suppliers-large", "id: suppliers", "stands twice"},
+		{"limit twice", "id: payee-week", "id: week", "stands twice"},
+		{"bad name", "id: payments", "id: Payments!", "lower-case letters"},
+		{"per out of order", "per: [destination]", "per: [destination, wallet]", "want the order"},
+		{"per unknown", "per: [destination]", "per: [day]", "no part of a key"},
+		{"at unknown", "at: deny", "at: stop", `want "deny", "approve" or "wait"`},
+		{"always with approval", "at: deny", "at: approve", "binds what a quorum approved"},
+		{"of unknown", "of: amount", "of: value", `want "amount" or "count"`},
+		{"window too long", "window: 7d", "window: 32d", "want 1s to 31d"},
+		{"empty condition", "destination: [staff]", "destination: []", "nothing meets"},
+		{"range without room", "amount: {above: 50_000 XEM, upTo: 500_000 XEM}", "amount: {above: 50_000 XEM, upTo: 50_000 XEM}", "no amount is above"},
+		{"veto too small", "veto: 2", "veto: 1", "want 2 to 3"},
+		{"policy without directors", "policy: {anyOf: [{allOf: [{group: director", "policy: {anyOf: [{allOf: [{group: finance", "governed by directors"},
+		{"unknown code", "destination_not_listed, message", "destination_not_liked, message", "did you mean destination_not_listed?"},
+		{"limit code as tripwire", "destination_not_listed, message", "limit_exceeded, message", "honest client"},
+		{"wrong semantics", "semantics: 1", "semantics: 2", "not known to this program"},
+		{"version 1 with wallets", "version: 2", "version: 1", "wallets enter by version 2"},
+		{"no predecessor", `previous: "9c11`, `previous: "9C11`, "want the hash of the policy"},
+	}
+	for _, c := range cases {
+		if !strings.Contains(good, c.old) {
+			t.Errorf("%s: the example has no %q", c.name, c.old)
+			continue
+		}
+		line := strings.Count(good[:strings.Index(good, c.old)], "\n") + 1
+		_, err := source.Compile([]byte(strings.Replace(good, c.old, c.bad, 1)))
+		if err == nil {
+			t.Errorf("%s: taken", c.name)
+			continue
+		}
+		if !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: no %q in:\n%v", c.name, c.want, err)
+		}
+		mistakes, ok := err.(source.Mistakes)
+		if !ok {
+			t.Errorf("%s: %T", c.name, err)
+			continue
+		}
+		// Somewhere near: a mistake between parts is shown at one of them.
+		first := mistakes[0].Line
+		if first == 0 || first < line-8 || first > line+22 {
+			t.Logf("%s: line %d, made in line %d: %v", c.name, first, line, mistakes[0])
+			if first == 0 {
+				t.Errorf("%s: no place", c.name)
+			}
+		}
+	}
+}
+
+func TestPlacesAreExact(t *testing.T) {
+	bad := strings.Replace(treasury(t), "max: 1_000_000 XEM", "max: 1_000_000 XYM", 1)
+	line := strings.Count(bad[:strings.Index(bad, "1_000_000 XYM")], "\n") + 1
+	_, err := source.Compile([]byte(bad))
+	mistakes := err.(source.Mistakes)
+	if len(mistakes) != 1 || mistakes[0].Line != line || mistakes[0].Column != 10 || mistakes[0].Path != "limits[0].max" {
+		t.Errorf("%v, want line %d, column 10", err, line)
+	}
+}
+
+func TestSpansAndAmounts(t *testing.T) {
+	good := treasury(t)
+	for text, want := range map[string]policy.Millis{"90m": 5_400_000, "1h30m": 5_400_000, `"1h 30m"`: 0, "3600s": 3_600_000, "1h500ms": 3_600_500} {
+		p, err := source.Compile([]byte(strings.Replace(good, "life: 2h", "life: "+text, 1)))
+		if (err == nil) != (want != 0) {
+			t.Errorf("%s: %v", text, err)
+		} else if err == nil && p.Document().Wallets[0].Life != want {
+			t.Errorf("%s: %d", text, p.Document().Wallets[0].Life)
+		}
+	}
+	for text, want := range map[string]policy.Units{
+		"1 XEM": 1_000_000, "0.5 XEM": 500_000, "1_000.000001 XEM": 1_000_000_001, `"7"`: 7, "000001 XEM": 1_000_000, `"250 XEM"`: 250_000_000, "0 XEM": 0,
+	} {
+		p, err := source.Compile([]byte(strings.Replace(good, "max: 1_000_000 XEM", "max: "+text, 1)))
+		if err != nil || p.Document().Limits[0].Max != want {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestJSONIsTaken(t *testing.T) {
+	p, err := source.Compile([]byte(treasury(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pretty := jsontext.Value(bytes.Clone(p.Text()))
+	if err := pretty.Indent(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := source.Compile(pretty)
+	if err != nil || again.Hash() != p.Hash() {
+		t.Errorf("%v", err)
+	}
+	for _, bad := range []string{
+		strings.Replace(string(pretty), `"veto": 2`, `"veto": 1`, 1),
+		strings.Replace(string(pretty), `"veto": 2`, `"Veto": 2`, 1),
+		strings.Replace(string(pretty), `"veto": 2`, `"veto": 2, "veto": 2`, 1),
+		strings.Replace(string(pretty), `"semantics": 1,`, ``, 1),
+		string(pretty) + "x", "{", "",
+	} {
+		if _, err := source.Compile([]byte(bad)); err == nil {
+			t.Errorf("taken: %.80s", bad)
+		}
+	}
+	_, err = source.Compile([]byte(strings.Replace(string(pretty), `"veto": 2`, `"veto": 1`, 1)))
+	if mistakes := err.(source.Mistakes); mistakes[0].Line == 0 {
+		t.Errorf("no place: %v", err)
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	good := `
+remove: [{book: suppliers, name: Old printer}]
+add:
+  - book: suppliers
+    name: Printer
+    network: nis1-mainnet
+    address: NDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ4KQKIFE
+    message: {rule: pattern, kind: text, value: "INV-[0-9]{4,8}"}
+    lastDay: ""
+`
+	change, err := source.Addresses([]byte(good))
+	if err != nil || len(change.Add) != 1 || len(change.Remove) != 1 {
+		t.Fatalf("%v", err)
+	}
+	for old, bad := range map[string]string{
+		"4KQKIFE": "4KQKIFA", "pattern": "regexp", "[0-9]{4,8}": "[0-9]+", "nis1": "nem", "lastDay": "until",
+	} {
+		if _, err := source.Addresses([]byte(strings.Replace(good, old, bad, 1))); err == nil {
+			t.Errorf("%s: taken", bad)
+		} else if mistakes, ok := err.(source.Mistakes); !ok || mistakes[0].Line == 0 {
+			t.Errorf("%s: no place: %v", bad, err)
+		}
+	}
+	if _, err := source.Addresses([]byte("remove: []\nadd: []\n")); err == nil {
+		t.Error("a change of nothing was taken")
+	}
+}
+
+// FuzzCompile: whatever the file, Compile returns, and what it takes is a policy
+// whose text is taken again.
+func FuzzCompile(f *testing.F) {
+	f.Add([]byte(treasury(f)))
+	f.Add([]byte("a: [1, {b: c}]\n---\n"))
+	f.Add([]byte("{\"a\":1}"))
+	f.Add([]byte("a: &x\n  <<: *x\n"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		p, err := source.Compile(file)
+		if err != nil {
+			return
+		}
+		if again, err := policy.Parse(p.Text()); err != nil || again.Hash() != p.Hash() {
+			t.Fatalf("compiled to what is not taken: %v", err)
+		}
+	})
+}
