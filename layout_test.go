@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"journal/postgres":    {"journal", "migrations"},
 	"migrations":          {},
 	"ledger":              {"nem", "statement", "policy", "journal"},
-	"signer":              {"nem", "statement", "policy", "journal", "ledger", "signer/rpc"},
+	"signer":              {"nem", "statement", "policy", "journal", "journal/cosign", "ledger", "signer/rpc"},
 	"signer/token":        {"nem", "signer/token/backup"},
 	"signer/token/backup": {},
 	"signer/process":      {},
