@@ -15,7 +15,8 @@ type way struct {
 	wallet  policy.WalletID
 	asset   policy.AssetRef
 	network nem.Network
-	to      nem.Address // a listed address; zero: one of the intruder's own, a new one each time
+	to      nem.Address // a listed address, or the intruder's own for the next request
+	listed  bool
 	message statement.MessageKind
 	from    int64          // from when a transaction lives on until the theft
 	sizes   []policy.Units // amounts to try, the largest first
@@ -75,16 +76,25 @@ func newPlanner(p *policy.Policy, book *policy.Book, client policy.ClientID, the
 	return x, nil
 }
 
+// mostUnits is more than any account holds of anything: both chains end below it.
+const mostUnits = 9_000_000_000_000_000
+
+// inUnits turns whole units into the smallest ones, at most mostUnits.
+func inUnits(whole uint64, divisibility uint8) uint64 {
+	units := min(whole, mostUnits)
+	for range divisibility {
+		units = min(10*units, mostUnits)
+	}
+	return units
+}
+
 // addWays lists the ways to ask a wallet for an asset: to addresses of one's own first.
 func (x *planner) addWays(w *policy.Wallet, a *policy.Asset, from int64) error {
 	n, err := nem.ParseNetwork(w.Network)
 	if err != nil {
 		return err
 	}
-	everything := uint64(a.Supply)
-	for range a.Divisibility {
-		everything *= 10
-	}
+	everything := inUnits(uint64(a.Supply), a.Divisibility)
 	x.stock[stockKey{w.ID, a.ID}] = everything
 	sizes := map[policy.Units]bool{policy.Units(everything): true}
 	for _, r := range x.policy.Document().Rules {
@@ -94,7 +104,7 @@ func (x *planner) addWays(w *policy.Wallet, a *policy.Asset, from int64) error {
 	}
 	largestFirst := slices.Sorted(maps.Keys(sizes))
 	slices.Reverse(largestFirst)
-	to := []nem.Address{{}}
+	to := []nem.Address{{}} // zero stands for the intruder's own
 	for _, e := range x.book.Entries() {
 		if e.Network == w.Network {
 			address, err := nem.ParseAddress(n, e.Address)
@@ -105,17 +115,17 @@ func (x *planner) addWays(w *policy.Wallet, a *policy.Asset, from int64) error {
 		}
 	}
 	for _, address := range to {
+		w := way{wallet: w.ID, asset: a.ID, network: n, to: address, listed: true, from: from, sizes: largestFirst}
 		// A message of one's own makes payments to one address differ. Equal ones get earlier deadlines, and those
 		// that were hoarded would be over when the theft begins.
 		kinds := []statement.MessageKind{statement.MessageText, statement.MessageNone}
 		if address.IsZero() {
+			w.to, w.listed = throwAway(n), false
 			slices.Reverse(kinds)
 		}
-		for _, message := range kinds {
-			x.ways = append(x.ways, &way{
-				wallet: w.ID, asset: a.ID, network: n, to: address, message: message, from: from,
-				sizes: largestFirst,
-			})
+		for _, w.message = range kinds {
+			each := w
+			x.ways = append(x.ways, &each)
 		}
 	}
 	return nil
@@ -177,6 +187,9 @@ func (x *planner) fill(w *way, at int64) error {
 		x.window.entries++
 		x.count[key]++
 		x.asks = append(x.asks, a)
+		if !w.listed {
+			w.to = throwAway(w.network) // a new one each time: a limit for each destination then never binds
+		}
 	}
 }
 
@@ -196,11 +209,8 @@ func (x *planner) mayWrite(at int64) bool {
 // largest finds the largest amount that is signed at once, and its decision; amount 0 if there is none.
 func (x *planner) largest(w *way, at int64) (ask, *policy.Decision, error) {
 	a := ask{
-		at: at, announce: max(at, x.theft), wallet: w.wallet, asset: w.asset, to: w.to, listed: !w.to.IsZero(),
+		at: at, announce: max(at, x.theft), wallet: w.wallet, asset: w.asset, to: w.to, listed: w.listed,
 		message: w.message, customer: "c-" + strconv.Itoa(len(x.asks)+1),
-	}
-	if !a.listed {
-		a.to = throwAway(w.network)
 	}
 	const narrowings = 6 // a smaller amount can meet another rule, whose limits are others
 	for _, size := range w.sizes {

@@ -14,7 +14,7 @@ import (
 // TestPlanStaysWithinTheBound: whatever the limits, what the planner gets signed is at most the blast radius. It holds
 // the bound to account, and the planner to not counting too little.
 func TestPlanStaysWithinTheBound(t *testing.T) {
-	shop := *policyOf(t, "testdata/shop.yaml").Document()
+	shop := *played(t, *policyOf(t, "testdata/shop.yaml").Document()).Document()
 	best := int64(0)
 	rapid.Check(t, func(t *rapid.T) {
 		d := shop
@@ -24,7 +24,10 @@ func TestPlanStaysWithinTheBound(t *testing.T) {
 		for i := range d.Limits {
 			d.Limits[i].ID = "limit-" + string(rune('a'+i))
 		}
-		p := played(t, d)
+		p, err := policy.New(d)
+		if err != nil {
+			t.Fatal(err)
+		}
 		change, err := addressBook(p)
 		if err != nil {
 			t.Fatal(err)

@@ -78,7 +78,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(stderr, "kura-sim:", err)
+	_, _ = fmt.Fprintln(stderr, "kura-sim:", err) // there is nowhere else to say it
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
 	}

@@ -64,10 +64,6 @@ func names[T comparable](list []T, one T) bool { return list == nil || slices.Co
 func (d *deployment) playNight(ctx context.Context, t target) ([]answer, error) {
 	asset, _ := d.policy.AssetRef(t.asset)
 	n, _, _, _, _ := d.policy.WalletAccount(t.wallet)
-	unit := uint64(1)
-	for range asset.Divisibility {
-		unit *= 10
-	}
 	var all []answer
 	for i, x := range adversary.Theft {
 		at := midnight + x.Minute*minute
@@ -75,7 +71,7 @@ func (d *deployment) playNight(ctx context.Context, t target) ([]answer, error) 
 			return nil, err
 		}
 		a, err := d.withdraw(ctx, t.client, ask{
-			at: at, announce: at, wallet: t.wallet, asset: t.asset, amount: policy.Units(x.XEM * unit),
+			at: at, announce: at, wallet: t.wallet, asset: t.asset, amount: policy.Units(inUnits(x.XEM, asset.Divisibility)),
 			to: throwAway(n), message: statement.MessageNone, customer: "c-" + strconv.Itoa(i+1),
 		})
 		if err != nil {

@@ -22,10 +22,15 @@ import (
 const width = 79
 
 // A page tells of a robbery while it goes on. What it writes is for people; --json is for programs.
-type page struct{ out io.Writer }
+type page struct {
+	out io.Writer
+	err error // of the first line that could not be written; nothing is written after it
+}
 
 func (p *page) line(format string, args ...any) {
-	fmt.Fprintln(p.out, strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	if p.err == nil {
+		_, p.err = fmt.Fprintln(p.out, strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	}
 }
 
 // field prints a word and what it says, wrapped beside it.

@@ -115,10 +115,13 @@ func newRob() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				if err := json.MarshalWrite(cmd.OutOrStdout(), done, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
+				text, err := json.Marshal(done, json.Deterministic(true), jsontext.WithIndent("  "))
+				if err != nil {
 					return err
 				}
-				fmt.Fprintln(cmd.OutOrStdout())
+				if _, err := cmd.OutOrStdout().Write(append(text, '\n')); err != nil {
+					return err
+				}
 			}
 			if !done.OK {
 				return errors.New("THE BOUND DOES NOT HOLD, or a journal does not verify: see above")
@@ -190,7 +193,7 @@ func (r *robber) run(ctx context.Context, dir string) (*robbery, error) {
 	}
 	out.OK = out.Night.holds() && out.Cleverest.holds()
 	r.page.closing(out)
-	return out, nil
+	return out, r.page.err
 }
 
 // throwAwayDirectory is in memory where there is such a place: the token and the journal sync every write, and nobody
