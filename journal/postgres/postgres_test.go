@@ -37,7 +37,7 @@ func TestStore(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = direct.Close(context.Background()) })
 		return storetest.Place{
-			Rounds: 100,
+			Rounds: 68,
 			Open:   func(t testing.TB) journal.Store { return openStore(t, db.Service) },
 			Rows:   func(t testing.TB) storetest.Rows { return openRows(t, direct) },
 		}

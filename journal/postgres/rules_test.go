@@ -270,6 +270,7 @@ func TestCluster(t *testing.T) {
 	t.Cleanup(cluster.Stop)
 	db := cluster.Migrated(t)
 	t.Run("Killed", func(t *testing.T) { testKilled(t, cluster, db) })
+	t.Run("Forgetful", func(t *testing.T) { testForgetful(t, cluster, db) })
 	t.Run("Password", func(t *testing.T) { testPassword(t, cluster, db) })
 }
 
@@ -342,10 +343,12 @@ func testPassword(t *testing.T, cluster *pgtest.Cluster, db pgtest.Database) {
 	}
 }
 
-func TestServerThatForgets(t *testing.T) {
-	cluster := pgtest.Start(t, "fsync=off")
-	t.Cleanup(cluster.Stop)
-	s := openStore(t, cluster.Migrated(t).Service)
+func testForgetful(t *testing.T, cluster *pgtest.Cluster, db pgtest.Database) {
+	cluster.Kill()
+	if err := cluster.Restart("fsync=off"); err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, db.Service)
 	defer s.Close() //nolint:errcheck // the test is over
 	if err := s.Append(t.Context(), storetest.NewWriter().Next(1)); err == nil || !strings.Contains(err.Error(), "fsync is off") {
 		t.Errorf("append: %v", err)

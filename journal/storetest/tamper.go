@@ -47,7 +47,7 @@ func testRollback(t *testing.T, p Place) {
 // named when the journal is opened or verified. KURA_ROUNDS makes it a campaign on 10,000 entries.
 func testTamper(t *testing.T, p Place) {
 	rounds := Rounds(p.Rounds)
-	size := uint64(600)
+	size := uint64(400)
 	if rounds >= 1000 {
 		size = 10_000
 	}

@@ -19,11 +19,10 @@ import (
 // A Cluster is a private PostgreSQL server on a unix socket, in a directory of its own. Kill and Restart
 // are for tests of what survives.
 type Cluster struct {
-	dir     string
-	bin     string
-	cred    *syscall.Credential // nil: this process's own user
-	options []string
-	server  *server
+	dir    string
+	bin    string
+	cred   *syscall.Credential // nil: this process's own user
+	server *server
 }
 
 type server struct {
@@ -31,9 +30,9 @@ type server struct {
 	ended   chan struct{} // closed when the process is gone
 }
 
-// Start makes and starts a cluster, with options like "fsync=on" for the server. The caller stops it.
-// Without PostgreSQL the test is skipped, or fails in CI.
-func Start(t testing.TB, options ...string) *Cluster {
+// Start makes and starts a cluster. The caller stops it. Without PostgreSQL the test is skipped, or fails
+// in CI.
+func Start(t testing.TB) *Cluster {
 	t.Helper()
 	bin := binaries()
 	if bin == "" {
@@ -43,7 +42,7 @@ func Start(t testing.TB, options ...string) *Cluster {
 		}
 		t.Skip(missing)
 	}
-	c := &Cluster{bin: bin, options: options}
+	c := &Cluster{bin: bin}
 	if err := c.initialise(); err != nil {
 		t.Fatal(err)
 	}
@@ -116,10 +115,10 @@ func (c *Cluster) DSN() string {
 	return "postgres:///postgres?" + url.Values{"host": {c.dir}, "user": {"postgres"}}.Encode()
 }
 
-// Restart starts the server and returns when it takes connections.
-func (c *Cluster) Restart() error {
+// Restart starts the server, with options like "fsync=off", and returns when it takes connections.
+func (c *Cluster) Restart(options ...string) error {
 	args := []string{"-D", filepath.Join(c.dir, "data"), "-k", c.dir, "-c", "listen_addresses=", "-c", "logging_collector=off"}
-	for _, option := range c.options {
+	for _, option := range options {
 		args = append(args, "-c", option)
 	}
 	ready := make(chan error, 1)
