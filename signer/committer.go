@@ -17,6 +17,7 @@ const (
 
 // commit makes groups durable in their order and releases what follows from them, until commits is closed.
 func (s *Signer) commit(ctx context.Context) {
+	defer close(s.gone)
 	for g := range s.commits {
 		err := s.halted()
 		if err == nil && len(g.entries) > 0 {

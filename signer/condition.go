@@ -41,8 +41,9 @@ type conditions struct {
 	log     *slog.Logger
 	changed func(rpc.Reason) // told of each that begins to stop signing; may be nil
 
-	mu  sync.Mutex
-	all map[conditionKey]rpc.Reason
+	mu       sync.Mutex
+	all      map[conditionKey]rpc.Reason
+	stopping int // how many of them stop signing
 }
 
 type conditionKey struct{ code, about string }
@@ -57,6 +58,7 @@ func (c *conditions) set(code, about, detail string, stops bool) {
 	c.mu.Lock()
 	old, known := c.all[conditionKey{code, about}]
 	c.all[conditionKey{code, about}] = reason
+	c.recount()
 	c.mu.Unlock()
 	if known && old == reason {
 		return
@@ -74,6 +76,16 @@ func (c *conditions) set(code, about, detail string, stops bool) {
 	}
 }
 
+// recount counts what stops signing, so that asking whether anything does is cheap. The caller holds mu.
+func (c *conditions) recount() {
+	c.stopping = 0
+	for _, r := range c.all {
+		if r.Stops {
+			c.stopping++
+		}
+	}
+}
+
 // clear ends conditions with these codes about the same thing.
 func (c *conditions) clear(about string, codes ...string) {
 	c.mu.Lock()
@@ -81,6 +93,7 @@ func (c *conditions) clear(about string, codes ...string) {
 	for _, code := range codes {
 		if _, ok := c.all[conditionKey{code, about}]; ok {
 			delete(c.all, conditionKey{code, about})
+			c.recount()
 			c.log.Info("condition over", "code", code, "about", about)
 		}
 	}
@@ -106,14 +119,17 @@ func (c *conditions) list() []rpc.Reason {
 	return all
 }
 
-// stop returns one condition that stops signing, if there is any.
+// stop returns the first condition that stops signing, if there is any.
 func (c *conditions) stop() (rpc.Reason, bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, r := range c.all {
-		if r.Stops {
-			return r, true
-		}
+	stopping := c.stopping
+	c.mu.Unlock()
+	if stopping == 0 {
+		return rpc.Reason{}, false
 	}
-	return rpc.Reason{}, false
+	all := c.list() // what stops comes first; it may have ended by now
+	if len(all) == 0 || !all[0].Stops {
+		return rpc.Reason{}, false
+	}
+	return all[0], true
 }

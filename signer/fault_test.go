@@ -314,6 +314,8 @@ func TestAnchorFails(t *testing.T) {
 // TestTokenOutage: what was authorised is signed when the token is back.
 func TestTokenOutage(t *testing.T) {
 	f := newFaults(t)
+	known, before := f.submit(t, signertest.XEM)
+	paid := <-before
 	var down sync.Once
 	f.token.Before = func(signer.Key) error {
 		down.Do(func() { f.token.Down.Store(true) })
@@ -326,6 +328,9 @@ func TestTokenOutage(t *testing.T) {
 	f.waitFor(t, "token_unavailable")
 	if _, err := f.Signer.Submit(t.Context(), f.Sign("shop", f.Withdrawal(f.Wallets[signertest.XEM], 1)).Encode(), 0); code(err) != "token_unavailable" {
 		t.Errorf("a statement that comes meanwhile: %v", err)
+	}
+	if again, err := f.Signer.Submit(t.Context(), known.Encode(), 0); err != nil || *again.Transaction != *paid.Transaction {
+		t.Errorf("a text that was signed before the outage: %+v, %v", again, err)
 	}
 	f.token.Down.Store(false)
 	a := <-answered

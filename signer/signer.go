@@ -56,6 +56,7 @@ type Signer struct {
 	intake   chan *request
 	commits  chan *group
 	ended    chan struct{} // closed when the sequencer takes nothing any more
+	gone     chan struct{} // closed when everything that it took is answered
 	prodded  chan struct{} // wakes the sequencer
 	probe    chan struct{} // wakes watchToken
 	work     *workQueue
@@ -113,6 +114,7 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 		intake:     make(chan *request, 1024),
 		commits:    make(chan *group),
 		ended:      make(chan struct{}),
+		gone:       make(chan struct{}),
 		prodded:    make(chan struct{}, 1),
 		probe:      make(chan struct{}, 1),
 		work:       newWorkQueue(),
@@ -195,8 +197,15 @@ func (s *Signer) judge(ctx context.Context, in ledger.Input) (ledger.Result, err
 	select {
 	case a := <-answered:
 		return a.res, a.err
+	case <-s.gone:
 	case <-ctx.Done():
 		return ledger.Result{}, ctx.Err()
+	}
+	select {
+	case a := <-answered:
+		return a.res, a.err
+	default: // it came when the sequencer had ended, and was never looked at
+		return ledger.Result{}, refusedUnjudged(conditionStopping, errStopping.Error())
 	}
 }
 

@@ -149,28 +149,31 @@ func (d *daemon) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for the administrator: %w", err), gateway.Close())
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	// The sockets outlive the signer: what it still has in hand when it is told to end is answered.
+	signing, stopSigning := context.WithCancel(ctx)
+	defer stopSigning()
+	listening, stopListening := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopListening()
 	ended := make(chan error, 3)
-	start := func(what string, f func(context.Context) error) {
+	go func() {
+		defer stopListening()
+		ended <- named("signer", d.signer.Run(signing))
+	}()
+	listen := func(what string, l *net.UnixListener, s rpc.Server) {
+		s.Log = d.log
 		go func() {
-			err := f(ctx)
-			if err != nil {
-				err = fmt.Errorf("%s: %w", what, err)
-			}
-			stop()
-			ended <- err
+			defer stopSigning()
+			ended <- named(what, s.Serve(listening, l))
 		}()
 	}
-	start("signer", d.signer.Run)
-	start("gateway's socket", d.serveSocket(gateway, rpc.Server{
+	listen("gateway's socket", gateway, rpc.Server{
 		Methods: rpc.GatewayMethods(gatewayOf(d.signer)), Allow: []uint32{uint32(*c.GatewayUID)},
 		InFlight: gatewayInFlight, Connections: gatewayConnections,
-	}))
-	start("administrator's socket", d.serveSocket(admin, rpc.Server{
+	})
+	listen("administrator's socket", admin, rpc.Server{
 		Methods: rpc.AdminMethods(d.signer.Admin()), Allow: []uint32{0, uint32(os.Geteuid())},
 		InFlight: adminInFlight, Connections: adminConnections, Secrets: true,
-	}))
+	})
 	d.log.Info("serving", "version", version, "genesis", d.signer.Genesis().String(), "socket", c.Socket, "admin_socket", c.AdminSocket)
 	var errs []error
 	for range cap(ended) {
@@ -180,9 +183,12 @@ func (d *daemon) run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (d *daemon) serveSocket(l *net.UnixListener, s rpc.Server) func(context.Context) error {
-	s.Log = d.log
-	return func(ctx context.Context) error { return s.Serve(ctx, l) }
+// named says of an error where it comes from.
+func named(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // close lets go of everything, the token last: nothing can be signed any more by then.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"unsafe"
 
 	"kura/journal"
 	"kura/ledger"
@@ -75,9 +76,10 @@ func (k Keys) ImportWallet(ctx context.Context, name string, n nem.Network, expe
 	return Record(c), nil
 }
 
-// parseKey reads a private key into locked memory. The text is wiped by its owner.
+// parseKey reads a private key into locked memory. The text is wiped by its owner, and so is the string, which shares its
+// bytes: a copy would stay behind.
 func parseKey(n nem.Network, text []byte) (*token.Secret, error) {
-	parsed, err := nem.ParsePrivateKeyText(n.Chain(), string(text))
+	parsed, err := nem.ParsePrivateKeyText(n.Chain(), unsafe.String(unsafe.SliceData(text), len(text)))
 	if err != nil {
 		return nil, err
 	}
