@@ -36,3 +36,21 @@ func TestVerifyChecksEverything(t *testing.T) {
 		t.Errorf("the fold's state is %s, the live one %s", report.StateHash, hash)
 	}
 }
+
+// BenchmarkVerify verifies a journal of payments that were signed at once; four entries each.
+func BenchmarkVerify(b *testing.B) {
+	w := ledgertest.New(b)
+	for range 500 {
+		w.Submit("shop", w.Withdrawal(w.Wallets[1], 1))
+		w.SignAll()
+		w.Advance(ledgertest.Second)
+	}
+	export := w.Export()
+	b.ReportAllocs()
+	for b.Loop() {
+		if report := verify(b, w, export, audit.Options{}); !report.OK {
+			b.Fatal(report.Failure)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(len(w.Lines)), "µs/entry")
+}

@@ -86,6 +86,7 @@ func covers(stop policy.Stop, r *Request) bool {
 		return r.By.Kind == policy.ClientActor && stop.Name == r.By.ID
 	case statement.TargetAddress:
 		return stop.Name == r.Destination
+	default: // people and numbers: they stop no authorisation
+		return false
 	}
-	return false
 }

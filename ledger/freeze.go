@@ -131,8 +131,9 @@ func stoppable(p *policy.Policy, action statement.FreezeAction, t Target) bool {
 	case statement.TargetClient:
 		_, ok := p.Client(policy.ClientID(t.Name))
 		return ok && (freezes || action == statement.ActionSuspend)
+	default:
+		return false
 	}
-	return false
 }
 
 // applyStop puts a stop without a statement in force. Its name is the leaf hash of its entry.

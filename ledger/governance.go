@@ -190,6 +190,7 @@ func (s *State) successors(p *Proposal) (*policy.Policy, *policy.Book, error) {
 		change = p.Body.Addresses
 	case statement.ProposeAddresses:
 		change = p.Body.Document
+	default: // it changes no rules
 	}
 	if change != "" {
 		c, err := policy.ParseBookChange([]byte(change))

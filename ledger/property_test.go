@@ -38,7 +38,6 @@ var everybody = []string{"alice", "bob", "carol", "dave", "erin", "aml", "watch"
 
 func (m *machine) submit(t *rapid.T, who string, body statement.Body) {
 	e := m.Envelope(who, body)
-	before := m.State.Hash()
 	m.envelopes = append(m.envelopes, e)
 	m.hashes = append(m.hashes, statement.HashText(e.Statement))
 	signed, err := statement.Open(e)
@@ -46,7 +45,7 @@ func (m *machine) submit(t *rapid.T, who string, body statement.Body) {
 		t.Fatal(err)
 	}
 	m.Ticks()
-	before = m.State.Hash()
+	before := m.State.Hash()
 	if _, _, err := ledger.Judge(m.State, ledger.StatementInput{Signed: signed}, m.Now()); err != nil && !errors.Is(err, ledger.ErrClock) {
 		t.Fatal(err)
 	}

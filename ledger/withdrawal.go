@@ -116,6 +116,7 @@ func (j *judgement) decide(res Result, request policy.Request, held *Request, qu
 			return res.refused(CodePendingExceeded), nil
 		}
 		state = StateHeld
+	default: // it is denied
 	}
 	res = j.outcome(res, request.Withdrawal, d, state, t)
 	if why != "" {
