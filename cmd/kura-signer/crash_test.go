@@ -13,7 +13,7 @@ import (
 	"kura/statement"
 )
 
-// crashPoints are all points of crashpoints.go; crashpoints_test.go holds the list to that file.
+// crashPoints are all points of crashpoints.go.
 var crashPoints = []string{
 	"before-append", "after-append", "before-anchor", "after-anchor", "before-sign", "after-sign", "before-answer",
 	"before-signature", "after-signature",
@@ -71,6 +71,48 @@ func (x *installation) killedAt(t *testing.T, point string, w rpc.Wallet) {
 	x.verifyReceipt(t, second)
 	x.stop()
 	x.countAuthorisations(t, statement.HashText(sent.Statement), second)
+}
+
+// TestKilledWhileApproving kills the process at every point of the approval that releases a held withdrawal.
+func TestKilledWhileApproving(t *testing.T) {
+	x := install(t)
+	x.start("")
+	x.equip(t.Context())
+	x.stop()
+	for _, point := range crashPoints {
+		t.Run(point, func(t *testing.T) {
+			x.TB = t
+			x.start("")
+			sent := x.Sign("shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.SmallMax+1))
+			about := statement.HashText(sent.Statement)
+			held, err := x.gateway.Submit(t.Context(), sent.Encode(), 0)
+			if err != nil || held.State != rpc.StateHeld {
+				t.Fatalf("%+v, %v", held, err)
+			}
+			x.Submit(t.Context(), x.gateway, "alice", x.Verdict(statement.Approve, about))
+			x.stop()
+
+			verdict := x.Sign("bob", x.Verdict(statement.Approve, about))
+			x.start(point)
+			_, _ = x.gateway.Submit(t.Context(), verdict.Encode(), 0) // it may be answered before the crash
+			<-x.ended
+			if !strings.Contains(x.log.String(), "crash at "+point) {
+				t.Fatalf("the signer did not come to %s\n%s", point, x.log)
+			}
+
+			x.start("")
+			counted, err := x.gateway.Submit(t.Context(), verdict.Encode(), 0)
+			if err != nil || counted.State != rpc.StateCounted {
+				t.Fatalf("the verdict after the crash: %+v, %v", counted, err)
+			}
+			signed, err := x.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+			if err != nil || signed.State != rpc.StateSigned {
+				t.Fatalf("the withdrawal after the crash: %+v, %v", signed, err)
+			}
+			x.stop()
+			x.countAuthorisations(t, about, signed)
+		})
+	}
 }
 
 func (x *installation) verifyReceipt(t *testing.T, a rpc.Answer) {
