@@ -14,7 +14,7 @@ import (
 // sets: whatever the thief finds, it never exceeds the blast radius.
 // KURA_POLICIES=1000 runs the long campaign.
 func TestAdversaryOnRandomPolicies(t *testing.T) {
-	count := 40
+	count := 20
 	if text := os.Getenv("KURA_POLICIES"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
