@@ -25,10 +25,7 @@ type foundKey struct {
 // the token answers C_GetTokenInfo: a token whose storage is gone answers an
 // empty search with success.
 func (s *session) findKey(id []byte, template []*pkcs11.Attribute) (foundKey, error) {
-	s.mutex.RLock()
-	key, ok := s.keys[string(id)]
-	s.mutex.RUnlock()
-	if ok {
+	if key, ok := s.cachedKey(id); ok {
 		return key, nil
 	}
 	handle, err := s.findOne(id, valueOf(template, pkcs11.CKA_CLASS))
@@ -36,6 +33,14 @@ func (s *session) findKey(id []byte, template []*pkcs11.Attribute) (foundKey, er
 		return foundKey{}, err
 	}
 	return s.checkKey(handle, id, template, s.publicKey)
+}
+
+// cachedKey is the hot path: no template has to be built to use a key again.
+func (c *connection) cachedKey(id []byte) (foundKey, bool) {
+	c.mutex.RLock()
+	defer c.mutex.RUnlock()
+	key, ok := c.keys[string(id)]
+	return key, ok
 }
 
 // checkKey takes up a key whose handle was found, if its attributes are right.

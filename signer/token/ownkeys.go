@@ -102,6 +102,9 @@ func (s *session) newestSealingKey() (foundKey, error) {
 }
 
 func (s *session) sealingKey(id []byte) (foundKey, error) {
+	if key, ok := s.cachedKey(id); ok {
+		return key, nil
+	}
 	key, err := s.findKey(id, s.sealingTemplate(id))
 	if err != nil {
 		return foundKey{}, fmt.Errorf("sealing key: %w", err)

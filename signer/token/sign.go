@@ -87,10 +87,13 @@ func (t *Token) signWith(ctx context.Context, b *blob, message []byte) (nem.Sign
 }
 
 func (s *session) signInToken(wallet WalletRef, id, message []byte) (nem.Signature, error) {
-	template := s.quirk.without(ed25519PrivateTemplate(walletLabel(wallet.Network, wallet.Name), id))
-	key, err := s.findKey(id, template)
-	if err != nil {
-		return nem.Signature{}, err
+	key, ok := s.cachedKey(id)
+	if !ok {
+		template := s.quirk.without(ed25519PrivateTemplate(walletLabel(wallet.Network, wallet.Name), id))
+		var err error
+		if key, err = s.findKey(id, template); err != nil {
+			return nem.Signature{}, err
+		}
 	}
 	if key.publicKey != wallet.PublicKey {
 		return nem.Signature{}, fmt.Errorf("%w: the token's public key is %s, %s was named", ErrWrongKey, key.publicKey, wallet.PublicKey)

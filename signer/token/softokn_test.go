@@ -1,0 +1,119 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/miekg/pkcs11"
+
+	"kura/nem"
+)
+
+const softokn = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
+
+// TestSealedCustodyOnAnotherToken seals and signs with NSS softokn, another
+// maker's token: AES-CBC-PAD and HMAC, by its row among the quirks. Softokn 3.87 has no Ed25519, so a deployment
+// cannot live on it (the log key needs that); the sealed custody can.
+func TestSealedCustodyOnAnotherToken(t *testing.T) {
+	if _, err := os.Stat(softokn); err != nil {
+		t.Skipf("1 test is skipped: NSS softokn is not installed (libnss3): %v", err)
+	}
+	directory := t.TempDir()
+	shim := filepath.Join(directory, "shim.so")
+	if output, err := exec.Command("gcc", "-shared", "-fPIC", "-o", shim, "testdata/softokn/shim.c").CombinedOutput(); err != nil {
+		t.Fatalf("build the shim: %v\n%s", err, output)
+	}
+	t.Setenv("KURA_TEST_SOFTOKN_PARAMETERS", fmt.Sprintf("configdir='sql:%s' certPrefix='' keyPrefix='' secmod='secmod.db' flags= dbTokenDescription='kura'", directory))
+	digits := fmt.Sprintf("%x", randomBytes(16))
+	preparePIN(t, shim, digits)
+
+	sealAndSign(t, shim, digits)
+}
+
+// preparePIN sets the user's PIN of softokn's key slot; its SO PIN is empty.
+func preparePIN(t *testing.T, module, digits string) {
+	t.Helper()
+	context := pkcs11.New(module)
+	if context == nil {
+		t.Fatal("the shim cannot be loaded")
+	}
+	if err := context.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = context.Finalize() }()
+	slots, err := slotsWithLabel(context, "kura")
+	if err != nil || len(slots) != 1 {
+		t.Fatalf("slots %v, %v", slots, err)
+	}
+	session, err := context.OpenSession(slots[0], pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{context.Login(session, pkcs11.CKU_SO, ""), context.InitPIN(session, digits), context.Logout(session)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func sealAndSign(t *testing.T, shim, digits string) {
+	t.Helper()
+	module, err := connectModule(shim, "kura", pinOf(t, digits))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := newConnection(module, 2, new(sync.Map))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { <-c.retire() }()
+	if c.quirk.name != "NSS softokn" || !c.quirk.software {
+		t.Errorf("quirk %+v for manufacturer %q", c.quirk, c.info.ManufacturerID)
+	}
+	random := randomBytes(32)
+	seed := seedOf(t, random)
+	defer seed.Wipe()
+	public := PublicKeyOf(nem.NIS1Testnet, seed)
+	err = c.run(context.Background(), func(s *session) error {
+		if err := s.generateSealingKey(1); err != nil {
+			return err
+		}
+		b := blob{wallet: "hot", network: nem.NIS1Testnet, genesis: testGenesis, publicKey: public}
+		if err := s.seal(&b, seed.Bytes()); err != nil {
+			return err
+		}
+		if b.scheme != schemeCBCHMAC {
+			return fmt.Errorf("sealed by scheme %d", b.scheme)
+		}
+		message := []byte("signed by way of another maker's token")
+		signature, err := s.signSealed(&b, message)
+		if err != nil {
+			return err
+		}
+		if err := nem.Verify(nem.NIS1Testnet, public, message, signature); err != nil {
+			return err
+		}
+		if !bytes.Equal(s.seed.Bytes(), make([]byte, seedRoom)) {
+			return errors.New("the seed is still in the session's page")
+		}
+		changed := b
+		changed.publicKey[0] ^= 1
+		if _, err := s.open(&changed); !errors.Is(err, ErrSealed) {
+			return fmt.Errorf("with another public key: %w", err)
+		}
+		if _, err := s.signSealed(&b, message); err != nil {
+			return fmt.Errorf("after a blob that did not open: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
