@@ -1,12 +1,14 @@
 package api
 
 import (
-	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"kura/journal"
 	"kura/signer/rpc"
@@ -42,8 +44,17 @@ func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	newest, err := g.signer.Checkpoint(r.Context())
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Content-Disposition", `attachment; filename="kura-journal.ndjson"`)
+	// The form is package audit's, so that `kura audit verify` takes what curl fetched.
+	g.allowPage(w)
+	if err := writeLine(w, exportHeader{Version: 1, Genesis: newest.Genesis}); err != nil {
+		return err
+	}
 	page, next := first, uint64(0)
 	for {
 		g.allowPage(w)
@@ -63,7 +74,26 @@ func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("the signer gave no entry from %d on, below its size %d", next, size)
 		}
 	}
-	_, err = fmt.Fprintf(w, "{\"checkpoint\":%q}\n", base64.StdEncoding.EncodeToString(first.Checkpoint))
+	return writeLine(w, exportFooter{Checkpoint: string(first.Checkpoint)})
+}
+
+// The first and the last line of an export.
+type (
+	exportHeader struct {
+		Version int    `json:"kura_export"`
+		Genesis string `json:"genesis"`
+	}
+	exportFooter struct {
+		Checkpoint string `json:"checkpoint"`
+	}
+)
+
+func writeLine(w io.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
 	return err
 }
 

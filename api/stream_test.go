@@ -116,10 +116,10 @@ func TestExportEndsWhereItBegan(t *testing.T) {
 	r := admitted(t, g, "/v1/export")
 	lines := strings.Split(strings.TrimSuffix(string(r.body), "\n"), "\n")
 	// The first page's checkpoint has 22 entries: 21, and the one that came with the page.
-	if len(lines) != 23 || !strings.HasPrefix(lines[22], `{"checkpoint":"`) {
-		t.Fatalf("%d lines, the last %.40s", len(lines), lines[len(lines)-1])
+	if len(lines) != 24 || !strings.HasPrefix(lines[0], `{"kura_export":1,"genesis":"`) || !strings.HasPrefix(lines[23], `{"checkpoint":"`) {
+		t.Fatalf("%d lines, the first %.40s, the last %.40s", len(lines), lines[0], lines[len(lines)-1])
 	}
-	for i, line := range lines[:22] {
+	for i, line := range lines[1:23] {
 		if e, err := journal.DecodeEntry([]byte(line)); err != nil || e.Seq != uint64(i) {
 			t.Errorf("line %d: %v", i, err)
 		}

@@ -169,6 +169,12 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 	}
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(make([]byte, 64<<10), journal.MaxEntrySize+1)
+	if err := c.exportBegin(lines); err != nil {
+		return journal.Head{}, err
+	}
+	if _, err := w.Write(append(lines.Bytes(), '\n')); err != nil {
+		return journal.Head{}, err
+	}
 	for lines.Scan() {
 		line := lines.Bytes()
 		if checkpoint, ok := exportEnd(line); ok {
@@ -196,16 +202,34 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 	return journal.Head{}, errors.Join(errors.New("the export was cut short: it has no checkpoint in its last line"), lines.Err())
 }
 
+// exportBegin reads the first line of an export, which names the journal.
+func (c *Client) exportBegin(lines *bufio.Scanner) error {
+	if !lines.Scan() {
+		return errors.Join(errors.New("the export is empty"), lines.Err())
+	}
+	var begin struct {
+		Version int    `json:"kura_export"`
+		Genesis string `json:"genesis"`
+	}
+	if err := json.Unmarshal(lines.Bytes(), &begin, json.RejectUnknownMembers(true)); err != nil || begin.Version != 1 {
+		return errors.New(`the export does not begin with {"kura_export":1,…}`)
+	}
+	if begin.Genesis != c.genesis.String() {
+		return &Contradiction{errors.New("the export is of another journal than the pinned one")}
+	}
+	return nil
+}
+
 // exportEnd recognises the last line of an export, which no entry looks like.
 func exportEnd(line []byte) (journal.Checkpoint, bool) {
 	if !bytes.HasPrefix(line, []byte(`{"checkpoint":`)) {
 		return nil, false
 	}
 	var end struct {
-		Checkpoint []byte `json:"checkpoint"`
+		Checkpoint string `json:"checkpoint"`
 	}
 	if err := json.Unmarshal(line, &end, json.RejectUnknownMembers(true)); err != nil {
 		return nil, false
 	}
-	return end.Checkpoint, true
+	return journal.Checkpoint(end.Checkpoint), true
 }

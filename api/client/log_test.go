@@ -2,11 +2,12 @@ package client_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json"
 
 	"kura/api/apitest"
 	"kura/api/client"
@@ -97,20 +98,21 @@ func TestExport(t *testing.T) {
 		t.Fatalf("head %d, error %v", head.Size, err)
 	}
 	lines := strings.Split(strings.TrimSuffix(file.String(), "\n"), "\n")
-	if len(lines) != 32 {
+	if len(lines) != 33 {
 		t.Fatalf("%d lines", len(lines))
 	}
-	for i, line := range lines[:31] {
+	for i, line := range lines[1:32] {
 		if e, err := journal.DecodeEntry([]byte(line)); err != nil || e.Seq != uint64(i) {
 			t.Errorf("line %d: %v", i, err)
 		}
 	}
-	last := strings.TrimSuffix(strings.TrimPrefix(lines[31], `{"checkpoint":"`), `"}`)
-	note, err := base64.StdEncoding.DecodeString(last)
-	if err != nil {
+	var last struct {
+		Checkpoint string `json:"checkpoint"`
+	}
+	if err := json.Unmarshal([]byte(lines[32]), &last); err != nil {
 		t.Fatal(err)
 	}
-	if h, err := journal.OpenCheckpoint(g.Signer.Genesis(), note); err != nil || h != head {
+	if h, err := journal.OpenCheckpoint(g.Signer.Genesis(), []byte(last.Checkpoint)); err != nil || h != head {
 		t.Errorf("checkpoint in the last line: %v, %v", h, err)
 	}
 }
@@ -121,10 +123,12 @@ func TestDoctoredExport(t *testing.T) {
 		"an entry missing":       func(l []string) []string { return append(l[:3:3], l[4:]...) },
 		"an entry twice":         func(l []string) []string { return append(append(l[:3:3], l[2]), l[3:]...) },
 		"an entry edited":        func(l []string) []string { l[3] = strings.Replace(l[3], "2026", "2027", 1); return l },
-		"another genesis":        func(l []string) []string { l[0] = strings.Replace(l[0], "apitest", "apitost", 1); return l },
+		"another genesis":        func(l []string) []string { l[1] = strings.Replace(l[1], "apitest", "apitost", 1); return l },
+		"another beginning":      func(l []string) []string { l[0] = strings.Replace(l[0], "apitest", "apitost", 1); return l },
 		"more after the end":     func(l []string) []string { return append(l, l[0]) },
 		"the end too early":      func(l []string) []string { return append(l[:5:5], l[len(l)-1]) },
 		"another checkpoint":     func(l []string) []string { l[len(l)-1] = `{"checkpoint":"AAAA"}`; return l },
+		"no beginning":           func(l []string) []string { return l[1:] },
 		"nothing":                func([]string) []string { return nil },
 		"what is no entry in it": func(l []string) []string { l[4] = "<html>"; return l },
 	} {
