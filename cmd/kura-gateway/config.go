@@ -22,6 +22,9 @@ import (
 type config struct {
 	Listen string `toml:"listen"` // address and port, like "0.0.0.0:8443"
 	Signer string `toml:"signer"` // path of the signer's socket for the gateway
+	// AcceptRoot says why it may run as root, which is refused without it: a development directory below one
+	// that is closed to every other user, for instance.
+	AcceptRoot string `toml:"accept_root"`
 
 	TLS     tlsConfig     `toml:"tls"`
 	Limits  limitsConfig  `toml:"limits"`

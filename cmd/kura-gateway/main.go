@@ -77,7 +77,7 @@ func (d daemon) run(ctx context.Context, args []string, _ io.Reader, stdout, std
 		}
 		return exitOK
 	}
-	if d.euid == 0 {
+	if d.euid == 0 && cfg.AcceptRoot == "" {
 		complain(stderr, "runs as root: it faces the network, so give it a user of its own (and name that user's number in signer.toml)")
 		return exitFailed
 	}

@@ -44,12 +44,9 @@ func newAuditExport() *cobra.Command {
 			var head journal.Head
 			err = replaceFile(out, func(f *os.File) error {
 				return c.withSession(cmd, func() error {
-					checkpoint, newest, err := c.Checkpoint(cmd.Context())
-					if err != nil {
-						return err
-					}
-					head = newest
-					return audit.Export(f, c.genesis, checkpoint, c.Entries(cmd.Context(), 0, head.Size))
+					var err error
+					head, err = c.Export(cmd.Context(), f)
+					return err
 				})
 			})
 			if err != nil {

@@ -117,12 +117,21 @@ accept_leaky_token = "a development directory, never funded"
 	gateway := fmt.Sprintf(`# Made by kura dev. docs/rest.md explains every setting.
 listen = %q
 signer = %q
-
+%s
 [tls]
 certificate = %q
 key         = %q
-`, d.Listen, d.path(runDir, signerSocket), d.path(caFile), d.path(gatewayDir, "key.pem"))
+`, d.Listen, d.path(runDir, signerSocket), d.acceptRoot(), d.path(caFile), d.path(gatewayDir, "key.pem"))
 	return os.WriteFile(d.path(gatewayConfig), []byte(gateway), 0o644)
+}
+
+// acceptRoot lets the gateway run as root where there is no other way: as root,
+// below a directory that is closed to every other user.
+func (d *deployment) acceptRoot() string {
+	if d.users.separate || d.users.gateway != 0 {
+		return ""
+	}
+	return fmt.Sprintf("accept_root = %q\n", "a development directory; "+d.users.why)
 }
 
 // softhsmModule is where Debian puts SoftHSM.
