@@ -1,0 +1,53 @@
+package policy_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"kura/policy"
+	"kura/policy/source"
+)
+
+// TestDocsNameEveryCode holds docs/policy.md to the codes that decisions have.
+func TestDocsNameEveryCode(t *testing.T) {
+	docs, err := os.ReadFile("../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("decision.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := regexp.MustCompile(`(?m)^\tCode\w+\s+= "([a-z_]+)"`).FindAllStringSubmatch(string(text), -1)
+	if len(codes) < 40 {
+		t.Fatalf("only %d codes found", len(codes))
+	}
+	for _, c := range codes {
+		if !strings.Contains(string(docs), "`"+c[1]+"`") {
+			t.Errorf("docs/policy.md does not name %s", c[1])
+		}
+	}
+	for _, c := range policy.RefusalCodes {
+		if policy.Words(c) == c {
+			t.Errorf("no words for %s", c)
+		}
+	}
+}
+
+// TestDocsExample reads the address-book change that docs/policy.md shows.
+func TestDocsExample(t *testing.T) {
+	docs, err := os.ReadFile("../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(docs), "```yaml\nremove:")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("no example")
+	}
+	if _, err := source.Addresses([]byte("remove:" + example)); err != nil {
+		t.Error(err)
+	}
+}
