@@ -101,3 +101,37 @@ func drawLimit(t *rapid.T) policy.Limit {
 	}
 	return l
 }
+
+// TestPlanKeepsTheBudget: a request beyond the client's budget would be refused, and people would look.
+func TestPlanKeepsTheBudget(t *testing.T) {
+	d := *played(t, *policyOf(t, "testdata/shop.yaml").Document()).Document()
+	d.Clients = slices.Clone(d.Clients)
+	for i := range d.Clients {
+		d.Clients[i].Budget = policy.Budget{Entries: 3, Window: policy.Millis(hour)}
+	}
+	p, err := policy.New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := theftBegins()
+	planner, err := newPlanner(p, nil, "till", begin, begin+day, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks, err := planner.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	since, entries := int64(0), 0
+	for _, a := range asks {
+		if a.at >= since+hour {
+			since, entries = a.at, 0
+		}
+		if entries++; entries > 3 {
+			t.Fatalf("%d requests in an hour", entries)
+		}
+	}
+	if len(asks) < 20 {
+		t.Errorf("only %d requests in a day of three an hour", len(asks))
+	}
+}
