@@ -14,6 +14,14 @@ import (
 // never expected: something is broken, and people are called.
 const CodeSelfCheck = "self_check_failed"
 
+// An unfitError says why there is no transaction for what was decided: its bytes would not say what the
+// statement says (I5). Other errors say that nothing can be authorised now.
+type unfitError struct{ why string }
+
+func (e *unfitError) Error() string { return e.why }
+
+func unfit(format string, args ...any) error { return &unfitError{fmt.Sprintf(format, args...)} }
+
 // An intent is what a transaction must say: what somebody signed that should be paid, read from the
 // statement itself, and what was decided beside it.
 type intent struct {
@@ -25,39 +33,38 @@ type intent struct {
 	clock, deadline, latest int64 // now, its deadline, the last one that the wallet's life allows: unix milliseconds
 }
 
-// authorize builds the transaction that a decision to sign stands for. A non-empty why tells that there
-// is none, because its bytes would not say what the statement says (I5).
-func (j *judgement) authorize(w *statement.Withdrawal, fee nem.Amount) (t *TransactionRecord, why string, err error) {
+// authorize builds the transaction that a decision to sign stands for.
+func (j *judgement) authorize(w *statement.Withdrawal, fee nem.Amount) (*TransactionRecord, error) {
 	transfer, refusal := policy.Transfer(j.s.policy, w)
 	if refusal != nil {
-		return nil, "the decision was to sign, but there is no transfer: " + refusal.Code, nil
+		return nil, unfit("the decision was to sign, but there is no transfer: %v", refusal)
 	}
 	payment, err := w.Resolve(transfer.Network)
 	if err != nil {
-		return nil, "the statement does not resolve: " + err.Error(), nil
+		return nil, unfit("the statement does not resolve: %v", err)
 	}
 	return j.build(transfer, intent{Payment: payment, wallet: policy.WalletID(w.Wallet), maxFee: w.MaxFee, fee: fee})
 }
 
 // build makes the exact bytes: timestamp not ahead of the clock, deadline within the wallet's life, unlike
 // any other authorisation's, and read again.
-func (j *judgement) build(transfer nem.Transfer, said intent) (t *TransactionRecord, why string, err error) {
+func (j *judgement) build(transfer nem.Transfer, said intent) (*TransactionRecord, error) {
 	wallet, ok := j.s.policy.Wallet(said.wallet)
 	if !ok {
-		return nil, "the policy has no such wallet", nil
+		return nil, unfit("the policy has no such wallet")
 	}
 	unsigned, deadline, err := j.uniqueBytes(transfer, int64(wallet.Life))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	said.clock, said.deadline, said.latest = j.now.Clock, deadline, j.now.Clock+int64(wallet.Life)
-	if why := j.s.selfCheck(unsigned, said); why != "" {
-		return nil, why, nil
+	if err := j.s.selfCheck(unsigned, said); err != nil {
+		return nil, err
 	}
 	return &TransactionRecord{
 		Network: transfer.Network.String(), Unsigned: hex.EncodeToString(unsigned),
 		Fee: transfer.Fee, Deadline: deadline,
-	}, "", nil
+	}, nil
 }
 
 // uniqueBytes fills in the times and builds the bytes. The deadline moves back by one unit until nothing
@@ -89,32 +96,32 @@ func (j *judgement) uniqueBytes(t nem.Transfer, life int64) (unsigned []byte, de
 }
 
 // selfCheck reads the bytes as a stranger would and compares what they do with what was signed for, member
-// by member and from the statement itself, not from what they were built of. It returns what differs, ""
-// if nothing does.
-func (s *State) selfCheck(unsigned []byte, said intent) string {
+// by member and from the statement itself, not from what they were built of. It returns what differs, as
+// an unfitError.
+func (s *State) selfCheck(unsigned []byte, said intent) error {
 	network, key, address, _, ok := s.policy.WalletAccount(said.wallet)
 	if !ok {
-		return "the policy has no such wallet"
+		return unfit("the policy has no such wallet")
 	}
 	tx, err := nem.Decode(network, unsigned)
 	if err != nil {
-		return "the bytes do not decode: " + err.Error()
+		return unfit("the bytes do not decode: %v", err)
 	}
 	switch {
 	case said.WalletAddress != address || key.Address(network) != address || tx.Signer() != key:
-		return "the bytes pay from another account than the statement's wallet"
+		return unfit("the bytes pay from another account than the statement's wallet")
 	case tx.Fee() != said.fee || tx.Fee() > said.maxFee:
-		return "the fee is not the one that was counted, or above the client's cap"
+		return unfit("the fee is not the one that was counted, or above the client's cap")
 	case network.Chain() == nem.NIS1 && !justBefore(nem.UnixMillis(network, tx.Timestamp()), said.clock):
-		return "the timestamp is not the clock's second"
+		return unfit("the timestamp is not the clock's second")
 	case nem.UnixMillis(network, tx.Deadline()) != said.deadline || said.deadline <= said.clock || said.deadline > said.latest:
-		return "the deadline is not the recorded one, or not within the wallet's life"
+		return unfit("the deadline is not the recorded one, or not within the wallet's life")
 	case tx.Signature() != nem.Signature{}:
-		return "the bytes carry a signature"
+		return unfit("the bytes carry a signature")
 	}
 	effect := nem.Effects(tx, s.policy.Assets(network))
 	if effect.Control {
-		return "the transaction " + effect.Why
+		return unfit("the transaction %s", effect.Why)
 	}
 	return comparePayment(effect.Outflows, said.Payment, key, tx.Fee(), network)
 }
@@ -124,7 +131,7 @@ func justBefore(time, clock int64) bool { return time <= clock && clock-time < 1
 
 // comparePayment demands that the outflows are the statement's assets, each once and to its destination
 // with its message, one fee, and beside them only levies, which the decision counted.
-func comparePayment(outflows []nem.Outflow, said statement.Payment, payer nem.PublicKey, fee nem.Amount, n nem.Network) string {
+func comparePayment(outflows []nem.Outflow, said statement.Payment, payer nem.PublicKey, fee nem.Amount, n nem.Network) error {
 	due := make(map[nem.AssetID]nem.Amount, len(said.Assets))
 	for _, a := range said.Assets {
 		due[a.ID] = a.Amount
@@ -132,32 +139,32 @@ func comparePayment(outflows []nem.Outflow, said statement.Payment, payer nem.Pu
 	fees := 0
 	for _, o := range outflows {
 		if o.Payer != payer {
-			return "another account pays"
+			return unfit("another account pays")
 		}
 		switch o.Kind {
 		case nem.OutflowTransfer:
 			amount, ok := due[o.Asset]
 			if !ok || amount != o.Amount {
-				return fmt.Sprintf("%s of %s leave, which the statement does not say", o.Amount, o.Asset)
+				return unfit("%s of %s leave, which the statement does not say", o.Amount, o.Asset)
 			}
 			delete(due, o.Asset)
 			if o.To != said.Destination {
-				return "it pays another destination"
+				return unfit("it pays another destination")
 			}
 			if string(o.Message.Payload(n.Chain())) != string(said.Message.Payload(n.Chain())) {
-				return "it carries another message"
+				return unfit("it carries another message")
 			}
 		case nem.OutflowFee:
 			if fees++; fees > 1 || o.Amount != fee || o.Asset != nem.Currency(n) {
-				return "it pays another fee"
+				return unfit("it pays another fee")
 			}
 		case nem.OutflowLevy:
 		default:
-			return "it moves something for no known reason"
+			return unfit("it moves something for no known reason")
 		}
 	}
 	if len(due) > 0 || fees != 1 {
-		return "something that the statement says is missing"
+		return unfit("something that the statement says is missing")
 	}
-	return ""
+	return nil
 }

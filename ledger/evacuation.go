@@ -9,21 +9,21 @@ import (
 
 // evacuation builds the transaction that sweeps a wallet to its rescue address. No limit counts it and no
 // stop that was in force when it was approved holds it back.
-func (j *judgement) evacuation(p *Proposal) (t *TransactionRecord, why string, err error) {
+func (j *judgement) evacuation(p *Proposal) (*TransactionRecord, error) {
 	e, err := policy.ParseEvacuation([]byte(p.Body.Document))
 	if err != nil {
-		return nil, err.Error(), nil
+		return nil, unfit("%v", err)
 	}
 	if code := j.s.walletReady(e.Wallet); code != "" {
-		return nil, code, nil
+		return nil, unfit("%s", code)
 	}
 	transfer, err := e.Transfer(j.s.policy)
 	if err != nil {
-		return nil, err.Error(), nil
+		return nil, unfit("%v", err)
 	}
 	said, err := j.s.evacuated(e)
 	if err != nil {
-		return nil, err.Error(), nil
+		return nil, unfit("%v", err)
 	}
 	said.fee = transfer.Fee // no limit counts it, the document's cap bounds it
 	return j.build(transfer, said)

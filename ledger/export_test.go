@@ -11,10 +11,14 @@ func (s *State) SelfCheck(unsigned []byte, w *statement.Withdrawal, t *Transacti
 	if err != nil {
 		return err.Error()
 	}
-	return s.selfCheck(unsigned, intent{
+	err = s.selfCheck(unsigned, intent{
 		Payment: payment, wallet: policy.WalletID(w.Wallet), maxFee: w.MaxFee, fee: t.Fee,
 		clock: clock, deadline: t.Deadline, latest: latest,
 	})
+	if err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // Remembered counts what the state keeps, to show that it is bounded.

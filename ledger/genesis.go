@@ -27,7 +27,7 @@ func (g *Genesis) check() error {
 	if g.Clock != ClockReal && g.Clock != ClockSimulated {
 		return fmt.Errorf("clock is %q, want %s or %s", g.Clock, ClockReal, ClockSimulated)
 	}
-	if g.Policy == (policy.Hash{}) {
+	if g.Policy == (statement.Hash{}) {
 		return fmt.Errorf("policy is all zero, want the hash of policy 1")
 	}
 	return nil
@@ -111,7 +111,7 @@ func foundingVerdict(e statement.Envelope, p *policy.Policy) (policy.Verdict, er
 	}
 	v, ok := signed.Body.(*statement.Verdict)
 	if !ok || v.Verdict != statement.Approve || !v.Journal.IsZero() || len(v.About) != 1 ||
-		v.About[0] != statement.Hash(p.Hash()) || v.Policy != statement.Hash(p.Hash()) {
+		v.About[0] != p.Hash() || v.Policy != p.Hash() {
 		return policy.Verdict{}, fmt.Errorf("is not an approval of policy 1, by its hash, for journal 0")
 	}
 	actor, ok := p.Attribute(signed.Key)

@@ -27,7 +27,7 @@ func TestFoundings(t *testing.T) {
 	w := ledgertest.Founded(t)
 	genesis, good := founding(t, w)
 	verdict := func(who string, change func(*statement.Verdict)) statement.Envelope {
-		hash := statement.Hash(w.State.PolicyInForce().Hash())
+		hash := w.State.PolicyInForce().Hash()
 		v := &statement.Verdict{ID: w.ID(), Expires: w.Clock + 1, Verdict: statement.Approve, About: []statement.Hash{hash}, Policy: hash}
 		change(v)
 		return w.Envelope(who, v)

@@ -154,15 +154,14 @@ func (j *judgement) enforce(p *Proposal) (Result, error) {
 	d := policy.ProposalDecision{State: policy.ProposalInForce, Code: policy.CodeInForce, Effective: p.Effective}
 	var t *TransactionRecord
 	if p.Body.Proposes == statement.ProposeEvacuation {
-		var why string
 		var err error
-		if t, why, err = j.evacuation(p); err != nil {
-			return res, err
-		}
-		if why != "" {
+		var broken *unfitError
+		if t, err = j.evacuation(p); errors.As(err, &broken) {
 			res = j.proposalOutcome(res, policy.ProposalDecision{State: policy.ProposalLapsed, Code: CodeSelfCheck}, nil)
-			j.alarm(CodeSelfCheck, &p.Hash, Fact{"why", why})
+			j.alarm(CodeSelfCheck, &p.Hash, Fact{"why", broken.why})
 			return res, nil
+		} else if err != nil {
+			return res, err
 		}
 	}
 	next, book, err := j.s.successors(p)

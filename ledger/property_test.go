@@ -106,7 +106,7 @@ func (m *machine) judgeThem(t *rapid.T) {
 	kind := rapid.SampledFrom([]statement.VerdictKind{statement.Approve, statement.Approve, statement.Approve, statement.Lift, statement.Lift, statement.Reject, statement.Cancel, statement.Veto}).Draw(t, "kind")
 	v := &statement.Verdict{
 		Journal: m.Journal(), ID: m.ID(), Expires: m.Clock + ledgertest.Minute, Verdict: kind, About: picked,
-		Policy: statement.Hash(m.State.PolicyInForce().Hash()), Reason: "because",
+		Policy: m.State.PolicyInForce().Hash(), Reason: "because",
 	}
 	if rapid.IntRange(0, 9).Draw(t, "stale") == 0 {
 		v.Policy = statement.Hash{1}
@@ -135,7 +135,7 @@ func (m *machine) freeze(t *rapid.T) {
 func (m *machine) propose(t *rapid.T) {
 	m.changes++
 	p := &statement.Proposal{
-		Journal: m.Journal(), ID: m.ID(), Expires: m.Clock + 2*ledgertest.Day, Base: statement.Hash(m.State.PolicyInForce().Hash()),
+		Journal: m.Journal(), ID: m.ID(), Expires: m.Clock + 2*ledgertest.Day, Base: m.State.PolicyInForce().Hash(),
 	}
 	switch rapid.IntRange(0, 3).Draw(t, "what") {
 	case 0:

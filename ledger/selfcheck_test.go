@@ -46,7 +46,10 @@ func TestComparePayment(t *testing.T) {
 		{"for no known reason", []nem.Outflow{with(pay, func(o *nem.Outflow) { o.Kind = 0 }), fee}, "no known reason"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			why := comparePayment(c.outflows, said, payer, 7, network)
+			why := ""
+			if err := comparePayment(c.outflows, said, payer, 7, network); err != nil {
+				why = err.Error()
+			}
 			if (c.why == "") != (why == "") || !strings.Contains(why, c.why) {
 				t.Errorf("%q, want something with %q", why, c.why)
 			}

@@ -41,7 +41,7 @@ func TestUserVerification(t *testing.T) {
 	} {
 		signed := unsignedStatement(t, w, "alice", &statement.Verdict{
 			Journal: w.Journal(), ID: w.ID(), Expires: w.Clock + ledgertest.Minute, Verdict: statement.Approve,
-			About: []statement.Hash{r.Hash}, Policy: statement.Hash(w.State.PolicyInForce().Hash()),
+			About: []statement.Hash{r.Hash}, Policy: w.State.PolicyInForce().Hash(),
 		})
 		signed.Key, signed.SK = statement.Key(text), c.sk
 		if res := w.Must(ledger.StatementInput{Signed: signed}); res.State != c.state || res.Code != c.code {

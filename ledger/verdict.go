@@ -25,7 +25,7 @@ func (j *judgement) verdict(in statement.Signed, v *statement.Verdict, actor pol
 		code = j.mayJudge(actor)
 	}
 	said := policy.Verdict{
-		By: actor, Key: in.Key, Kind: v.Verdict, Policy: policy.Hash(v.Policy), At: j.now.Time, Hash: in.Hash,
+		By: actor, Key: in.Key, Kind: v.Verdict, Policy: v.Policy, At: j.now.Time, Hash: in.Hash,
 	}
 	for _, about := range v.About {
 		result := VerdictResult{About: about, State: StateCounted, Code: code}
@@ -115,7 +115,7 @@ func (s *State) applyVerdict(v *verdict, e journal.Entry, b *Outcome) error {
 		return nil
 	}
 	counted := policy.Verdict{
-		By: v.By, Key: v.key, Kind: v.body.Verdict, Policy: policy.Hash(v.body.Policy), At: e.Time, Hash: v.Hash,
+		By: v.By, Key: v.key, Kind: v.body.Verdict, Policy: v.body.Policy, At: e.Time, Hash: v.Hash,
 	}
 	v.body = nil
 	for _, result := range b.Results {

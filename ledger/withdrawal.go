@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+
 	"github.com/go-json-experiment/json"
 
 	"kura/nem"
@@ -95,17 +97,18 @@ func (j *judgement) decide(res Result, request policy.Request, held *Request, qu
 		verdicts = held.Verdicts
 	}
 	d := policy.Decide(j.input(request, verdicts))
-	state, why := endState(d, held != nil), ""
+	state := endState(d, held != nil)
 	var t *TransactionRecord
+	var broken *unfitError
 	switch d.Outcome {
 	case policy.Sign:
 		var err error
-		if t, why, err = j.authorize(request.Withdrawal, nem.Amount(d.Fee)); err != nil {
-			return res, err
-		}
+		t, err = j.authorize(request.Withdrawal, nem.Amount(d.Fee))
 		state = StateAuthorized
-		if why != "" {
+		if errors.As(err, &broken) {
 			state, d = StateDenied, policy.Decision{Outcome: policy.Deny, Code: CodeSelfCheck}
+		} else if err != nil {
+			return res, err
 		}
 	case policy.Hold:
 		if quietly {
@@ -119,8 +122,8 @@ func (j *judgement) decide(res Result, request policy.Request, held *Request, qu
 	default: // it is denied
 	}
 	res = j.outcome(res, request.Withdrawal, d, state, t)
-	if why != "" {
-		j.alarm(CodeSelfCheck, &request.Hash, Fact{"why", why})
+	if broken != nil {
+		j.alarm(CodeSelfCheck, &request.Hash, Fact{"why", broken.why})
 	}
 	j.tripwires(request, d)
 	return res, nil

@@ -27,7 +27,7 @@ func (w *World) Verdict(who string, kind statement.VerdictKind, about ...stateme
 	w.TB.Helper()
 	v := &statement.Verdict{
 		Journal: w.Journal(), ID: w.ID(), Expires: w.Clock + 30*Minute, Verdict: kind, About: about,
-		Policy: statement.Hash(w.State.PolicyInForce().Hash()),
+		Policy: w.State.PolicyInForce().Hash(),
 	}
 	if kind == statement.Reject || kind == statement.Veto {
 		v.Reason = "no"
@@ -49,7 +49,7 @@ func (w *World) Propose(who string, kind statement.ProposalKind, document, addre
 	w.TB.Helper()
 	return w.Submit(who, &statement.Proposal{
 		Journal: w.Journal(), ID: w.ID(), Expires: w.Clock + 30*Day, Proposes: kind,
-		Base: statement.Hash(w.State.PolicyInForce().Hash()), Document: document, Addresses: addresses,
+		Base: w.State.PolicyInForce().Hash(), Document: document, Addresses: addresses,
 	})
 }
 

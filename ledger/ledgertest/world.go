@@ -107,7 +107,7 @@ func Founded(tb TB) *World {
 	for _, director := range []string{"alice", "bob"} {
 		founding.Verdicts = append(founding.Verdicts, w.Envelope(director, &statement.Verdict{
 			ID: w.ID(), Expires: w.Clock + Hour, Verdict: statement.Approve,
-			About: []statement.Hash{statement.Hash(first.Hash())}, Policy: statement.Hash(first.Hash()),
+			About: []statement.Hash{first.Hash()}, Policy: first.Hash(),
 		}))
 	}
 	w.Must(founding)
