@@ -29,7 +29,7 @@ func TestCampaign(t *testing.T) {
 	}
 	f := newFaults(t)
 	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test that can be repeated
-	const amount = 50_000_000
+	const amount = signertest.SmallMax
 	sent := map[statement.Hash]statement.Envelope{}
 	answers := map[statement.Hash]rpc.Answer{}
 	var mu sync.Mutex
@@ -105,6 +105,11 @@ func (f *faults) checkJournal(t *testing.T, amount uint64) {
 	t.Helper()
 	s := openEmbedded(t, f.StorePath())
 	defer s.Close() //nolint:errcheck // it was only read
+	f.checkStore(t, s, amount)
+}
+
+func (f *faults) checkStore(t *testing.T, s journal.Store, amount uint64) {
+	t.Helper()
 	authorised := map[statement.Hash]int{}
 	sums := map[string]uint64{}
 	bytes := map[string]bool{}
