@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,7 +67,7 @@ func inspect(t testing.TB, b []byte) (journal.Head, error) {
 func TestTornWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	w := storetest.NewWriter()
-	random := rand.New(rand.NewPCG(storetest.Seed(t), 3))
+	random := storetest.Random(t, 3)
 	for range storetest.Rounds(6) {
 		s := openStore(t, path)
 		w.Grow(t, s, 1+random.IntN(30))
@@ -116,7 +115,7 @@ func TestDamagedFile(t *testing.T) {
 	if head, err := inspect(t, whole); err != nil || head != w.Head {
 		t.Fatalf("before any damage: %v, %v", head, err)
 	}
-	random := rand.New(rand.NewPCG(storetest.Seed(t), 4))
+	random := storetest.Random(t, 4)
 	found := 0
 	for round := range storetest.Rounds(100) {
 		b := bytes.Clone(whole)
@@ -208,7 +207,7 @@ func writeForEver(dir string) error {
 // TestKilledWriter kills a writing process with -9 again and again: what it acknowledged is there.
 func TestKilledWriter(t *testing.T) {
 	dir := t.TempDir()
-	random := rand.New(rand.NewPCG(storetest.Seed(t), 5))
+	random := storetest.Random(t, 5)
 	for range storetest.Rounds(8) {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), writerDir+"="+dir)

@@ -26,7 +26,7 @@ func try(t *testing.T, dsn, sql string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background()) //nolint:errcheck // a test's connection
+	defer conn.Close(context.Background())
 	_, err = conn.Exec(t.Context(), sql)
 	return err
 }
@@ -35,7 +35,7 @@ func try(t *testing.T, dsn, sql string) error {
 func TestInsertOnly(t *testing.T) {
 	db := pgtest.Open(t)
 	s := openStore(t, db.Service)
-	defer s.Close() //nolint:errcheck // only read from here on
+	defer s.Close()
 	w := storetest.NewWriter()
 	w.Grow(t, s, 3, 2)
 	statements := []string{
@@ -85,7 +85,7 @@ func hasCode(err error, code string) bool {
 func TestForgedHead(t *testing.T) {
 	db := pgtest.Open(t)
 	s := openStore(t, db.Service)
-	defer s.Close() //nolint:errcheck // only read from here on
+	defer s.Close()
 	c := journal.Config{Genesis: storetest.Genesis(), Store: s, Sign: storetest.Sign}
 	log, err := journal.Create(t.Context(), c, storetest.Entries(0, 3))
 	if err != nil {
@@ -164,7 +164,7 @@ func open(ctx context.Context, dsn string) error {
 func TestLease(t *testing.T) {
 	db := pgtest.Open(t)
 	first, second := openStore(t, db.Service), openStore(t, db.Service)
-	defer second.Close() //nolint:errcheck // the test is over
+	defer second.Close()
 	w := storetest.NewWriter()
 	w.Grow(t, first, 1)
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -192,7 +192,7 @@ func TestLease(t *testing.T) {
 func TestCutAppend(t *testing.T) {
 	db := pgtest.Open(t)
 	s := openStore(t, db.Service)
-	defer s.Close() //nolint:errcheck // the test is over
+	defer s.Close()
 	w := storetest.NewWriter()
 	w.Grow(t, s, 1)
 	for _, way := range []string{"cancelled", "terminated"} {
@@ -279,7 +279,7 @@ func TestCluster(t *testing.T) {
 func testKilled(t *testing.T, cluster *pgtest.Cluster, db pgtest.Database) {
 	ctx := t.Context()
 	s := openStore(t, db.Service)
-	defer s.Close() //nolint:errcheck // the server may be gone
+	defer s.Close()
 	c := journal.Config{Genesis: storetest.Genesis(), Store: s, Sign: storetest.Sign}
 	log, err := journal.Create(ctx, c, storetest.Entries(0, 1))
 	if err != nil {
@@ -349,7 +349,7 @@ func testForgetful(t *testing.T, cluster *pgtest.Cluster, db pgtest.Database) {
 		t.Fatal(err)
 	}
 	s := openStore(t, db.Service)
-	defer s.Close() //nolint:errcheck // the test is over
+	defer s.Close()
 	if err := s.Append(t.Context(), storetest.NewWriter().Next(1)); err == nil || !strings.Contains(err.Error(), "fsync is off") {
 		t.Errorf("append: %v", err)
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"testing"
@@ -14,13 +15,14 @@ func Rounds(n int) int {
 	return n
 }
 
-// Seed returns the seed of a random test, from KURA_SEED or fixed, and logs it.
-func Seed(t testing.TB) uint64 {
+// Random returns the random numbers of a test: those of KURA_SEED, or always the same. stream tells the
+// tests of one run apart.
+func Random(t testing.TB, stream uint64) *rand.Rand {
 	t.Helper()
 	seed, err := strconv.ParseUint(os.Getenv("KURA_SEED"), 10, 64)
 	if err != nil {
 		seed = 6
 	}
 	t.Logf("seed %d (set KURA_SEED for another)", seed)
-	return seed
+	return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // a test must be able to repeat
 }

@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"testing"
 
 	"kura/journal"
@@ -88,7 +87,7 @@ func testFaults(t *testing.T, p Place) {
 			}
 		}
 	}
-	random := rand.New(rand.NewPCG(Seed(t), 1))
+	random := Random(t, 1)
 	for range Rounds(p.Rounds) {
 		if random.IntN(8) == 0 {
 			r.crash()

@@ -114,7 +114,10 @@ func testReadBack(t *testing.T, p Place) {
 				t.Errorf("heads after %d (-want +got):\n%s", after, diff)
 			}
 		}
-		for range s.Entries(t.Context(), 0, size) {
+		for _, err := range s.Entries(t.Context(), 0, size) {
+			if err != nil {
+				t.Error(err)
+			}
 			break // a reader may stop early
 		}
 		if stray, err := s.Stray(t.Context()); stray != (journal.Stray{}) || err != nil {

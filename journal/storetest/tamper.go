@@ -51,14 +51,14 @@ func testTamper(t *testing.T, p Place) {
 	if rounds >= 1000 {
 		size = 10_000
 	}
-	random := rand.New(rand.NewPCG(Seed(t), 2))
+	random := Random(t, 2)
 	v := &victim{t: t, place: p, random: random, writer: NewWriter()}
 	s := p.Open(t)
 	for v.writer.Head.Size < size {
 		v.groups = append(v.groups, v.writer.Grow(t, s, 1+random.IntN(40))...)
 	}
 	closeStore(t, s)
-	if err, stray := v.inspect(); err != nil || stray.Rows > 0 {
+	if stray, err := v.inspect(); err != nil || stray.Rows > 0 {
 		t.Fatalf("before anything was edited: %v, %v", err, stray)
 	}
 	for round := range rounds {
@@ -69,7 +69,7 @@ func testTamper(t *testing.T, p Place) {
 		rows := &undoRows{Rows: p.Rows(t), entries: map[uint64]*journal.StoredEntry{}, heads: map[uint64]*journal.StoredHead{}}
 		expect := edit.do(v, rows)
 		rows.Close()
-		err, stray := v.inspect()
+		stray, err := v.inspect()
 		if problem := expect(err, stray); problem != "" {
 			t.Fatalf("round %d, %s: %s; opening and verifying said: %v, strays %+v", round, edit.name, problem, err, stray)
 		}
@@ -77,7 +77,7 @@ func testTamper(t *testing.T, p Place) {
 		rows.undo()
 		rows.Close()
 	}
-	if err, stray := v.inspect(); err != nil || stray.Rows > 0 {
+	if stray, err := v.inspect(); err != nil || stray.Rows > 0 {
 		t.Fatalf("after everything was put back: %v, %v", err, stray)
 	}
 }
@@ -92,7 +92,7 @@ type victim struct {
 }
 
 // inspect opens the journal with its anchor and, if that finds nothing, verifies every signature.
-func (v *victim) inspect() (error, journal.Stray) {
+func (v *victim) inspect() (journal.Stray, error) {
 	s := v.place.Open(v.t)
 	defer closeStore(v.t, s)
 	anchor := &faultyAnchor{held: v.writer.Checkpoint}
@@ -101,7 +101,7 @@ func (v *victim) inspect() (error, journal.Stray) {
 		_, _, err = journal.Verify(v.t.Context(), s, journal.Verification{Genesis: Genesis(), EverySignature: true})
 	}
 	stray, strayErr := s.Stray(v.t.Context())
-	return errors.Join(err, strayErr), stray
+	return stray, errors.Join(err, strayErr)
 }
 
 func (v *victim) seq() uint64 { return v.random.Uint64N(v.writer.Head.Size) }

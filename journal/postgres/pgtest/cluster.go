@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net/url"
 	"os"
@@ -85,14 +86,19 @@ func (c *Cluster) initialise() error {
 			return err
 		}
 	}
-	cmd := exec.Command(filepath.Join(c.bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres",
-		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.cred}
+	cmd := c.command("initdb", "-D", filepath.Join(dir, "data"), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	return nil
+}
+
+// command prepares one of PostgreSQL's programs, to be run in the cluster's directory as its user.
+func (c *Cluster) command(program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), filepath.Join(c.bin, program), args...) //nolint:gosec // a test runs the installed PostgreSQL
+	cmd.Dir = c.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.cred}
+	return cmd
 }
 
 func unprivileged() (uid, gid uint32, err error) {
@@ -131,9 +137,8 @@ func (c *Cluster) Restart(options ...string) error {
 func (c *Cluster) serve(args []string, ready chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd := exec.Command(filepath.Join(c.bin, "postgres"), args...)
-	cmd.Dir = c.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.cred, Pdeathsig: syscall.SIGQUIT}
+	cmd := c.command("postgres", args...)
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
 	stderr, err := cmd.StderrPipe()
 	if err == nil {
 		err = cmd.Start()
