@@ -1,10 +1,12 @@
 package signer_test
 
 import (
+	"sync"
 	"testing"
 
 	"kura/journal"
 	"kura/policy"
+	"kura/signer"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
 	"kura/statement"
@@ -99,5 +101,66 @@ func TestSignedAgainAfterRestart(t *testing.T) {
 	announced(t, d, again)
 	if *again.Transaction != *first.Transaction {
 		t.Errorf("after a restart:\n%+v\n%+v", first.Transaction, again.Transaction)
+	}
+}
+
+// TestNotWaiting: who does not wait learns that it is authorised, and gets the transaction by asking again.
+func TestNotWaiting(t *testing.T) {
+	d := signertest.New(t, signertest.Options{})
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	d.Token.(*signertest.FakeToken).Before = func(signer.Key) error {
+		once.Do(func() { close(asked); <-goOn })
+		return nil
+	}
+	e := d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small))
+	a, err := d.Signer.Submit(t.Context(), e.Encode(), 0)
+	if err != nil || a.State != rpc.StateAuthorized || a.Transaction != nil || a.Receipt == nil {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	bearer := d.Login(t.Context(), d.Signer, "shop")
+	<-asked
+	close(goOn)
+	signed, err := d.Signer.Withdrawal(t.Context(), bearer, a.ID, 20_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	announced(t, d, signed)
+	if signed.Seq != a.Seq {
+		t.Errorf("authorised at entry %d, signed under %d", a.Seq, signed.Seq)
+	}
+	if _, err := d.Signer.Withdrawal(t.Context(), bearer, d.ID().String(), 0); true {
+		problem(t, err, "not_found")
+	}
+}
+
+// TestAdministratorOnlyTakesAway: the second socket suspends and retires keys and freezes; it gives nothing back.
+func TestAdministratorOnlyTakesAway(t *testing.T) {
+	d := signertest.New(t, signertest.Options{})
+	admin, by := d.Signer.Admin(), rpc.Caller{UID: 0}
+	if _, err := admin.SetWalletState(t.Context(), by, signertest.XEM, "active", "because"); true {
+		problem(t, err, "bad_parameter")
+	}
+	if _, err := admin.SetWalletState(t.Context(), by, signertest.XEM, "suspended", "two\nlines"); true {
+		problem(t, err, "bad_parameter")
+	}
+	if _, err := admin.SetWalletState(t.Context(), by, "nobody's", "suspended", "because"); true {
+		problem(t, err, "refused")
+	}
+	if _, err := admin.CreateWallet(t.Context(), by, rpc.NewWallet{ID: signertest.XEM, Network: "nis1-testnet", Present: []string{"alice"}}); true {
+		problem(t, err, "bad_parameter")
+	}
+	r, err := admin.SetWalletState(t.Context(), by, signertest.XEM, "suspended", "because")
+	if err != nil || r.State != "suspended" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if _, err := openReceipt(r.Receipt).Verify(d.Genesis); err != nil {
+		t.Error(err)
+	}
+	if a := d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)); a.State != rpc.StateDenied {
+		t.Errorf("out of a suspended wallet: %+v", a)
+	}
+	if a := d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small)); a.State != rpc.StateSigned {
+		t.Errorf("out of the other wallet: %+v", a)
 	}
 }

@@ -1,16 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json"
 
 	"kura/nem"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
+	"kura/signer/token"
 )
 
 func TestServe(t *testing.T) {
@@ -117,6 +122,37 @@ func TestImport(t *testing.T) {
 	for _, text := range []string{said, out, x.log.String()} {
 		if strings.Contains(strings.ToLower(text), key) {
 			t.Error("the private key was printed")
+		}
+	}
+}
+
+func TestTokenCommands(t *testing.T) {
+	x := install(t)
+	out := x.must("token", "list", "--config", x.config)
+	if !strings.Contains(out, "LABEL") || strings.Count(out, "none") < 2 {
+		t.Errorf("token list:\n%s", out)
+	}
+	if again := x.must("token", "init", "--config", x.config); !strings.Contains(again, "nothing was changed") {
+		t.Errorf("token init, twice:\n%s", again)
+	}
+	var rows []token.AttackRow
+	if err := json.Unmarshal([]byte(x.must("token", "attack", "--config", x.config, "--json")), &rows, json.RejectUnknownMembers(true)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(rows, func(r token.AttackRow) bool { return r.Stolen && strings.Contains(r.Attack, "Digest") }) {
+		t.Errorf("SoftHSM gives Ed25519 keys away through C_DigestKey, and the attack does not say so: %+v", rows)
+	}
+}
+
+// TestProductionHasNoCrashPoints builds the signer as it is shipped and looks for what only tests may contain.
+func TestProductionHasNoCrashPoints(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kura-signer")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for file, want := range map[string]bool{path: false, binary: true} {
+		if got := bytes.Contains(readAll(t, file), []byte("KURA_CRASH")); got != want {
+			t.Errorf("%s knows crash points: %t", file, got)
 		}
 	}
 }
