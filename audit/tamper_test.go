@@ -120,6 +120,13 @@ func TestTheLogKeyAloneForgesNothing(t *testing.T) {
 		{"a wallet's address", replace(ledger.KindWallet, `"address":"T`, `"address":"A`), audit.FailDecision},
 		{"a member more", replace(ledger.KindTick, `{}`, `{"x":1}`), audit.FailDecision},
 		{"the credit of a start", replace(ledger.KindStart, `"credit":600000`, `"credit":700000`), audit.FailDecision},
+		{"the clock of an outcome", func(e *journal.Entry) bool {
+			if e.Kind != ledger.KindOutcome {
+				return false
+			}
+			e.Clock++
+			return true
+		}, audit.FailDecision},
 		{"an alarm that follows", replace(ledger.KindAlarm, `"code":"frozen"`, `"code":"nothing"`), audit.FailDecision},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"testing"
 
 	"kura/ledger"
@@ -185,6 +186,45 @@ func TestTransitions(t *testing.T) {
 			w.Restart()
 			for _, r := range w.State.Strandable(w.Clock) {
 				w.Must(ledger.StrandInput{About: r.Hash})
+			}
+			return r
+		}},
+		{name: "held to lapsed: it expires while its client is stopped", state: ledger.StateLapsed, code: ledger.CodeExpired, play: func(w *ledgertest.World) *ledger.Request {
+			b := w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1)
+			b.Expires = w.Clock + ledgertest.Minute
+			res := w.Submit("shop", b)
+			w.Freeze("watch", statement.ActionFreeze, statement.TargetClient, "shop")
+			w.Advance(ledgertest.Minute + 1)
+			w.Ticks()
+			r, _ := w.State.RequestByStatement(res.About)
+			return r
+		}},
+		{name: "held to denied: its wallet's key was retired", state: ledger.StateDenied, code: ledger.CodeWalletNotReady, play: func(w *ledgertest.World) *ledger.Request {
+			r := held(w)
+			w.Must(ledger.WalletStateInput{WalletState: ledger.WalletState{Wallet: "hot-xem", State: ledger.WalletRetired}})
+			w.Verdict("alice", statement.Approve, r.Hash)
+			w.Verdict("bob", statement.Approve, r.Hash)
+			return r
+		}},
+		{name: "held to denied: a new policy has no rule for it", state: ledger.StateDenied, code: policy.CodeNoRule, change: func(doc *policy.Document) {
+			doc.Governance.Policy.TimeLock = 0
+		}, play: func(w *ledgertest.World) *ledger.Request {
+			r := held(w)
+			doc := *w.State.PolicyInForce().Document()
+			doc.Version, doc.Previous, doc.Rules = 3, w.State.PolicyInForce().Hash().String(), nil
+			next, err := policy.New(doc)
+			if err != nil {
+				w.TB.Fatal(err)
+			}
+			p := w.Propose("alice", statement.ProposePolicy, string(next.Text()), "")
+			w.Verdict("alice", statement.Approve, p.About)
+			w.Verdict("bob", statement.Approve, p.About)
+			return r
+		}},
+		{name: "nothing strands what may still be signed", state: ledger.StateAuthorized, code: policy.CodeSigned, play: func(w *ledgertest.World) *ledger.Request {
+			r := signedAtOnce(w)
+			if _, err := w.Judge(ledger.StrandInput{About: r.Hash}); !errors.Is(err, ledger.ErrInput) {
+				w.TB.Fatalf("it is stranded: %v", err)
 			}
 			return r
 		}},
