@@ -21,6 +21,11 @@ const (
 	journalFile   = "journal.db"
 	anchorFile    = "anchor"
 
+	// With PostgreSQL: connection strings of the database's owner and of the service.
+	ownerDSN        = "owner.dsn"
+	serviceDSN      = "service.dsn"
+	servicePassword = "service.password"
+
 	signerSocket = "signer.sock"
 	adminSocket  = "admin.sock"
 )

@@ -36,6 +36,12 @@ func (d *deployment) setUp(ctx context.Context) error {
 	if err := d.writeConfigs(); err != nil {
 		return err
 	}
+	if d.Journal != "" {
+		d.now("the journal's tables in PostgreSQL, and a role that can only insert and select")
+		if err := d.migrate(ctx); err != nil {
+			return err
+		}
+	}
 	d.now("a SoftHSM token: PIN of 128 random bits, sealing key, log key")
 	if err := d.giveAway(); err != nil {
 		return err
@@ -86,10 +92,10 @@ func (d *deployment) writeConfigs() error {
 	}
 	journal := fmt.Sprintf("kind = \"embedded\"\npath = %q\n", d.path(signerDir, journalFile))
 	if d.Journal != "" {
-		if err := os.WriteFile(d.path(signerDir, "dsn"), []byte(d.Journal+"\n"), 0o600); err != nil {
+		if err := d.writeDSNs(); err != nil {
 			return err
 		}
-		journal = fmt.Sprintf("kind = \"postgres\"\ndsn_file = %q\n", d.path(signerDir, "dsn"))
+		journal = fmt.Sprintf("kind = \"postgres\"\ndsn_file = %q\n", d.path(signerDir, serviceDSN))
 	}
 	signer := fmt.Sprintf(`# Made by kura dev. docs/operations.md explains every setting.
 origin       = "kura.dev/%d"
