@@ -216,6 +216,38 @@ func TestAnotherJournalAndARollback(t *testing.T) {
 	}
 }
 
+// TestFactsAreCoveredByTheHead changes what judging again cannot check: who was present at a ceremony. The
+// signed head finds it, and an earlier checkpoint finds it even if the log key signed the other journal.
+func TestFactsAreCoveredByTheHead(t *testing.T) {
+	w := ledgertest.Story(t)
+	report := verify(t, w, bytes.Replace(w.Export(), []byte(`"present":["alice"]`), []byte(`"present":["alicf"]`), 1), audit.Options{})
+	if f := report.Failure; f == nil || f.Code != audit.FailHead || f.Entry != 0 || f.Last != uint64(len(w.Lines)-1) {
+		t.Errorf("under the old head: %v", f)
+	}
+	early := w.Checkpoint()
+	fork, _ := forgery(t, w, replace(ledger.KindWallet, `"present":["alice"]`, `"present":["alicf"]`))
+	if report = verify(t, w, fork, audit.Options{}); !report.OK {
+		t.Fatalf("the forgery is not what this test needs: %v", report.Failure)
+	}
+	report = verify(t, w, fork, audit.Options{From: early})
+	if f := report.Failure; f == nil || f.Code != audit.FailConsistency {
+		t.Errorf("under a new head, held to an earlier checkpoint: %v", f)
+	}
+}
+
+// TestHalfAnInputIsFound ends the journal, under a signed head, after each entry.
+func TestHalfAnInputIsFound(t *testing.T) {
+	w := ledgertest.New(t)
+	w.Submit("shop", w.Withdrawal(w.Wallets[0], 1))
+	for size := len(w.Lines) - 3; size <= len(w.Lines); size++ {
+		whole := w.Entries[size-1].Kind == ledger.KindReasons || size == len(w.Lines)-3
+		report := verify(t, w, w.Forge(w.Lines[:size]), audit.Options{})
+		if report.OK != whole || !whole && report.Failure.Code != audit.FailTruncated {
+			t.Errorf("after %s: %v", w.Entries[size-1].Kind, report.Failure)
+		}
+	}
+}
+
 func TestFormsOfExports(t *testing.T) {
 	w := ledgertest.New(t)
 	export := string(w.Export())
