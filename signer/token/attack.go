@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"filippo.io/edwards25519"
@@ -67,6 +68,9 @@ func Attack(ctx context.Context, config Config) (rows []AttackRow, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(config.StateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("attack: make the state directory: %w", err)
+	}
 	if err := checkRefusedPIN(config.StateDir); err != nil {
 		return nil, err
 	}
@@ -107,6 +111,9 @@ func Attack(ctx context.Context, config Config) (rows []AttackRow, err error) {
 
 func (a *attacker) enter() error {
 	connected, err := connectModule(a.config.Module, a.config.Label, a.config.PIN)
+	if errors.Is(err, ErrPIN) {
+		markRefusedPIN(a.config, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package token
 
 import (
 	"context"
+	"errors"
+	"os"
 	"strings"
 	"testing"
 )
@@ -50,5 +52,18 @@ func TestAttackReportsWhatSoftHSMLets(t *testing.T) {
 		if report.Kind == "foreign" {
 			t.Errorf("left behind: %q", report.Label)
 		}
+	}
+}
+
+func TestAttackWithAWrongPINTriesItOnce(t *testing.T) {
+	b := initialised(t)
+	b.digits = "00112233445566778899aabbccddeeff"
+	for range 2 {
+		if _, err := Attack(context.Background(), b.config()); !errors.Is(err, ErrPIN) {
+			t.Errorf("a wrong PIN: %v", err)
+		}
+	}
+	if _, err := os.Stat(refusedPINPath(b.stateDir)); err != nil {
+		t.Errorf("the mark of the refused PIN: %v", err)
 	}
 }

@@ -38,7 +38,7 @@ func (s *session) dataObjects(label string) ([]dataObject, error) {
 
 // readGenesis reads what the token is bound to, if it is.
 func (t *Token) readGenesis(ctx context.Context) error {
-	bound, err := answer(t, ctx, "read the genesis", func(s *session) ([][]byte, error) {
+	bound, err := answer(ctx, t, "read the genesis", func(s *session) ([][]byte, error) {
 		objects, err := s.dataObjects(labelGenesis)
 		var values [][]byte
 		for _, object := range objects {
@@ -161,7 +161,7 @@ func (t *Token) WriteAnchor(ctx context.Context, checkpoint []byte) error {
 // ReadAnchor is the checkpoint that WriteAnchor kept last, nil when there has
 // never been one.
 func (t *Token) ReadAnchor(ctx context.Context) ([]byte, error) {
-	return answer(t, ctx, "read the anchor", func(s *session) ([]byte, error) {
+	return answer(ctx, t, "read the anchor", func(s *session) ([]byte, error) {
 		objects, err := s.dataObjects(labelAnchor)
 		if err != nil || len(objects) == 0 {
 			return nil, err

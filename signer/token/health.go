@@ -83,7 +83,7 @@ func (t *Token) Health(ctx context.Context) error {
 // wallet's: where the token goes along, the digest is the whole Ed25519 secret.
 // The digest is never fetched.
 func (t *Token) checkLeak(ctx context.Context) error {
-	leaks, err := answer(t, ctx, "try whether the token gives keys away", func(s *session) (bool, error) {
+	leaks, err := answer(ctx, t, "try whether the token gives keys away", func(s *session) (bool, error) {
 		return s.leaks()
 	})
 	if err != nil {

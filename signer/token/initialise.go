@@ -111,7 +111,7 @@ func prepareToken(config Config, soPIN *PIN) error {
 	if err != nil {
 		return fmt.Errorf("ask the token: %w", err)
 	}
-	if err := checkStrength(info, config.PIN); err != nil {
+	if err := checkStrength(context, slots[0], info, config.PIN); err != nil {
 		return err
 	}
 	if info.Flags&pkcs11.CKF_USER_PIN_INITIALIZED != 0 {
@@ -134,7 +134,7 @@ func newToken(context *pkcs11.Ctx, functions native, config Config, soPIN *PIN) 
 			continue
 		}
 		for _, pin := range []*PIN{config.PIN, soPIN} {
-			if err := checkStrength(info, pin); err != nil {
+			if err := checkStrength(context, slot, info, pin); err != nil {
 				return err
 			}
 		}
@@ -169,9 +169,15 @@ func setPIN(context *pkcs11.Ctx, functions native, slot uint, pin, soPIN *PIN) e
 }
 
 // checkStrength refuses a weak PIN where the token is files: whoever copies them
-// can try PINs without end. A token of hardware counts the attempts itself.
-func checkStrength(info pkcs11.TokenInfo, pin *PIN) error {
-	if quirkOf(info).software && !pin.Strong() {
+// can try PINs without end. A token of hardware counts the attempts itself; one
+// that does not say it is hardware is taken for software.
+func checkStrength(context *pkcs11.Ctx, slot uint, info pkcs11.TokenInfo, pin *PIN) error {
+	slotInfo, err := context.GetSlotInfo(slot)
+	if err != nil {
+		return fmt.Errorf("ask slot %d: %w", slot, err)
+	}
+	software := quirkOf(info).software || slotInfo.Flags&pkcs11.CKF_HW_SLOT == 0
+	if software && !pin.Strong() {
 		return fmt.Errorf("%w: it has to be %d random hex digits, as Kura makes them", ErrWeakPIN, pinDigits)
 	}
 	return nil

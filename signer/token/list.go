@@ -12,7 +12,7 @@ import (
 
 // List reads back every object of the token and says what is wrong with any.
 func (t *Token) List() ([]ObjectReport, error) {
-	return answer(t, context.Background(), "list the token", func(s *session) ([]ObjectReport, error) {
+	return answer(context.Background(), t, "list the token", func(s *session) ([]ObjectReport, error) {
 		objects, err := s.module.Find(s.handle, []*pkcs11.Attribute{attribute(pkcs11.CKA_TOKEN, true)})
 		if err != nil {
 			return nil, fmt.Errorf("search the token: %w", err)

@@ -298,4 +298,8 @@ func (m *module) Leaks(session pkcs11.SessionHandle, object pkcs11.ObjectHandle)
 }
 
 // Close finalizes the library. No call may be in flight.
-func (m *module) Close() error { return m.crypto.Close() }
+func (m *module) Close() error {
+	err := m.crypto.Close()
+	m.context.Destroy() // the function table; the library itself stays loaded
+	return err
+}

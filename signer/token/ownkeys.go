@@ -188,7 +188,7 @@ func (t *Token) SignHead(ctx context.Context, message []byte) ([64]byte, error) 
 
 func (t *Token) signLog(ctx context.Context, public nem.PublicKey, message []byte) ([64]byte, error) {
 	message = bytes.Clone(message) // the module may still read it when the caller has left
-	return answer(t, ctx, "sign a head", func(s *session) ([64]byte, error) {
+	return answer(ctx, t, "sign a head", func(s *session) ([64]byte, error) {
 		key, err := s.logKeyFor(public)
 		if err != nil {
 			return [64]byte{}, err
@@ -232,8 +232,8 @@ func (s *session) signEd25519(key foundKey, message []byte) (signature [64]byte,
 
 // answer is do for work that has a result: the result is handed over only with
 // the work's end, so a caller that left early shares nothing with it.
-func answer[T any](t *Token, ctx context.Context, what string, work func(*session) (T, error)) (T, error) {
-	results := make(chan T, 4) // do makes at most four attempts, each runs work at most twice, and only one succeeds
+func answer[T any](ctx context.Context, t *Token, what string, work func(*session) (T, error)) (T, error) {
+	results := make(chan T, 1) // work runs again only after it has failed, so it succeeds once
 	err := t.do(ctx, what, func(s *session) error {
 		result, err := work(s)
 		if err == nil {

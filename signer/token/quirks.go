@@ -21,7 +21,8 @@ const (
 type quirk struct {
 	name         string
 	manufacturer string // prefix of CK_TOKEN_INFO's manufacturerID; "" matches every token
-	// software: the keys are files of this host, so the PIN has to be strong.
+	// software: the keys are files of this host, so the PIN has to be strong,
+	// whatever the slot says of itself.
 	software bool
 	// ecParams is CKA_EC_PARAMS for Ed25519.
 	ecParams []byte

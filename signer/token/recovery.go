@@ -137,12 +137,15 @@ func (t *Token) refusedPIN(cause error) {
 		}
 	})
 	t.config.PIN.Wipe()
-	mark := refusedPINPath(t.config.StateDir)
-	text := fmt.Sprintf("The token %q refused the PIN. Put the PIN right, then remove this file.\n", t.config.Label)
-	if err := os.WriteFile(mark, []byte(text), 0o600); err != nil {
-		t.log.Error("the mark of a refused PIN cannot be written; do not restart before the PIN is right", "error", err)
+	markRefusedPIN(t.config, cause)
+}
+
+func markRefusedPIN(config Config, cause error) {
+	text := fmt.Sprintf("The token %q refused the PIN. Put the PIN right, then remove this file.\n", config.Label)
+	if err := os.WriteFile(refusedPINPath(config.StateDir), []byte(text), 0o600); err != nil {
+		config.Log.Error("the mark of a refused PIN cannot be written; do not restart before the PIN is right", "error", err)
 	}
-	t.log.Error("the token refused the PIN; it is not tried again", "token", t.config.Label, "cause", cause)
+	config.Log.Error("the token refused the PIN; it is not tried again", "token", config.Label, "cause", cause)
 }
 
 func refusedPINPath(stateDir string) string { return filepath.Join(stateDir, "pin-refused") }

@@ -93,7 +93,7 @@ func appendWallet(text []byte, name string, network nem.Network, public nem.Publ
 // openSeed opens a sealed wallet into locked memory of its own and checks that it
 // is the key the blob says.
 func (t *Token) openSeed(ctx context.Context, b *blob) (*Secret, error) {
-	return answer(t, ctx, "open wallet "+b.wallet, func(s *session) (*Secret, error) {
+	return answer(ctx, t, "open wallet "+b.wallet, func(s *session) (*Secret, error) {
 		defer clear(s.seed.Bytes())
 		opened, err := s.open(b)
 		if err != nil {

@@ -62,7 +62,7 @@ func (t *Token) RotateSealingKey(ctx context.Context) (SealingRotation, error) {
 // makeNextSealingKey gives the CKA_IDs of all sealing keys, oldest first, of which
 // there are at least two afterwards.
 func (t *Token) makeNextSealingKey(ctx context.Context) ([][]byte, error) {
-	return answer(t, ctx, "make the next sealing key", func(s *session) ([][]byte, error) {
+	return answer(ctx, t, "make the next sealing key", func(s *session) ([][]byte, error) {
 		keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
 		if err == nil && len(keys) == 0 {
 			err = fmt.Errorf("%w: there is no sealing key: run token init", ErrNoKey)
@@ -84,7 +84,7 @@ func (t *Token) makeNextSealingKey(ctx context.Context) ([][]byte, error) {
 // reseal seals one blob under the newest key. The seed is opened and sealed again
 // within one session and never leaves locked memory.
 func (t *Token) reseal(ctx context.Context, old *blob) error {
-	renewed, err := answer(t, ctx, "seal wallet "+old.wallet+" anew", func(s *session) (*blob, error) {
+	renewed, err := answer(ctx, t, "seal wallet "+old.wallet+" anew", func(s *session) (*blob, error) {
 		defer clear(s.seed.Bytes())
 		seed, err := s.open(old)
 		if err != nil {
@@ -167,7 +167,7 @@ func (t *Token) DestroySealingKey(ctx context.Context, keyID string) error {
 // LogPublicKeys lists the public keys of the token's log keys, oldest first: one,
 // or two while the log key is being replaced.
 func (t *Token) LogPublicKeys(ctx context.Context) ([][32]byte, error) {
-	return answer(t, ctx, "list the log keys", func(s *session) ([][32]byte, error) {
+	return answer(ctx, t, "list the log keys", func(s *session) ([][32]byte, error) {
 		keys, err := s.logKeys()
 		var public [][32]byte
 		for _, key := range keys {
@@ -181,7 +181,7 @@ func (t *Token) LogPublicKeys(ctx context.Context) ([][32]byte, error) {
 // and gives its public key. SignHead goes on with the old one until UseLogKey: the
 // entry that names the new key stands under the old key's head.
 func (t *Token) NextLogKey(ctx context.Context) ([32]byte, error) {
-	return answer(t, ctx, "make the next log key", func(s *session) ([32]byte, error) {
+	return answer(ctx, t, "make the next log key", func(s *session) ([32]byte, error) {
 		keys, err := s.logKeys()
 		if err != nil {
 			return [32]byte{}, err

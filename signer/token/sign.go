@@ -60,7 +60,7 @@ func (t *Token) signUnverified(ctx context.Context, wallet WalletRef, message []
 	message = bytes.Clone(message) // the module may still read it when the caller has left
 	if CustodyOf(wallet.Network) == CustodyToken {
 		id := walletKeyID(genesis, wallet.Network, wallet.Name)
-		return answer(t, ctx, "sign with wallet "+wallet.Name, func(s *session) (nem.Signature, error) {
+		return answer(ctx, t, "sign with wallet "+wallet.Name, func(s *session) (nem.Signature, error) {
 			return s.signInToken(wallet, id, message)
 		})
 	}
@@ -81,7 +81,7 @@ func (t *Token) signUnverified(ctx context.Context, wallet WalletRef, message []
 }
 
 func (t *Token) signWith(ctx context.Context, b *blob, message []byte) (nem.Signature, error) {
-	return answer(t, ctx, "sign with wallet "+b.wallet, func(s *session) (nem.Signature, error) {
+	return answer(ctx, t, "sign with wallet "+b.wallet, func(s *session) (nem.Signature, error) {
 		return s.signSealed(b, message)
 	})
 }

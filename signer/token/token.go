@@ -181,6 +181,7 @@ func (t *Token) dial() (*connection, error) {
 func (t *Token) do(ctx context.Context, what string, work func(*session) error) error {
 	ctx, cancel := context.WithTimeout(ctx, t.config.Timeout)
 	defer cancel()
+	vanished := 0
 	for attempt := 0; ; attempt++ {
 		c, err := t.connection(ctx)
 		if err != nil {
@@ -188,17 +189,27 @@ func (t *Token) do(ctx context.Context, what string, work func(*session) error) 
 		}
 		err = c.run(ctx, work)
 		lost, isLost := errors.AsType[*lostError](err)
+		if errors.Is(err, errVanished) {
+			vanished++
+		}
 		switch {
 		case err == nil:
 			return nil
-		case isLost && errors.Is(err, errVanished) && attempt > 0:
+		case vanished > 1:
 			// A fresh library on a token that answers does not find it either.
 			return fmt.Errorf("%s: %w: %w", what, ErrNoKey, err)
-		case isLost && attempt < 3:
-			t.lose(c, lost.cause)
 		case isLost:
 			t.lose(c, lost.cause)
-			return fmt.Errorf("%s: %w: %w", what, ErrUnavailable, err)
+			if attempt < 2 {
+				continue
+			}
+			// The token comes back and is lost again with every attempt: slower,
+			// so that one caller's trouble is not everybody's.
+			select {
+			case <-t.pause(attempt):
+			case <-ctx.Done():
+				return fmt.Errorf("%s: %w, retry: %w", what, ErrUnavailable, err)
+			}
 		case errors.Is(err, context.DeadlineExceeded):
 			return fmt.Errorf("%s: %w: %w", what, ErrUnavailable, err)
 		default:

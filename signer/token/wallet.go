@@ -209,7 +209,7 @@ func (s *session) removePublicKeys(id []byte) error {
 // newSeed is the kernel's random numbers and the token's, combined: neither alone
 // tells it, and the copy of the token's half that the binding leaves is worthless.
 func (t *Token) newSeed(ctx context.Context) (*Secret, error) {
-	tokens, err := answer(t, ctx, "draw random numbers", func(s *session) ([]byte, error) {
+	tokens, err := answer(ctx, t, "draw random numbers", func(s *session) ([]byte, error) {
 		random := make([]byte, seedSize)
 		return random, binding(s.module.Random(random))
 	})
@@ -254,7 +254,7 @@ func (t *Token) sealSeed(ctx context.Context, template blob, seed *Secret) (*blo
 		return nil, err
 	}
 	copy(own.Bytes(), seed.Bytes())
-	b, err := answer(t, ctx, "seal wallet "+template.wallet, func(s *session) (*blob, error) {
+	b, err := answer(ctx, t, "seal wallet "+template.wallet, func(s *session) (*blob, error) {
 		b := template
 		b.bound = nil
 		err := s.seal(&b, own.Bytes())
@@ -308,7 +308,7 @@ func (t *Token) Ceremony(ctx context.Context, wallet string) (Ceremony, error) {
 		attributes map[string]string
 		info       pkcs11.TokenInfo
 	}
-	back, err := answer(t, ctx, "read back wallet "+wallet, func(s *session) (readBack, error) {
+	back, err := answer(ctx, t, "read back wallet "+wallet, func(s *session) (readBack, error) {
 		found, err := s.findKey(key, template(s))
 		if err != nil {
 			return readBack{}, err

@@ -31,7 +31,7 @@ func (t *Token) Wallets() ([]WalletInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	wallets, err := answer(t, context.Background(), "list wallets", func(s *session) ([]WalletInfo, error) {
+	wallets, err := answer(context.Background(), t, "list wallets", func(s *session) ([]WalletInfo, error) {
 		return s.tokenWallets(genesis)
 	})
 	if err != nil {
@@ -63,7 +63,7 @@ func (t *Token) Wallet(ctx context.Context, name string) (WalletInfo, error) {
 	case CustodyOf(network) != CustodyToken:
 		return t.sealedInfo(name, genesis), nil
 	}
-	return answer(t, ctx, "find wallet "+name, func(s *session) (WalletInfo, error) {
+	return answer(ctx, t, "find wallet "+name, func(s *session) (WalletInfo, error) {
 		id, label := walletKeyID(genesis, network, name), walletLabel(network, name)
 		key, err := s.findKey(id, s.quirk.without(ed25519PrivateTemplate(label, id)))
 		return tokenInfo(name, network, key, err)
@@ -84,7 +84,7 @@ func (t *Token) networkOf(name string) (network nem.Network, there bool, err err
 		}
 		return b.network, true, nil
 	}
-	labels, err := answer(t, context.Background(), "list wallets", (*session).walletLabels)
+	labels, err := answer(context.Background(), t, "list wallets", (*session).walletLabels)
 	if err != nil {
 		return 0, false, err
 	}
