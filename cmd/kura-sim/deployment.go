@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -17,7 +16,6 @@ import (
 	"kura/journal"
 	"kura/journal/anchorfile"
 	"kura/journal/embedded"
-	"kura/ledger"
 	"kura/policy"
 	"kura/signer"
 	"kura/signer/rpc"
@@ -284,47 +282,6 @@ func (d *deployment) newID() statement.ID {
 	var random [10]byte
 	_, _ = rand.Read(random[:]) // never fails: it ends the process instead
 	return statement.NewID(d.now(), random)
-}
-
-// settle waits until every signature that was handed out is in the journal, and then sets the clock. The signer journals
-// signatures a moment after they leave; a clock that leaps in that moment would date them to another day.
-func (d *deployment) settle(ctx context.Context, next int64) error {
-	d.signer.Wake()
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for {
-		if err := d.countSignatures(ctx); err != nil {
-			return err
-		}
-		if d.journalled == int(d.handedOut.Load()) {
-			d.clock.Set(next)
-			return nil
-		}
-		select {
-		case <-look.C:
-			d.signer.Wake()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// countSignatures reads what is new in the journal.
-func (d *deployment) countSignatures(ctx context.Context) error {
-	for row, err := range d.store.Entries(ctx, d.read, math.MaxInt64) {
-		if err != nil {
-			return err
-		}
-		e, err := journal.DecodeEntry(row.Bytes)
-		if err != nil {
-			return err
-		}
-		if e.Kind == ledger.KindSignature {
-			d.journalled++
-		}
-		d.read = row.Seq + 1
-	}
-	return nil
 }
 
 // halt ends the signer; what it knows is in the journal then.

@@ -44,19 +44,6 @@ func (p *page) field(word, format string, args ...any) {
 	}
 }
 
-// wrap breaks a text between words into lines of at most n characters; a longer word stays whole.
-func wrap(text string, n int) []string {
-	var lines []string
-	for word := range strings.FieldsSeq(text) {
-		if last := len(lines) - 1; last >= 0 && len([]rune(lines[last]))+1+len([]rune(word)) <= n {
-			lines[last] += " " + word
-			continue
-		}
-		lines = append(lines, word)
-	}
-	return lines
-}
-
 // clockTime is a time of day of the exchange's.
 func clockTime(unixMillis int64) string { return time.UnixMilli(unixMillis).In(jst).Format("15:04") }
 
@@ -361,47 +348,4 @@ func (p *page) closing(r *robbery) {
 	}
 	p.line("*** MORE LEFT THAN THE BOUND ALLOWS, OR A JOURNAL DOES NOT VERIFY. ***")
 	p.line("*** Do not put money behind this policy; report this run.          ***")
-}
-
-// table prints rows under their header. The column `free` takes the room that the others leave and is wrapped; all
-// others stand to the right but the first.
-func (p *page) table(rows [][]string, free int) {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			if i != free {
-				widths[i] = max(widths[i], len([]rune(cell)))
-			}
-		}
-	}
-	const indent, gap = 2, 2
-	widths[free] = width - indent
-	for i, w := range widths {
-		if i != free {
-			widths[free] -= w + gap
-		}
-	}
-	for _, row := range rows {
-		lines := wrap(row[free], max(widths[free], 10))
-		for k := range max(1, len(lines)) {
-			out := strings.Repeat(" ", indent)
-			for i, cell := range row {
-				switch {
-				case i == free && k < len(lines):
-					cell = lines[k]
-				case k > 0 || i == free:
-					cell = ""
-				}
-				if i > 0 {
-					out += strings.Repeat(" ", gap)
-				}
-				if i == 0 || i == free {
-					out += fmt.Sprintf("%-*s", widths[i], cell)
-				} else {
-					out += fmt.Sprintf("%*s", widths[i], cell)
-				}
-			}
-			p.line("%s", out)
-		}
-	}
 }

@@ -7,62 +7,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
-	"kura/audit"
-	"kura/ledger"
 	"kura/policy"
 	"kura/policy/adversary"
 	"kura/policy/source"
-	"kura/signer"
 	"kura/statement"
 )
-
-// A robbery is both runs against one policy.
-type robbery struct {
-	Title  string          `json:"title"`
-	Policy string          `json:"policy"` // hash of the policy in the file
-	Client policy.ClientID `json:"client"`
-	Stolen string          `json:"stolen"`
-	// Night is January 2018, Cleverest what the policy allows at most.
-	Night     *result `json:"night"`
-	Cleverest *result `json:"cleverest"`
-	OK        bool    `json:"ok"` // nothing left beyond the bound, and both journals verified
-}
-
-// A result is one run.
-type result struct {
-	Begin    string         `json:"begin"` // of the span of the bound, RFC 3339
-	End      string         `json:"end"`
-	Bound    policy.Blast   `json:"bound"` // computed before the run
-	Requests []request      `json:"requests"`
-	Capped   bool           `json:"capped"` // the policy would have allowed more requests than were played
-	Losses   []loss         `json:"losses"`
-	Together []loss         `json:"together"`
-	Alarms   []signer.Alarm `json:"alarms"`
-	Stopped  string         `json:"stopped"` // when a tripwire or freeze stopped the client, RFC 3339; "" if nothing did
-	Journal  audit.Report   `json:"journal"`
-
-	policy     *policy.Policy // as it was played
-	begin, end int64
-	answers    []answer
-}
-
-// A request is one row of a run.
-type request struct {
-	At     string          `json:"at"` // RFC 3339
-	Wallet policy.WalletID `json:"wallet"`
-	Asset  policy.AssetRef `json:"asset"`
-	Amount policy.Units    `json:"amount"`
-	Listed bool            `json:"listed"`
-	State  string          `json:"state"`
-	Code   string          `json:"code"`
-}
 
 // Bounds of a run.
 const (
@@ -241,79 +195,4 @@ func (r *robber) play(ctx context.Context, module, dir string, stolen policy.Sto
 	}
 	done.Journal, err = d.verify(ctx)
 	return done, err
-}
-
-// stoppedAt tells when something stopped the client or everything.
-func stoppedAt(alarms []signer.Alarm) (int64, bool) {
-	at := slices.IndexFunc(alarms, func(a signer.Alarm) bool {
-		switch a.Code {
-		case ledger.AlarmRefusals, ledger.AlarmFrozen, ledger.AlarmCanaryKey, policy.CanaryAddressTripwire:
-			return true
-		}
-		return false
-	})
-	if at < 0 {
-		return 0, false
-	}
-	return alarms[at].Clock, true
-}
-
-// holds tells whether nothing left beyond the bound and the journal verified.
-func (r *result) holds() bool {
-	exceeded := func(l loss) bool { return l.Exceeded }
-	return r.Journal.OK && !slices.ContainsFunc(r.Losses, exceeded) && !slices.ContainsFunc(r.Together, exceeded)
-}
-
-// playCleverest plans the requests and plays them, those of one moment at once. It tells whether there would have been
-// more of them.
-func (d *deployment) playCleverest(ctx context.Context, client policy.ClientID, theft, end int64) ([]answer, bool, error) {
-	pairs := 0
-	for _, w := range d.policy.Document().Wallets {
-		for _, a := range d.policy.Document().Assets {
-			if a.Network == w.Network {
-				pairs++
-			}
-		}
-	}
-	most := min(maxRequestsADay*int((end-theft)/day), maxRequests)
-	x, err := newPlanner(d.policy, d.book, client, theft, end, most/max(1, pairs))
-	if err != nil {
-		return nil, false, err
-	}
-	asks, err := x.plan()
-	if err != nil {
-		return nil, false, err
-	}
-	var all []answer
-	for len(asks) > 0 {
-		n := slices.IndexFunc(asks, func(a ask) bool { return a.at != asks[0].at })
-		if n < 0 {
-			n = len(asks)
-		}
-		if err := d.settle(ctx, asks[0].at); err != nil {
-			return nil, false, err
-		}
-		answers, err := d.together(ctx, client, asks[:n])
-		if err != nil {
-			return nil, false, err
-		}
-		all, asks = append(all, answers...), asks[n:]
-	}
-	return all, x.capped, d.settle(ctx, end)
-}
-
-// together puts requests of one moment to the signer at once; it makes its own order.
-func (d *deployment) together(ctx context.Context, client policy.ClientID, asks []ask) ([]answer, error) {
-	answers, errs := make([]answer, len(asks)), make([]error, len(asks))
-	var running sync.WaitGroup
-	slots := make(chan struct{}, inFlight)
-	for i, a := range asks {
-		slots <- struct{}{}
-		running.Go(func() {
-			answers[i], errs[i] = d.withdraw(ctx, client, a)
-			<-slots
-		})
-	}
-	running.Wait()
-	return answers, errors.Join(errs...)
 }
