@@ -133,9 +133,8 @@ type way struct {
 
 // radius carries one computation.
 type radius struct {
-	p    *Policy
-	opt  BlastOptions
-	span int64 // span and life, in policy time, is added for each wallet
+	p   *Policy
+	opt BlastOptions
 }
 
 // BlastRadius computes the most that can reach the chain within a span if a set

@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"slices"
 
 	"kura/nem"
@@ -138,7 +139,7 @@ func resolve(p *Policy, w *statement.Withdrawal) (int, statement.Payment, *Refus
 	payment, err := w.Resolve(facts.network)
 	if err != nil {
 		field := ""
-		if e, ok := err.(*statement.Error); ok {
+		if e, ok := errors.AsType[*statement.Error](err); ok {
 			field = e.Field
 		}
 		return 0, statement.Payment{}, refuse(CodeBadValue, field, "%v", err)

@@ -211,6 +211,30 @@ func TestFeesAndLevies(t *testing.T) {
 	}
 }
 
+// TestMostOutflows: ten mosaics, each with a levy, and the fee.
+func TestMostOutflows(t *testing.T) {
+	p := small(t, func(d *policy.Document) {
+		for i := range 10 {
+			d.Assets = append(d.Assets, policy.Asset{
+				ID: policy.AssetRef(fmt.Sprint("gold", i)), Network: "nis1-testnet", Asset: fmt.Sprint("mint:gold", i), Name: "GOLD", Supply: 1_000_000,
+				Levy: &policy.Levy{Kind: "absolute", Asset: "xem", Fee: 1_000_000, Recipient: benchAddress(2).String()},
+			})
+		}
+		d.Wallets[0].MaxFee = 100_000_000
+		d.Limits = []policy.Limit{amountLimit(100_000_000, hour, "deny")}
+	})
+	in := ask(p, policy.NewUsage(p))
+	in.Request.Withdrawal.MaxFee = 100_000_000
+	in.Request.Withdrawal.Assets = nil
+	for i := range 10 {
+		in.Request.Withdrawal.Assets = append(in.Request.Withdrawal.Assets, statement.AssetAmount{Asset: fmt.Sprint("mint:gold", i), Amount: 1})
+	}
+	d := policy.Decide(in)
+	if d.Outcome != policy.Sign || len(d.Outflows) != 21 || d.Limits[0].After != 10_000_000+d.Fee {
+		t.Errorf("%v %s: %d outflows, %+v", d.Outcome, d.Code, len(d.Outflows), d.Limits)
+	}
+}
+
 func TestTooManyAssets(t *testing.T) {
 	p := small(t, nil)
 	in := ask(p, policy.NewUsage(p))

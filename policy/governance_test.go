@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -370,7 +371,7 @@ func TestOverlayRefuses(t *testing.T) {
 			}
 			continue
 		}
-		refusal, ok := err.(*policy.Refusal)
+		refusal, ok := errors.AsType[*policy.Refusal](err)
 		if !ok || refusal.Code != c.code || len(next.Stops()) != 0 || refusal.Error() == "" {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -385,7 +386,7 @@ func TestOverlayInForce(t *testing.T) {
 		hash := statement.Hash{0: byte(len(o.Stops()) + 1), 1: by[0]}
 		next, err := o.Apply(p, f, hash, person(by), at(base))
 		code := ""
-		if refusal, ok := err.(*policy.Refusal); ok {
+		if refusal, ok := errors.AsType[*policy.Refusal](err); ok {
 			code = refusal.Code
 		}
 		if code != want {
@@ -464,7 +465,7 @@ func TestOverlayInForce(t *testing.T) {
 	for range 200 { // however many one holds, freezing everything still works
 		next, err := o.Apply(p, freeze("suspend", "address", benchAddress(len(o.Stops())).String()), statement.Hash{}, person("eve"), at(base))
 		if err != nil {
-			if err.(*policy.Refusal).Code != policy.CodeTooMany {
+			if refusal, ok := errors.AsType[*policy.Refusal](err); !ok || refusal.Code != policy.CodeTooMany {
 				t.Fatal(err)
 			}
 			break

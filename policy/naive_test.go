@@ -577,8 +577,9 @@ func (n *naiveJudge) mayFill(a policy.Actor, group string, client policy.Client)
 		return ok && slices.Contains(p.Roles, group) && !slices.Contains(client.Operators, p.ID)
 	case policy.ServiceActor:
 		return a.ID == group
+	default:
+		return false
 	}
-	return false
 }
 
 // sufficient tries out every way to seat the approvers of verdicts up to a time.

@@ -197,6 +197,7 @@ func (o Overlay) Next(p *Policy, proposed int64) Overlay {
 			_, ok = p.fingerprints[s.Name]
 		case statement.TargetLimit:
 			_, ok = p.Limit(s.Name)
+		case statement.TargetAll, statement.TargetAddress:
 		}
 		return !ok
 	})}

@@ -66,8 +66,9 @@ func describe(t reflect.Type, member string, definitions map[string]any) map[str
 		return map[string]any{"type": "boolean"}
 	case reflect.Struct:
 		return describeStruct(t, definitions)
+	default:
+		return map[string]any{"type": "integer"}
 	}
-	return map[string]any{"type": "integer"}
 }
 
 func describeStruct(t reflect.Type, definitions map[string]any) map[string]any {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -109,13 +110,8 @@ func (p places) note(n *node, path string) {
 // locate gives a document's errors their places: that of the part, or of the
 // smallest one around it.
 func (p places) locate(err error) error {
-	var list policy.Errors
-	switch e := err.(type) {
-	case policy.Errors:
-		list = e
-	case *policy.Error:
-		list = policy.Errors{e}
-	default:
+	list, ok := errors.AsType[policy.Errors](err)
+	if !ok {
 		return err
 	}
 	out := make(Mistakes, len(list))
@@ -273,8 +269,9 @@ func example(t reflect.Type) string {
 		return "true or false"
 	case reflect.Struct:
 		return "a mapping"
+	default:
+		return "a number"
 	}
-	return "a number"
 }
 
 // span reads "30m", "1h30m", "14d", "0s".
