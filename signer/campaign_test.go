@@ -28,7 +28,7 @@ func TestCampaign(t *testing.T) {
 		seed = uint64(number(t, text))
 	}
 	f := newFaults(t)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test that can be repeated
+	random := rand.New(rand.NewPCG(seed, 0)) // the same faults for the same seed
 	const amount = signertest.SmallMax
 	sent := map[statement.Hash]statement.Envelope{}
 	answers := map[statement.Hash]rpc.Answer{}
@@ -104,7 +104,7 @@ func (f *faults) makeAppendsFail(random *rand.Rand) {
 func (f *faults) checkJournal(t *testing.T, amount uint64) {
 	t.Helper()
 	s := openEmbedded(t, f.StorePath())
-	defer s.Close() //nolint:errcheck // it was only read
+	defer s.Close()
 	f.checkStore(t, s, amount)
 }
 

@@ -22,7 +22,7 @@ const (
 	conditionUnclear   = "journal_unclear"     // nobody knows whether the last group was written
 	conditionJournal   = "journal_unavailable" // the journal takes nothing
 	conditionAnchor    = "anchor_unavailable"  // an anchor could not be moved
-	conditionToken     = "token_unavailable"   // the token does not answer
+	conditionToken     = "token_unavailable"   //nolint:gosec // the token does not answer: a code, no credential
 	conditionClock     = "clock_behind"        // the clock is far behind the journal
 	conditionTime      = "time_not_vouched"    // policy time stays behind the clock
 	conditionNoWitness = "no_witness"          // a rollback of the whole host would go unnoticed

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"kura/signer/rpc"
-	"kura/statement"
 )
 
 // rollbackUnbounded is how far a rollback goes unnoticed while no witness elsewhere keeps the newest head.
@@ -25,6 +24,6 @@ func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 	_, stops := s.conditions.stop()
 	return rpc.Ready{
 		Ready: !stops, Role: "signer", Reasons: s.conditions.list(), Size: head.Size, Root: head.Root.String(),
-		Policy: statement.Hash(policyHash).String(), Rollback: rollbackUnbounded, Clock: s.clock.Kind(),
+		Policy: policyHash.String(), Rollback: rollbackUnbounded, Clock: s.clock.Kind(),
 	}, nil
 }

@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -40,7 +41,7 @@ func (s *Signer) checkToken(ctx context.Context) {
 	switch err := s.token.Health(ctx); {
 	case err == nil:
 		s.conditions.clear("token", conditionToken)
-	case context.Cause(ctx) == context.Canceled: // the process ends
+	case errors.Is(ctx.Err(), context.Canceled): // the process ends
 	default:
 		s.conditions.set(conditionToken, "token", codeOf(err, conditionToken)+": "+err.Error(), true)
 	}

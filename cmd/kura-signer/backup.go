@@ -142,7 +142,7 @@ func walletRestore(ctx context.Context, in *invocation) error {
 		return err
 	}
 	for _, r := range records {
-		fmt.Fprintf(in.stdout, "restored %s  %s  %s\n", r.Name, r.Network, r.Address)
+		say(in.stdout, "restored %s  %s  %s\n", r.Name, r.Network, r.Address)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func TestConfig(t *testing.T) {
 
 func TestConfigIsRefused(t *testing.T) {
 	for _, c := range []struct{ name, old, new, says string }{
-		{"unknown member", `origin =`, "orgin = \"x\"\norigin =", "unknown members: orgin"},
+		{"unknown member", `origin =`, "originn = \"x\"\norigin =", "unknown members: originn"},
 		{"unknown member of a table", `label = "kura"`, "label = \"kura\"\naccept_leaky = \"y\"", "token.accept_leaky"},
 		{"missing origin", `origin = "kura.example/hot"`, ``, "origin: is missing"},
 		{"missing gateway", `gateway_uid = 991`, ``, "gateway_uid: is missing"},

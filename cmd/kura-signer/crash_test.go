@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -26,8 +27,11 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	x.start("")
 	x.equip(t.Context())
 	x.stop()
-	for _, name := range []string{signertest.XEM, signertest.XYM} {
-		for _, point := range crashPoints {
+	for i, point := range crashPoints {
+		for j, name := range []string{signertest.XEM, signertest.XYM} {
+			if !everything && i%2 != j {
+				continue
+			}
 			t.Run(name+"/"+point, func(t *testing.T) {
 				x.TB = t
 				x.killedAt(t, point, x.wallets[name])
@@ -35,6 +39,9 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		}
 	}
 }
+
+// everything has each custody killed at each point, which takes its time: otherwise they take turns.
+var everything = os.Getenv("KURA_CAMPAIGN") != ""
 
 func (x *installation) killedAt(t *testing.T, point string, w rpc.Wallet) {
 	sent := x.Sign("shop", x.Withdrawal(w, signertest.Small))
@@ -79,7 +86,11 @@ func TestKilledWhileApproving(t *testing.T) {
 	x.start("")
 	x.equip(t.Context())
 	x.stop()
-	for _, point := range crashPoints {
+	points := crashPoints
+	if !everything {
+		points = []string{"before-append", "after-append", "after-anchor", "after-sign"}
+	}
+	for _, point := range points {
 		t.Run(point, func(t *testing.T) {
 			x.TB = t
 			x.start("")
@@ -138,7 +149,7 @@ func (x *installation) countAuthorisations(t *testing.T, about statement.Hash, a
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // it was only read
+	defer s.Close()
 	var authorised, signed []string
 	_, _, err = journal.Verify(t.Context(), s, journal.Verification{Genesis: x.genesis, EverySignature: true, Visit: func(e journal.Entry, _ []byte) error {
 		if e.Kind != ledger.KindOutcome && e.Kind != ledger.KindSignature {

@@ -77,7 +77,7 @@ func (x *examination) print(in *invocation, asJSON bool) error {
 	}
 	w := tabwriter.NewWriter(in.stdout, 0, 0, 2, ' ', 0)
 	for _, f := range x.findings {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Level, f.Code, f.Detail)
+		say(w, "%s\t%s\t%s\n", f.Level, f.Code, f.Detail)
 	}
 	return w.Flush()
 }

@@ -67,7 +67,7 @@ func initJournal(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(in.stderr, "The journal is founded and the token bound to it. Everybody pins this line:")
+	say(in.stderr, "The journal is founded and the token bound to it. Everybody pins this line:\n")
 	_, err = fmt.Fprintln(in.stdout, genesis.String())
 	return err
 }

@@ -109,7 +109,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "kura-signer %s: %v\n", c.name, err)
+	say(stderr, "kura-signer %s: %v\n", c.name, err)
 	return exitCode(err)
 }
 
@@ -129,15 +129,17 @@ func exitCode(err error) int {
 }
 
 func help(w io.Writer, all []command) {
-	fmt.Fprintln(w, "Kura's signer: the daemon that holds the keys, and the commands that touch its token.")
+	say(w, "Kura's signer: the daemon that holds the keys, and the commands that touch its token.\n")
 	for _, c := range all {
 		if c.about == "" {
 			continue
 		}
-		fmt.Fprintf(w, "\n  kura-signer %s %s\n        %s\n", c.name, c.usage, c.about)
+		say(w, "\n  kura-signer %s %s\n        %s\n", c.name, c.usage, c.about)
 	}
-	fmt.Fprintln(w, "\nExit codes: 0 done, 1 failed, 2 wrong command line, 3 unusable configuration, 4 a signer runs and must not,")
-	fmt.Fprintln(w, "5 no signer runs and one must, 6 no answer: it may or may not have happened.")
+	say(w, `
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 unusable configuration, 4 a signer runs and must not,
+5 no signer runs and one must, 6 no answer: it may or may not have happened.
+`)
 }
 
 // flags reads a command's flags; check is told of none that are missing among the required ones.

@@ -16,6 +16,9 @@ import (
 	"kura/signer/token"
 )
 
+// say writes for people. If nobody reads any more there is nobody to tell, and what was done is done.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+
 func printJSON(w io.Writer, v any) error {
 	if err := json.MarshalWrite(w, v, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
 		return err
@@ -41,7 +44,7 @@ func (in *invocation) configAndJSON(name string) (*Config, bool, error) {
 
 func printObjects(out io.Writer, objects []token.ObjectReport) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "LABEL\tCLASS\tATTRIBUTES\tPROBLEMS")
+	say(w, "LABEL\tCLASS\tATTRIBUTES\tPROBLEMS\n")
 	for _, o := range objects {
 		var attributes []string
 		for _, name := range slices.Sorted(maps.Keys(o.Attributes)) {
@@ -51,14 +54,14 @@ func printObjects(out io.Writer, objects []token.ObjectReport) error {
 		if len(o.Problems) > 0 {
 			problems = strings.Join(o.Problems, "; ")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", o.Label, o.Kind, strings.Join(attributes, " "), problems)
+		say(w, "%s\t%s\t%s\t%s\n", o.Label, o.Kind, strings.Join(attributes, " "), problems)
 	}
 	return w.Flush()
 }
 
 func printWallets(out io.Writer, wallets []rpc.Wallet) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "WALLET\tNETWORK\tADDRESS\tCUSTODY\tKEY\tPOLICY\tNOTES")
+	say(w, "WALLET\tNETWORK\tADDRESS\tCUSTODY\tKEY\tPOLICY\tNOTES\n")
 	for _, one := range wallets {
 		named := "not named yet"
 		if one.Named {
@@ -71,7 +74,7 @@ func printWallets(out io.Writer, wallets []rpc.Wallet) error {
 		if one.Frozen {
 			notes = append(notes, "frozen")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ID, one.Network, one.Address, one.Custody, one.State, named, strings.Join(notes, ", "))
+		say(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ID, one.Network, one.Address, one.Custody, one.State, named, strings.Join(notes, ", "))
 	}
 	return w.Flush()
 }

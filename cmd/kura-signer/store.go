@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -47,7 +46,7 @@ func readSecretLine(path string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("%s holds a password: it must be a file with mode 0600 or 0400, not %s", path, fs.FileMode(info.Mode()))
+		return "", fmt.Errorf("%s holds a password: it must be a file with mode 0600 or 0400, not %s", path, info.Mode())
 	}
 	b := make([]byte, maxSecretLine+1)
 	n, err := f.Read(b)

@@ -21,6 +21,6 @@ func hideInput(terminal *os.File) (restore func(), err error) {
 	}
 	return func() {
 		_ = unix.IoctlSetTermios(fd, unix.TCSETS, settings)
-		fmt.Fprintln(terminal)
+		say(terminal, "\n")
 	}, nil
 }

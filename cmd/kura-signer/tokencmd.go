@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"flag"
-	"fmt"
 	"io/fs"
 	"os"
 	"text/tabwriter"
@@ -57,18 +56,18 @@ func tokenInit(ctx context.Context, in *invocation) error {
 		return printJSON(in.stdout, setup)
 	}
 	w := tabwriter.NewWriter(in.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "token\t%s %s, firmware %s, serial %s\n", setup.Manufacturer, setup.Model, setup.Firmware, setup.Serial)
-	fmt.Fprintf(w, "log key\t%s\n", setup.LogKey)
-	fmt.Fprintf(w, "sealing key\t%s\n", setup.SealingKey)
+	say(w, "token\t%s %s, firmware %s, serial %s\n", setup.Manufacturer, setup.Model, setup.Firmware, setup.Serial)
+	say(w, "log key\t%s\n", setup.LogKey)
+	say(w, "sealing key\t%s\n", setup.SealingKey)
 	if c.Token.PINFile != "" {
-		fmt.Fprintf(w, "PIN\tin %s\n", c.Token.PINFile)
+		say(w, "PIN\tin %s\n", c.Token.PINFile)
 	}
-	fmt.Fprintf(w, "SO PIN\tin %s: keep it elsewhere, the signer does not need it\n", soPINFile)
+	say(w, "SO PIN\tin %s: keep it elsewhere, the signer does not need it\n", soPINFile)
 	if setup.Leaky {
-		fmt.Fprint(w, "warning\tthis token gives private keys to whoever has its PIN (see kura-signer token attack)\n")
+		say(w, "warning\tthis token gives private keys to whoever has its PIN (see kura-signer token attack)\n")
 	}
 	if !setup.Made {
-		fmt.Fprint(w, "note\teverything was there already; nothing was changed\n")
+		say(w, "note\teverything was there already; nothing was changed\n")
 	}
 	return w.Flush()
 }
@@ -157,7 +156,7 @@ func tokenAttack(ctx context.Context, in *invocation) error {
 		return printJSON(in.stdout, rows)
 	}
 	w := tabwriter.NewWriter(in.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "STOLEN\tOBJECT\tATTACK\tANSWER")
+	say(w, "STOLEN\tOBJECT\tATTACK\tANSWER\n")
 	stolen := 0
 	for _, r := range rows {
 		mark := "no"
@@ -165,8 +164,8 @@ func tokenAttack(ctx context.Context, in *invocation) error {
 			mark = "YES"
 			stolen++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", mark, r.Object, r.Attack, r.Answer)
+		say(w, "%s\t%s\t%s\t%s\n", mark, r.Object, r.Attack, r.Answer)
 	}
-	fmt.Fprintf(w, "\n%d attacks, %d keys stolen\n", len(rows), stolen)
+	say(w, "\n%d attacks, %d keys stolen\n", len(rows), stolen)
 	return w.Flush()
 }

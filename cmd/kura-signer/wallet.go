@@ -137,7 +137,7 @@ func readKey(fd int) (*token.Secret, error) {
 			return nil, err
 		}
 		defer restore()
-		fmt.Fprint(terminal, "private key (not shown): ")
+		say(terminal, "private key (not shown): ")
 		source = terminal
 	}
 	secret, err := token.NewSecret(maxKeyText)
@@ -229,9 +229,9 @@ func freeze(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return fmt.Errorf("NOT FROZEN as far as is known: %w (stopping the service stops every signature, too)", err)
 	}
-	fmt.Fprintf(in.stdout, "FROZEN: entry %d of the journal\n", r.Seq)
+	say(in.stdout, "FROZEN: entry %d of the journal\n", r.Seq)
 	for _, t := range r.Alive {
-		fmt.Fprintf(in.stdout, "authorised before it: %s of wallet %s, until %s\n", t.ID, t.Wallet, t.Until)
+		say(in.stdout, "authorised before it: %s of wallet %s, until %s\n", t.ID, t.Wallet, t.Until)
 	}
 	return nil
 }

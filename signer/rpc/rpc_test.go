@@ -173,7 +173,7 @@ func TestServerGoesAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // it is temporary
+	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "s")
 	c := client(t, path)
 	if _, err := c.Ready(t.Context()); problemOf(t, err).Code != CodeUnavailable || problemOf(t, err).Effect != EffectNone {
@@ -202,7 +202,7 @@ func TestServerGoesAway(t *testing.T) {
 	defer stop()
 	g := gatewayDouble{ready: func(context.Context) (Ready, error) { return Ready{Ready: true}, nil }}
 	s := Server{Methods: GatewayMethods(g), Allow: []uint32{uint32(os.Geteuid())}, InFlight: 1, Connections: 1, Log: slog.New(slog.DiscardHandler)}
-	go s.Serve(ctx, again) //nolint:errcheck // the test ends it
+	go s.Serve(ctx, again)
 	if r, err := c.Ready(t.Context()); err != nil || !r.Ready {
 		t.Errorf("after the server came back: %v", err)
 	}
@@ -215,7 +215,7 @@ func raw(t *testing.T, path string, send []byte) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // it was dropped
+	defer conn.Close()
 	if _, err := conn.Write(send); err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +307,7 @@ func BenchmarkCall(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // it is temporary
+	defer os.RemoveAll(dir)
 	l, err := Listen(filepath.Join(dir, "s"), uint32(os.Geteuid()))
 	if err != nil {
 		b.Fatal(err)
@@ -317,7 +317,7 @@ func BenchmarkCall(b *testing.B) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	s := Server{Methods: GatewayMethods(g), Allow: []uint32{uint32(os.Geteuid())}, InFlight: 1000, Connections: 1, Log: slog.New(slog.DiscardHandler)}
-	go s.Serve(ctx, l) //nolint:errcheck // the benchmark ends it
+	go s.Serve(ctx, l)
 	c := NewGatewayClient(l.Addr().String())
 	defer c.Close()
 	envelope := make([]byte, 1000)

@@ -126,7 +126,7 @@ func New(t testing.TB, o Options) *Deployment {
 	d.check(err)
 	d.Journal = statement.Hash(d.Genesis.Hash)
 	d.closeStore()
-	t.Cleanup(func() { d.Stop() })
+	t.Cleanup(func() { _ = d.Stop() }) // what Run returns is checked by tests that stop it
 	d.Start()
 	d.Wallets = d.Equip(t.Context(), d.Signer, func(w rpc.NewWallet) (rpc.Ceremony, error) {
 		return d.Signer.Admin().CreateWallet(t.Context(), rpc.Caller{}, w)
