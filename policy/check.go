@@ -111,7 +111,11 @@ func (c *checker) eachQuorum(visit func(path string, anyOf []Quorum, client *Cli
 	}
 	for i, l := range d.Limits {
 		if l.Approval != nil {
-			c.eachClient(c.p.limits[i].clients, func(client *Client) { visit(fmt.Sprintf("limits[%d].approval", i), l.Approval.AnyOf, client) })
+			c.eachClient(c.p.limits[i].clients, func(client *Client) {
+				if c.signsAlone(client.ID) { // what a rule's quorum approves exceeds it anyway
+					visit(fmt.Sprintf("limits[%d].approval", i), l.Approval.AnyOf, client)
+				}
+			})
 		}
 	}
 	g := &d.Governance
@@ -130,6 +134,11 @@ func (c *checker) eachClient(s set, visit func(*Client)) {
 			visit(&c.p.doc.Clients[i])
 		}
 	}
+}
+
+// signsAlone tells whether some rule signs for the client without people.
+func (c *checker) signsAlone(id ClientID) bool {
+	return slices.ContainsFunc(c.p.rules, func(r rule) bool { return r.then == thenSign && r.clients.has(c.p.clients[id]) })
 }
 
 func (c *checker) wallets() {
@@ -450,11 +459,26 @@ func (c *checker) governance() {
 			}
 		}
 	}
+	c.veto()
 	if d.Governance.Recovery == nil {
 		c.find(Note, "no_recovery", "governance", "if the directors' keys are lost, nothing replaces them")
 	}
 	if len(d.Tripwires.CanaryKeys) == 0 && len(d.Tripwires.CanaryAddresses) == 0 {
 		c.find(Note, "no_canary", "tripwires", "no canary key or address: an intruder who looks around sets off nothing")
+	}
+}
+
+// veto finds a stolen quorum that nobody is left to veto.
+func (c *checker) veto() {
+	g := &c.p.doc.Governance
+	directors := len(c.p.groups[DirectorRole])
+	for _, q := range g.Policy.AnyOf {
+		for _, n := range q.AllOf {
+			if left := directors - n.Count; n.Group == DirectorRole && left < g.Veto {
+				c.find(Warning, "veto_out_of_reach", "governance.veto", "if the keys of %d directors are stolen, %d are left, and a veto takes %d: what the thief adopts waits out its time-lock and acts", n.Count, left, g.Veto)
+				return
+			}
+		}
 	}
 }
 

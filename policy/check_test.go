@@ -74,6 +74,7 @@ func TestCheck(t *testing.T) {
 		}},
 		{"quorum_survives_no_loss", func(d *policy.Document) { d.Governance.Policy.AnyOf[0].AllOf[0].Count = 3 }},
 		{"quorum_survives", func(*policy.Document) {}},
+		{"veto_out_of_reach", func(*policy.Document) {}},
 		{"no_recovery", func(d *policy.Document) { d.Governance.Recovery = nil }},
 		{"no_canary", func(d *policy.Document) { d.Tripwires.CanaryKeys = nil }},
 		{"stale_grant", func(d *policy.Document) { d.Clients[0].LastDay = "2026-01-04" }},

@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -110,7 +111,7 @@ func TestMistakes(t *testing.T) {
 		{"window too long", "window: 7d", "window: 32d", "want 1s to 31d"},
 		{"empty condition", "destination: [staff]", "destination: []", "nothing meets"},
 		{"range without room", "amount: {above: 50_000 XEM, upTo: 500_000 XEM}", "amount: {above: 50_000 XEM, upTo: 50_000 XEM}", "no amount is above"},
-		{"veto too small", "veto: 2", "veto: 1", "want 2 to 3"},
+		{"veto too small", "veto: 2", "veto: 1", "want 2 to 4"},
 		{"policy without directors", "policy: {anyOf: [{allOf: [{group: director", "policy: {anyOf: [{allOf: [{group: finance", "governed by directors"},
 		{"unknown code", "destination_not_listed, message", "destination_not_liked, message", "did you mean destination_not_listed?"},
 		{"limit code as tripwire", "destination_not_listed, message", "limit_exceeded, message", "honest client"},
@@ -132,7 +133,7 @@ func TestMistakes(t *testing.T) {
 		if !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: no %q in:\n%v", c.name, c.want, err)
 		}
-		mistakes, ok := err.(source.Mistakes)
+		mistakes, ok := errors.AsType[source.Mistakes](err)
 		if !ok {
 			t.Errorf("%s: %T", c.name, err)
 			continue
@@ -152,7 +153,7 @@ func TestPlacesAreExact(t *testing.T) {
 	bad := strings.Replace(treasury(t), "max: 1_000_000 XEM", "max: 1_000_000 XYM", 1)
 	line := strings.Count(bad[:strings.Index(bad, "1_000_000 XYM")], "\n") + 1
 	_, err := source.Compile([]byte(bad))
-	mistakes := err.(source.Mistakes)
+	mistakes, _ := errors.AsType[source.Mistakes](err)
 	if len(mistakes) != 1 || mistakes[0].Line != line || mistakes[0].Column != 10 || mistakes[0].Path != "limits[0].max" {
 		t.Errorf("%v, want line %d, column 10", err, line)
 	}
@@ -203,7 +204,7 @@ func TestJSONIsTaken(t *testing.T) {
 		}
 	}
 	_, err = source.Compile([]byte(strings.Replace(string(pretty), `"veto": 2`, `"veto": 1`, 1)))
-	if mistakes := err.(source.Mistakes); mistakes[0].Line == 0 {
+	if mistakes, ok := errors.AsType[source.Mistakes](err); !ok || mistakes[0].Line == 0 {
 		t.Errorf("no place: %v", err)
 	}
 }
@@ -228,7 +229,7 @@ add:
 	} {
 		if _, err := source.Addresses([]byte(strings.Replace(good, old, bad, 1))); err == nil {
 			t.Errorf("%s: taken", bad)
-		} else if mistakes, ok := err.(source.Mistakes); !ok || mistakes[0].Line == 0 {
+		} else if mistakes, ok := errors.AsType[source.Mistakes](err); !ok || mistakes[0].Line == 0 {
 			t.Errorf("%s: no place: %v", bad, err)
 		}
 	}
