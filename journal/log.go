@@ -28,6 +28,11 @@ type Config struct {
 	Anchors []Anchor // all are checked before and moved after every append, in this order
 	Trusted Head     // see Verification; the zero value verifies everything
 
+	// Joining says that another signer may have led this journal so far: an anchor that holds nothing is passed
+	// over until MoveAnchors has filled it. Whoever sets it must have other proof of the newest head before it
+	// calls that (the witnesses'), for an anchor that was removed is then no sign of anything.
+	Joining bool
+
 	// Visit gets every entry that is verified at opening; see Verification.
 	Visit func(e Entry, leaf []byte) error
 }
@@ -45,6 +50,7 @@ type Log struct {
 	writing    sync.Mutex // held by what changes the journal; guards the next three
 	pending    *draft     // an append whose outcome is unclear
 	unanchored bool       // the newest head is not in every anchor yet
+	joining    bool       // empty anchors are passed over; see Config
 	stopped    error      // why nothing is ever written again
 
 	mu         sync.RWMutex // guards what readers see: one head with what belongs to it
@@ -111,7 +117,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 
 func newLog(c Config) *Log {
 	return &Log{
-		genesis: c.Genesis, store: c.Store, sign: c.Sign, anchors: c.Anchors,
+		genesis: c.Genesis, store: c.Store, sign: c.Sign, anchors: c.Anchors, joining: c.Joining,
 		cache: newNodeCache(c.Store), head: EmptyHead(),
 	}
 }
@@ -303,7 +309,7 @@ func (l *Log) moveAnchors(ctx context.Context) error {
 			return fmt.Errorf("%w: save size %d to %s: %w", ErrAnchorNotMoved, l.head.Size, a.Name(), err)
 		}
 	}
-	l.unanchored = false
+	l.unanchored, l.joining = false, false
 	return nil
 }
 
@@ -323,6 +329,7 @@ func (l *Log) checkAnchors(ctx context.Context) error {
 		}
 		switch {
 		case c == nil && l.head.Size == 0: // a journal that is about to be created
+		case c == nil && l.joining:
 		case c == nil:
 			return fmt.Errorf("%w: %s, size %d", ErrAnchorEmpty, a.Name(), l.head.Size)
 		case bytes.Equal(c, l.checkpoint): // the usual case, without arithmetic

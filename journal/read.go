@@ -25,10 +25,29 @@ func (l *Log) Entries(ctx context.Context, from, to uint64) iter.Seq2[StoredEntr
 // Receipt returns an entry with its proof under the newest checkpoint. The proof is checked before it is
 // given out, so a store whose rows were edited yields an error and no receipt.
 func (l *Log) Receipt(ctx context.Context, index uint64) (Receipt, error) {
-	head, checkpoint, last := l.view()
+	head, checkpoint, _ := l.view()
+	return l.receipt(ctx, index, head, checkpoint)
+}
+
+// ReceiptUnder is Receipt under a checkpoint of the caller's: a signed head of this journal, with whatever
+// cosignatures it carries, that is at most as long as the newest one. It is for those who show nothing that
+// witnesses have not cosigned.
+func (l *Log) ReceiptUnder(ctx context.Context, index uint64, c Checkpoint) (Receipt, error) {
+	head, err := OpenCheckpoint(l.genesis, c)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("receipt of entry %d: %w", index, err)
+	}
+	if size := l.Head().Size; head.Size > size {
+		return Receipt{}, fmt.Errorf("receipt of entry %d: the checkpoint has size %d, the journal %d entries", index, head.Size, size)
+	}
+	return l.receipt(ctx, index, head, c)
+}
+
+func (l *Log) receipt(ctx context.Context, index uint64, head Head, checkpoint Checkpoint) (Receipt, error) {
 	if index >= head.Size {
 		return Receipt{}, fmt.Errorf("receipt of entry %d: the journal has %d entries", index, head.Size)
 	}
+	_, _, last := l.view()
 	entry, err := l.entry(ctx, index, last)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("receipt of entry %d: %w", index, err)

@@ -20,6 +20,10 @@ type Group struct {
 // written by that append.
 var ErrHeadMoved = errors.New("the journal's head has moved")
 
+// ErrLeaseLost says that a store has lost the lease under which it alone was to append: another signer may
+// lead the journal by now. It is for ever; only a store that is opened anew can get the lease again.
+var ErrLeaseLost = errors.New("the journal's lease is lost")
+
 // A StoredHead is one row of a store's chain of heads: a checkpoint and the head that it follows.
 type StoredHead struct {
 	Prev       Head

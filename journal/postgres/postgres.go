@@ -16,8 +16,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -41,8 +43,12 @@ type Store struct {
 	readers   chan *pgx.Conn // maxReaders places; nil is a place without a session
 	unsettled atomic.Bool    // an append has failed and nobody has read the head back since
 
+	held atomic.Bool  // the lease was taken by Hold: once lost it is not taken again
+	sure atomic.Int64 // moment (boottime) of the last word under a held lease that was answered
+
 	writing sync.Mutex
-	writer  *pgx.Conn // holds the lease; nil until it is needed
+	writer  *pgx.Conn     // holds the lease; nil until it is needed
+	idle    time.Duration // after which the server ends the writer's session if it is silent; 0 for never
 }
 
 var _ journal.Store = (*Store)(nil)
@@ -149,11 +155,14 @@ func (s *Store) lease(ctx context.Context) (*pgx.Conn, error) {
 	if s.writer != nil && !s.writer.IsClosed() {
 		return s.writer, nil
 	}
+	if s.held.Load() {
+		return nil, journal.ErrLeaseLost
+	}
 	conn, err := pgx.ConnectConfig(ctx, s.config)
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareWriter(ctx, conn); err != nil {
+	if err := prepareWriter(ctx, conn, s.idle); err != nil {
 		return nil, errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 	}
 	s.writer = conn
@@ -161,7 +170,7 @@ func (s *Store) lease(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // prepareWriter makes sure that a commit on this session means durable, and waits for the lease.
-func prepareWriter(ctx context.Context, conn *pgx.Conn) error {
+func prepareWriter(ctx context.Context, conn *pgx.Conn, idle time.Duration) error {
 	var fsync, fullPages, commit string
 	err := conn.QueryRow(ctx, "select current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')").
 		Scan(&fsync, &fullPages, &commit)
@@ -173,6 +182,11 @@ func prepareWriter(ctx context.Context, conn *pgx.Conn) error {
 	}
 	if commit == "off" || commit == "local" {
 		if _, err := conn.Exec(ctx, "set synchronous_commit = on"); err != nil {
+			return err
+		}
+	}
+	if idle > 0 {
+		if _, err := conn.Exec(ctx, "select set_config('idle_session_timeout', $1, false)", strconv.FormatInt(idle.Milliseconds(), 10)); err != nil {
 			return err
 		}
 	}
