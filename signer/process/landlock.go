@@ -118,7 +118,7 @@ func confine(paths Paths, binary string) (abi int, err error) {
 	fs, net, scoped := handled(abi)
 	// An older kernel takes the longer structure as long as what it does not know is zero.
 	attributes := unix.LandlockRulesetAttr{Handled_access_fs: fs, Handled_access_net: net, Scoped: scoped}
-	ruleset, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attributes)), unsafe.Sizeof(attributes), 0)
+	ruleset, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attributes)), unsafe.Sizeof(attributes), 0) //nolint:gosec // the kernel reads the structure, which holds no pointer
 	if errno != 0 {
 		return 0, fmt.Errorf("make a Landlock ruleset: %w", errno)
 	}
@@ -175,7 +175,7 @@ func addPath(ruleset int, name string, rights uint64) error {
 	}
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
 	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH,
-		uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+		uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 { //nolint:gosec // the kernel reads the structure, which holds no pointer
 		return fmt.Errorf("allow %s: %w", name, errno)
 	}
 	return nil
@@ -191,7 +191,7 @@ func addPort(ruleset int, port uint16) error {
 	const ruleNetPort = 2
 	rule := landlockNetPort{allowed: unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, port: uint64(port)}
 	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), ruleNetPort,
-		uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+		uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 { //nolint:gosec // the kernel reads the structure, which holds no pointer
 		return fmt.Errorf("allow connections to port %d: %w", port, errno)
 	}
 	return nil

@@ -262,7 +262,7 @@ func stringData(data []byte) ([]byte, error) {
 		}
 	}
 	n := copy(attackData.Bytes(), data)
-	address := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(attackData.Bytes()))))
+	address := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(attackData.Bytes())))) //nolint:gosec // mapped memory, which no collector moves
 	parameter := binary.NativeEndian.AppendUint64(nil, address)
 	return binary.NativeEndian.AppendUint64(parameter, uint64(n)), nil
 }

@@ -152,6 +152,7 @@ func (s *session) perform(work func(*session) error) error {
 	case failureHandle:
 		s.forgetKeys()
 		err = work(s)
+	case failureNone, failurePlain, failureDoubt, failureDevice:
 	}
 	switch failureOf(err) {
 	case failureNone, failurePlain:
@@ -160,6 +161,7 @@ func (s *session) perform(work func(*session) error) error {
 		if s.probe() == nil && !errors.Is(err, errVanished) && !errors.Is(err, errBinding) {
 			return err
 		}
+	case failureSession, failureHandle, failureDevice:
 	}
 	return &lostError{err}
 }

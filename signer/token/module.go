@@ -198,7 +198,7 @@ func (m *module) Find(session pkcs11.SessionHandle, template []*pkcs11.Attribute
 func (m *module) Attribute(session pkcs11.SessionHandle, object pkcs11.ObjectHandle, attribute uint) ([]byte, error) {
 	values, err := m.context.GetAttributeValue(session, object, []*pkcs11.Attribute{{Type: attribute}})
 	switch {
-	case err == pkcs11.Error(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID):
+	case errors.Is(err, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)):
 		return nil, errNoAttribute
 	case err != nil:
 		return nil, err

@@ -67,9 +67,7 @@ func (s *session) inspect(handle pkcs11.ObjectHandle, template []*pkcs11.Attribu
 	for _, shown := range attributeNames {
 		value, err := s.module.Attribute(s.handle, handle, shown.kind)
 		switch {
-		case errors.Is(err, errNoAttribute):
-			continue
-		case err == pkcs11.Error(pkcs11.CKR_ATTRIBUTE_SENSITIVE):
+		case errors.Is(err, errNoAttribute), errors.Is(err, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_SENSITIVE)):
 			continue
 		case err != nil:
 			return ObjectReport{}, fmt.Errorf("read %s: %w", shown.name, err)

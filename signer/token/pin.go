@@ -254,4 +254,6 @@ func (p *PIN) GoString() string { return "[PIN]" }
 
 // lockedString looks at locked memory as a string without copying it. It must
 // not outlive the memory.
-func lockedString(locked []byte) string { return unsafe.String(unsafe.SliceData(locked), len(locked)) }
+func lockedString(locked []byte) string {
+	return unsafe.String(unsafe.SliceData(locked), len(locked)) //nolint:gosec // a view instead of a copy that nobody wipes
+}

@@ -120,7 +120,7 @@ func TestPINsAreMadeStrongAndDifferent(t *testing.T) {
 			t.Error("a PIN is not 128 random bits in hex")
 		}
 		seen[digits] = true
-		for _, printed := range []string{fmt.Sprint(pin), fmt.Sprintf("%+v", pin), fmt.Sprintf("%#v", pin), fmt.Sprintf("%s", pin.secret)} {
+		for _, printed := range []string{fmt.Sprint(pin), fmt.Sprintf("%+v", pin), fmt.Sprintf("%#v", pin), pin.secret.String(), fmt.Sprintf("%#v", pin.secret)} {
 			if strings.Contains(printed, digits) {
 				t.Error("a PIN can be printed")
 			}

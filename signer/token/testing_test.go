@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"kura/nem"
@@ -61,7 +60,6 @@ type bench struct {
 	stateDir string
 	digits   string
 	so       string
-	log      *strings.Builder
 }
 
 var testGenesis = [32]byte{0x67, 0x65, 0x6e, 0x42}

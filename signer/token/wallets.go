@@ -78,11 +78,10 @@ func (t *Token) networkOf(name string) (network nem.Network, there bool, err err
 		return 0, false, err
 	}
 	if slices.Contains(names, name) {
-		b, err := readBlob(t.config.StateDir, name)
-		if err != nil {
-			return 0, true, nil
+		if b, err := readBlob(t.config.StateDir, name); err == nil {
+			network = b.network
 		}
-		return b.network, true, nil
+		return network, true, nil
 	}
 	labels, err := answer(context.Background(), t, "list wallets", (*session).walletLabels)
 	if err != nil {
