@@ -219,3 +219,37 @@ func tileReader(tile []byte) tlog.HashReader {
 		return out, nil
 	})
 }
+
+func TestLimits(t *testing.T) {
+	d := signertest.New(t, signertest.Options{})
+	for range 3 {
+		d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
+	}
+	limits := func(who string) map[string]rpc.Limit {
+		t.Helper()
+		all, err := d.Signer.Limits(t.Context(), d.Login(t.Context(), d.Signer, who))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]rpc.Limit{}
+		for _, l := range all {
+			out[l.ID] = l
+		}
+		return out
+	}
+	listed := 0
+	for _, u := range limits("alice") {
+		switch {
+		case u.ID == "xem-day" && u.Used != "0", u.ID == "xym-day" && (u.Used <= "3000000" || u.Asset != "xym"):
+			t.Errorf("%+v", u)
+		case u.ID == "xym-day" && u.Max == "2000000000" && u.Window == signertest.Day && u.Always:
+			listed++
+		}
+	}
+	if listed != 1 {
+		t.Error("xym-day is not listed")
+	}
+	if u := limits("shop")["xym-day"]; u.Used != "" || u.Max != "2000000000" {
+		t.Errorf("a client is told of a window that others may fill: %+v", u)
+	}
+}

@@ -30,7 +30,7 @@ type Limit struct {
 	ID      string `json:"id"`
 	Key     string `json:"key"`   // which bucket of it: of a wallet, client, destination …
 	Asset   string `json:"asset"` // or group of assets
-	Used    string `json:"used"`  // decimal digits
+	Used    string `json:"used"`  // decimal digits; "" where it is not told
 	Max     string `json:"max"`
 	Window  int64  `json:"window"`            // milliseconds
 	FreesAt string `json:"freesAt,omitempty"` // when the next part of it frees, RFC 3339 UTC with milliseconds, policy time
@@ -59,13 +59,25 @@ type Consistency struct {
 // Ready says whether the signer signs, and if not exactly why not.
 type Ready struct {
 	Ready    bool     `json:"ready"`
-	Role     string   `json:"role"` // signer
+	Role     string   `json:"role"` // leader: it is the one that signs; standby: another one is
 	Reasons  []Reason `json:"reasons"`
 	Size     uint64   `json:"size"`     // of the newest signed head
 	Root     string   `json:"root"`     // of the same
 	Policy   string   `json:"policy"`   // hash of the policy in force
 	Rollback string   `json:"rollback"` // how far a rollback of this host would go unnoticed
 	Clock    string   `json:"clock"`    // real or simulated
+
+	Cosigned  uint64    `json:"cosigned"`            // size of the newest head that enough witnesses cosigned; 0 for none
+	Witnesses []Witness `json:"witnesses,omitempty"` // those that the signer knows
+}
+
+// A Witness is what the signer knows of one of its witnesses.
+type Witness struct {
+	Name    string `json:"name"`
+	Size    uint64 `json:"size"`              // of the newest head that it has been seen to cosign; 0 for none
+	Time    string `json:"time,omitempty"`    // when, by its own clock: RFC 3339 UTC
+	Answers bool   `json:"answers"`           // it was heard lately
+	Trouble string `json:"trouble,omitempty"` // why it could not be asked, as the gateway says
 }
 
 // A Reason is one thing that stops signing or that the operator must know.
