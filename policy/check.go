@@ -270,6 +270,9 @@ func (r *rule) covers(other *rule) bool {
 	if r.amount != nil && (other.amount == nil || !r.amount.covers(other.amount)) {
 		return false
 	}
+	if r.lastDay != "" && (other.lastDay == "" || other.lastDay > r.lastDay) {
+		return false
+	}
 	return r.hours == nil || (other.hours != nil && *r.hours == *other.hours)
 }
 

@@ -78,6 +78,7 @@ func TestCheck(t *testing.T) {
 		{"no_recovery", func(d *policy.Document) { d.Governance.Recovery = nil }},
 		{"no_canary", func(d *policy.Document) { d.Tripwires.CanaryKeys = nil }},
 		{"stale_grant", func(d *policy.Document) { d.Clients[0].LastDay = "2026-01-04" }},
+		{"stale_grant", func(d *policy.Document) { d.Rules[0].LastDay = "2026-01-04" }},
 		{"grant_ends_soon", func(d *policy.Document) { d.Clients[0].LastDay = "2026-01-20" }},
 		{"grant_without_end", func(*policy.Document) {}},
 		{"short_time_lock", func(d *policy.Document) {
@@ -198,6 +199,7 @@ func TestDiff(t *testing.T) {
 		{policy.Alters, "rule pay changes: it was: to any destination: sign; it becomes: to a destination of friends, message none, mon from 09:00 to 18:00 at UTC+09:00: sign", func(d *policy.Document) {
 			d.Rules[0].When = policy.When{Destination: []string{"friends"}, Message: []string{"none"}, Hours: &policy.Hours{Offset: "+09:00", Days: []string{"mon"}, From: "09:00", To: "18:00"}}
 		}},
+		{policy.Alters, "to any destination, until 2027-01-01: sign", func(d *policy.Document) { d.Rules[0].LastDay = "2027-01-01" }},
 		{policy.Alters, "changes of policy are decided by 3 of director instead of 2 of director", func(d *policy.Document) { d.Governance.Policy.AnyOf[0].AllOf[0].Count = 3 }},
 		{policy.Loosens, "changes of addresses act after 1h instead of 1d", func(d *policy.Document) { d.Governance.Addresses.TimeLock = policy.Millis(hour) }},
 		{policy.Tightens, "changes of recovery act after 20d instead of 14d", func(d *policy.Document) { d.Governance.Recovery.TimeLock = 20 * policy.Millis(day) }},

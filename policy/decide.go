@@ -252,7 +252,7 @@ func (j *judge) ruling() {
 	for _, a := range j.payment.Assets {
 		l := leg{
 			wallet: j.wallet, client: j.client, asset: j.p.assetIndex[assetKey{network, a.ID}], amount: a.Amount,
-			standing: standing, payable: payable, message: string(j.w.Message.Kind), time: j.in.Now.Time,
+			standing: standing, payable: payable, message: string(j.w.Message.Kind), time: j.in.Now.Time, latest: j.in.Now.latest(),
 		}
 		m := matched{asset: l.asset}
 		for i := range j.p.rules {

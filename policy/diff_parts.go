@@ -276,6 +276,9 @@ func (p *Policy) RuleWords(r *Rule) string {
 	if w.Hours != nil {
 		parts = append(parts, fmt.Sprintf("%s from %s to %s at UTC%s", strings.Join(w.Hours.Days, " "), w.Hours.From, w.Hours.To, w.Hours.Offset))
 	}
+	if r.LastDay != "" {
+		parts = append(parts, "until "+string(r.LastDay))
+	}
 	if len(parts) == 0 {
 		parts = []string{"anything"}
 	}

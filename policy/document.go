@@ -139,6 +139,8 @@ type Rule struct {
 	Then string `json:"then"` // "deny", "sign" or "approve"
 	// Approval must stand with "approve" and only there.
 	Approval *Approval `json:"approval,omitzero"`
+	// LastDay may be absent: no end. When it is over, the rule is as if it were not there.
+	LastDay Day `json:"lastDay,omitzero"`
 }
 
 // When holds a rule's conditions. Each may be absent, and then does not

@@ -344,6 +344,9 @@ func (n *naiveJudge) ruling(matched []*policy.Rule, standing []string) {
 
 func (n *naiveJudge) matches(r *policy.Rule, o naiveOutflow, standing, payable []string) bool {
 	c := r.When
+	if dayOver(r.LastDay, n.later()) {
+		return false
+	}
 	if c.Wallet != nil && !slices.Contains(c.Wallet, policy.WalletID(n.w.Wallet)) {
 		return false
 	}

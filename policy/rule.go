@@ -32,6 +32,8 @@ type rule struct {
 	messages []string
 	hours    *hours
 	approval *Approval
+	lastDay  Day
+	end      int64 // unix milliseconds at which lastDay is over
 }
 
 // hours is an Hours in milliseconds.
@@ -72,10 +74,11 @@ const (
 	DestinationCondition
 	MessageCondition
 	HoursCondition
+	LastDayCondition
 	conditions
 )
 
-var conditionNames = [conditions]string{"wallet", "client", "asset", "amount", "destination", "message", "hours"}
+var conditionNames = [conditions]string{"wallet", "client", "asset", "amount", "destination", "message", "hours", "last_day"}
 
 // Conditions is a set of conditions; JSON writes the names.
 type Conditions uint8
@@ -101,7 +104,8 @@ type leg struct {
 	standing              uint64 // books in which the address stands
 	payable               uint64 // books with an entry whose message rule this payment meets
 	message               string
-	time                  int64
+	time                  int64 // policy time
+	latest                int64 // the later of policy time and clock
 }
 
 // match tells which of the rule's conditions hold and which fail for the leg.
@@ -135,6 +139,7 @@ func (r *rule) match(l *leg) (held, failed Conditions) {
 	if r.hours != nil {
 		test(HoursCondition, true, r.hours.contains(l.time))
 	}
+	test(LastDayCondition, r.lastDay != "", l.latest < r.end)
 	return held, failed
 }
 
@@ -157,7 +162,13 @@ func (v *validator) rules() {
 		v.approval(path+".approval", x.Then == thenApprove, x.Approval)
 		w := x.When
 		at := path + ".when"
-		r := rule{id: x.ID, then: x.Then, amount: w.Amount, messages: w.Message, approval: x.Approval, listed: w.Destination != nil}
+		r := rule{id: x.ID, then: x.Then, amount: w.Amount, messages: w.Message, approval: x.Approval, listed: w.Destination != nil, lastDay: x.LastDay}
+		if x.LastDay != "" {
+			var err error
+			if r.end, err = x.LastDay.end(); err != nil {
+				v.fail(path+".lastDay", `want a day as 2027-01-31, or leave it out`, "%s is no day", quoted(string(x.LastDay)))
+			}
+		}
 		r.wallets = v.walletSet(at+".wallet", w.Wallet)
 		r.clients = v.clientSet(at+".client", w.Client)
 		r.assets = v.assetSet(at+".asset", w.Asset)

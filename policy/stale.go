@@ -21,6 +21,11 @@ func Stale(p *Policy, now Now) []Finding {
 	for i, x := range p.doc.Clients {
 		c.grant(fmt.Sprintf("clients[%d].lastDay", i), "client "+string(x.ID), x.LastDay)
 	}
+	for i, x := range p.doc.Rules {
+		if x.LastDay != "" { // rules stand until they are changed, and that is no finding
+			c.grant(fmt.Sprintf("rules[%d].lastDay", i), "rule "+x.ID, x.LastDay)
+		}
+	}
 	return c.out
 }
 

@@ -193,6 +193,9 @@ func (w *world) rule(i int) policy.Rule {
 	if x.Then == "approve" {
 		x.Approval = w.approval()
 	}
+	if r.IntN(10) == 0 {
+		x.LastDay = pick(r, []policy.Day{"2026-01-04", "2026-01-05", "2026-01-06"})
+	}
 	return x
 }
 

@@ -100,6 +100,7 @@ func TestMistakes(t *testing.T) {
 		{"no time of day", `from: "09:00"`, `from: "9:00"`, "want a time of day"},
 		{"no offset", `offset: "+09:00"`, `offset: "JST"`, "want an offset"},
 		{"hours of nothing", `to: "19:00"`, `to: "09:00"`, "another time than from"},
+		{"no last day of a rule", "then: approve", "then: approve\n    lastDay: tomorrow", "want a day as"},
 		{"rule twice", "id: suppliers-large", "id: suppliers", "stands twice"},
 		{"limit twice", "id: payee-week", "id: week", "stands twice"},
 		{"bad name", "id: payments", "id: Payments!", "lower-case letters"},
