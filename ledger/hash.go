@@ -46,6 +46,9 @@ func (s *State) Hash() statement.Hash {
 		d.json(w.Wallet)
 		d.text(w.State)
 	}
+	for _, key := range slices.Sorted(maps.Keys(s.former)) {
+		d.text(string(key))
+	}
 	for _, id := range slices.Sorted(maps.Keys(s.clients)) {
 		c := s.clients[id]
 		d.text(string(id))
@@ -109,6 +112,9 @@ func (d digest) memory(m *memory) {
 			d.record(&r.Record)
 			d.number(r.Since, r.AdoptedAt, r.Effective, flag(r.ready))
 			d.verdicts(r.Verdicts)
+			if r.Evacuation != nil {
+				d.request(r.Evacuation)
+			}
 		case *Freeze:
 			d.freeze(r)
 		default:

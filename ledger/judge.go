@@ -93,8 +93,8 @@ type Result struct {
 	Seq   uint64 // of the outcome entry that says so
 
 	Known    bool // the same text had been judged before: its current state, nothing was written
-	Conflict bool // another text had this id before: About, State and Seq are that one's
-	Refused  bool // it cannot be journalled (nobody's, too old, over its budget): only counted, by Code
+	Conflict bool // the sender gave another text this id before: About, State and Seq are that one's
+	Refused  bool // it is not journalled (nobody's, too old, over its budget, somebody else's id): counted by Code
 	Results  []VerdictResult
 	Alive    []AliveTransaction
 }

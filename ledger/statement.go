@@ -65,9 +65,13 @@ func (r Result) refused(code string) Result {
 }
 
 // recorded answers an id that came before: the same text with its current state, another with a conflict.
+// Somebody else's id is a conflict too, of which nothing is told.
 func recorded(res Result, have *Record, hash statement.Hash) Result {
+	if have.By != res.By {
+		return res.refused(CodeConflict)
+	}
 	res.Known, res.Conflict = have.Hash == hash, have.Hash != hash
-	res.About, res.Type, res.By = have.Hash, string(have.Type), have.By
+	res.About, res.Type = have.Hash, string(have.Type)
 	res.State, res.Code, res.Seq = have.State, have.Code, have.OutcomeSeq
 	if res.Conflict {
 		res.Code = CodeConflict

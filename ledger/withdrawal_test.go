@@ -270,6 +270,9 @@ func TestTheSameTextAgain(t *testing.T) {
 	if other := w.Submit("shop", body); !other.Conflict || other.Code != ledger.CodeConflict || other.About != first.About || other.State != ledger.StateSigned {
 		t.Errorf("another text under the same id: %+v", other)
 	}
+	if foreign := w.Submit("desk", body); !foreign.Refused || foreign.Code != ledger.CodeConflict || foreign.State != "" || foreign.About == first.About {
+		t.Errorf("another client's id: %+v", foreign)
+	}
 	if len(w.Lines) != size+1 {
 		t.Errorf("%d entries were written for repetitions", len(w.Lines)-size-1)
 	}
