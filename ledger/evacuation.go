@@ -54,7 +54,7 @@ func (s *State) applyEvacuation(p *Proposal, e journal.Entry, b *Outcome) error 
 	if err != nil {
 		return err
 	}
-	r := &Request{Record: p.Record, Wallet: doc.Wallet, Since: e.Time, Transaction: t, evacuates: true}
+	r := &Request{Record: p.Record, Wallet: doc.Wallet, Since: e.Time, Transaction: t, adopted: p.adopted}
 	r.State = StateAuthorized
 	p.Evacuation = r
 	s.unsigned[p.Hash] = r
@@ -66,7 +66,7 @@ func (s *State) applyEvacuation(p *Proposal, e journal.Entry, b *Outcome) error 
 // that came after it.
 func (s *State) covered(r *Request) bool {
 	for _, stop := range s.overlay.Stops() {
-		if r.evacuates && stop.At <= r.Since {
+		if f := s.freezes[stop.Hash]; r.adopted != 0 && f != nil && f.StatementSeq < r.adopted {
 			continue
 		}
 		if covers(stop, r) && (stop.Until == 0 || s.time < stop.Until) {

@@ -225,7 +225,7 @@ func (s *State) applyAdoption(e journal.Entry, b *Adoption) error {
 	if p == nil || p.State != StateOpen {
 		return fmt.Errorf("proposal %s is not open", b.Proposal)
 	}
-	p.AdoptedAt, p.Effective = e.Time, b.Effective
+	p.AdoptedAt, p.Effective, p.adopted = e.Time, b.Effective, e.Seq
 	return nil
 }
 

@@ -154,8 +154,7 @@ func evacuate(w *ledgertest.World) ledger.Result {
 func TestEvacuationWorksUnderAFreeze(t *testing.T) {
 	w := ledgertest.New(t)
 	w.Freeze("watch", statement.ActionFreeze, statement.TargetAll, "")
-	w.Advance(1)
-	p := evacuate(w)
+	p := evacuate(w) // at the very same millisecond
 	r, ok := w.State.RequestByStatement(p.About)
 	if !ok || !w.State.MaySign(p.About, w.Clock) || proposalState(w, p) != ledger.StateInForce {
 		t.Fatalf("it may not be signed: %+v", w.State.Proposals())
@@ -171,7 +170,6 @@ func TestEvacuationWorksUnderAFreeze(t *testing.T) {
 func TestALaterFreezeStopsAnEvacuation(t *testing.T) {
 	w := ledgertest.New(t)
 	p := evacuate(w)
-	w.Advance(1)
 	w.Freeze("watch", statement.ActionFreeze, statement.TargetWallet, "hot-xem")
 	if w.State.MaySign(p.About, w.Clock) {
 		t.Error("a freeze that came after its approval does not stop it")

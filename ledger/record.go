@@ -38,6 +38,7 @@ type Proposal struct {
 	Effective int64 // policy time at which its time-lock ends
 	// Evacuation is the transaction that came of it, of an evacuation in force.
 	Evacuation *Request
+	adopted    uint64 // seq of its adoption
 	ready      bool
 }
 

@@ -25,7 +25,7 @@ type Request struct {
 	SignatureSeq uint64 // 0: no signature recorded
 	Transaction  *Transaction
 	ReplacedBy   statement.ID // the newest request that stands in for this one
-	evacuates    bool         // it is a proposal's: no limit counts it
+	adopted      uint64       // of an evacuation: seq of its adoption; 0: it is a withdrawal
 
 	// While it is held only:
 	Withdrawal *statement.Withdrawal
