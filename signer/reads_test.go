@@ -253,3 +253,39 @@ func TestLimits(t *testing.T) {
 		t.Errorf("a client is told of a window that others may fill: %+v", u)
 	}
 }
+
+// TestCanary: whoever uses a key that only a thief has learns nothing, whatever they sign, and everything freezes.
+func TestCanary(t *testing.T) {
+	for _, login := range []bool{false, true} {
+		d := signertest.New(t, signertest.Options{})
+		var err error
+		if login {
+			_, err = d.Signer.OpenSession(t.Context(), d.Sign("canary", &statement.Login{
+				Journal: d.Journal, ID: d.ID(), Expires: d.Now() + signertest.Minute, SecretHash: statement.Hash{1},
+			}).Encode())
+		} else {
+			e := d.Sign("canary", d.Withdrawal(d.Wallets[signertest.XEM], 1)).Encode()
+			_, err = d.Signer.Submit(t.Context(), e, 0)
+			_, again := d.Signer.Submit(t.Context(), e, 0)
+			problem(t, again, "unknown_key")
+		}
+		problem(t, err, "unknown_key")
+		a := d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small))
+		if a.State != rpc.StateDenied || a.Decision.Code != "frozen" {
+			t.Errorf("after a canary (login: %t): %+v", login, a.Decision)
+		}
+	}
+}
+
+// TestForeignConflict: an id that another party used is refused, without telling what became of it.
+func TestForeignConflict(t *testing.T) {
+	d := signertest.New(t, signertest.Options{})
+	w := d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)
+	d.Submit(t.Context(), d.Signer, "shop", w)
+	v := d.Verdict(statement.Approve, statement.Hash{1})
+	v.ID = w.ID
+	_, err := d.Signer.Submit(t.Context(), d.Sign("alice", v).Encode(), 0)
+	if p := problem(t, err, "id_conflict"); p.Answer != nil {
+		t.Errorf("%+v", p.Answer)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kura/ledger"
+	"kura/policy"
 	"kura/signer/rpc"
 	"kura/statement"
 )
@@ -35,6 +36,8 @@ func (s *Signer) Submit(ctx context.Context, envelope []byte, waitMillis int64) 
 		return rpc.Answer{}, s.problem(err)
 	}
 	switch {
+	case res.By.Kind == policy.CanaryActor: // whoever holds such a key must not learn what it is
+		return rpc.Answer{}, problemFor(ledger.CodeUnknownKey, "")
 	case res.Refused:
 		return rpc.Answer{}, s.uncounted(res)
 	case res.Conflict:
@@ -43,7 +46,10 @@ func (s *Signer) Submit(ctx context.Context, envelope []byte, waitMillis int64) 
 			return rpc.Answer{}, err
 		}
 		problem := problemFor(ledger.CodeConflict, "")
-		problem.Field, problem.Answer = "id", &answer
+		problem.Field = "id"
+		if s.ownOf(signed.Key, res.By) {
+			problem.Answer = &answer // what became of another party's statement is none of the sender's business
+		}
 		return rpc.Answer{}, problem
 	}
 	if res.State == ledger.StateAuthorized {
@@ -52,12 +58,20 @@ func (s *Signer) Submit(ctx context.Context, envelope []byte, waitMillis int64) 
 	return s.answer(ctx, res)
 }
 
+// ownOf tells whether a key stands for the party.
+func (s *Signer) ownOf(key statement.Key, party policy.Actor) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	actor, ok := s.state.PolicyInForce().Attribute(key)
+	return ok && actor == party
+}
+
 // recorded finds the durable outcome of a text that was judged before.
 func (s *Signer) recorded(hash statement.Hash) (ledger.Result, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	r, ok := s.state.ByStatement(hash)
-	if !ok || r.OutcomeSeq >= s.durable.Load() {
+	if !ok || r.By.Kind == policy.CanaryActor || r.OutcomeSeq >= s.durable.Load() {
 		return ledger.Result{}, false
 	}
 	return ledger.Result{About: hash, Seq: r.OutcomeSeq}, true
@@ -112,7 +126,7 @@ func (s *Signer) OpenSession(ctx context.Context, envelope []byte) (rpc.Session,
 	if err != nil {
 		return rpc.Session{}, s.problem(err)
 	}
-	if res.Refused || res.State == "" {
+	if res.Refused || res.State != ledger.StateCounted {
 		return rpc.Session{}, s.uncounted(res)
 	}
 	clock, boot := s.clock.Now()

@@ -43,7 +43,7 @@ const (
 )
 
 // Parties are everybody whom the test policy names, with their keys: the directors and officers alice, bob and carol;
-// dave, an officer who operates the client shop; the sentinel watch.
+// dave, an officer who operates the client shop; the sentinel watch; and canary, a key that only a thief has.
 type Parties struct {
 	TB      testing.TB
 	Keys    map[string]ssh.Signer
@@ -57,7 +57,7 @@ type Parties struct {
 func NewParties(t testing.TB) *Parties {
 	t.Helper()
 	p := &Parties{TB: t, Keys: map[string]ssh.Signer{}, Now: func() int64 { return time.Now().UnixMilli() }}
-	for _, name := range []string{"alice", "bob", "carol", "dave", "shop", "watch"} {
+	for _, name := range []string{"alice", "bob", "carol", "dave", "shop", "watch", "canary"} {
 		_, private, err := ed25519.GenerateKey(rand.Reader)
 		p.check(err)
 		p.Keys[name], err = ssh.NewSignerFromKey(private)
@@ -104,6 +104,9 @@ func (p *Parties) document(previous *policy.Policy, wallets []rpc.Wallet) policy
 			Policy: policy.Change{AnyOf: two("director")}, Addresses: policy.Change{AnyOf: two("director")},
 			Unfreeze: policy.Gate{AnyOf: two("director")}, Resume: policy.Gate{AnyOf: two("director")}, Veto: 2,
 		},
+		Tripwires: policy.Tripwires{CanaryKeys: p.publicKey("canary"), Refusals: policy.Refusals{
+			Codes: []string{policy.CodeWalletMismatch}, Count: 3, Window: 10 * Minute, Suspend: 30 * Minute,
+		}},
 		Anchor: policy.Anchor{Every: Hour, Values: []policy.Value{{Asset: "xem", Amount: SmallMax}}},
 	}
 	for _, name := range []string{"alice", "bob", "carol", "dave"} {
