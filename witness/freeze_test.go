@@ -3,7 +3,6 @@ package witness_test
 import (
 	"bytes"
 	"crypto/ed25519"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -53,7 +52,7 @@ func TestAnOfficersFreezeStopsTheWitness(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := openWitness(t, l, t.TempDir())
 			var relayed []byte
-			srv := httptest.NewServer(w.Handler(witness.Stoppers{key: "emi"}, func(e []byte) { relayed = e }, slog.New(slog.NewTextHandler(io.Discard, nil))))
+			srv := httptest.NewServer(w.Handler(witness.Stoppers{key: "emi"}, func(e []byte) { relayed = e }, slog.New(slog.DiscardHandler)))
 			defer srv.Close()
 			env, err := statement.Sign(c.signer, nil, c.body)
 			if err != nil {

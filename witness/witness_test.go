@@ -248,7 +248,7 @@ func TestAStateOfAnotherJournalIsRefused(t *testing.T) {
 func TestOverHTTP(t *testing.T) {
 	l := newLog(t)
 	w := openWitness(t, l, t.TempDir())
-	srv := httptest.NewServer(w.Handler(nil, nil, slog.New(slog.NewTextHandler(io.Discard, nil))))
+	srv := httptest.NewServer(w.Handler(nil, nil, slog.New(slog.DiscardHandler)))
 	defer srv.Close()
 	post := func(path, body string) (int, string, string) {
 		t.Helper()

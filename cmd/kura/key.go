@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -27,7 +28,7 @@ func (h *home) signer(cmd *cobra.Command) (ssh.Signer, error) {
 	}
 	defer clear(text)
 	if public, _, _, _, err := ssh.ParseAuthorizedKey(text); err == nil {
-		return agentSigner(public)
+		return agentSigner(cmd.Context(), public)
 	}
 	signer, err := statement.ParsePrivateKey(text, func() ([]byte, error) {
 		return askSecret(cmd, fmt.Sprintf("Passphrase for %s: ", h.key))
@@ -50,7 +51,7 @@ func askSecret(cmd *cobra.Command, prompt string) ([]byte, error) {
 	return term.ReadPassword(int(tty.Fd()))
 }
 
-func agentSigner(public ssh.PublicKey) (ssh.Signer, error) {
+func agentSigner(ctx context.Context, public ssh.PublicKey) (ssh.Signer, error) {
 	want, err := statement.KeyOf(public)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func agentSigner(public ssh.PublicKey) (ssh.Signer, error) {
 	if socket == "" {
 		return nil, errors.New("the home's key is a public key, so ssh-agent must hold the private one, but SSH_AUTH_SOCK is not set")
 	}
-	conn, err := net.Dial("unix", socket)
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return nil, fmt.Errorf("asking ssh-agent: %w", err)
 	}

@@ -13,9 +13,8 @@ const pageWidth = 78
 // A page is what a person reads: titles and labelled lines, wrapped at blanks. It
 // keeps the first error of its writer.
 type page struct {
-	w      io.Writer
-	indent string
-	err    error
+	w   io.Writer
+	err error
 }
 
 func newPage(w io.Writer) *page { return &page{w: w} }

@@ -177,10 +177,11 @@ func (m *mirror) showProposal(page *page, hash statement.Hash) error {
 		return showBookChange(page, r.Body.Addresses)
 	case statement.ProposeAddresses:
 		return showBookChange(page, r.Body.Document)
+	default:
+		// The others' documents are a few lines of JSON that say all there is.
+		page.field("document", "%s", statement.Quote(r.Body.Document, 4096))
+		return nil
 	}
-	// The others' documents are a few lines of JSON that say all there is.
-	page.field("document", "%s", statement.Quote(r.Body.Document, 4096))
-	return nil
 }
 
 func showBookChange(page *page, document string) error {

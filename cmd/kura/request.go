@@ -97,8 +97,9 @@ func messageText(m statement.Message) string {
 		return "none"
 	case statement.MessageText:
 		return "text " + statement.Quote(m.Value, 1024)
+	default:
+		return string(m.Kind) + " " + statement.Quote(m.Value, 2048)
 	}
-	return string(m.Kind) + " " + statement.Quote(m.Value, 2048)
 }
 
 // find looks a pending request up by id, by the hash of its statement, or by an

@@ -19,6 +19,8 @@ type daemon struct {
 	err  error         // why, once done is closed
 }
 
+var errEnded = errors.New("the process ended")
+
 // stopGrace is how long a daemon may take to end after SIGTERM.
 const stopGrace = 10 * time.Second
 
@@ -27,7 +29,8 @@ func startDaemon(name, logFile string, uid int, binary string, args ...string) (
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(binary, args...)
+	// It outlives the context: stop ends it, and waits.
+	cmd := exec.CommandContext(context.Background(), binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	// A daemon must not outlive this process, even if it is killed with -9, and
 	// must not get the terminal's Ctrl-C beside our own SIGTERM.
@@ -59,7 +62,7 @@ func (d *daemon) untilReady(ctx context.Context, within time.Duration, check fun
 	for {
 		select {
 		case <-d.done:
-			return fmt.Errorf("%s ended before it was ready (%v); see %s", d.name, d.err, d.log.Name())
+			return fmt.Errorf("%s ended before it was ready; see %s: %w", d.name, d.log.Name(), errors.Join(d.err, errEnded))
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready (%w); see %s", d.name, err, d.log.Name())
 		case <-tick.C:

@@ -58,7 +58,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if err := d.chooseListen(done); err != nil {
+	if err := d.chooseListen(ctx, done); err != nil {
 		return err
 	}
 	if !done {
@@ -102,14 +102,14 @@ func (d *deployment) now(format string, args ...any) {
 const startTimeout = 30 * time.Second
 
 // chooseListen settles the gateway's address at set-up; every home names it.
-func (d *deployment) chooseListen(done bool) error {
+func (d *deployment) chooseListen(ctx context.Context, done bool) error {
 	if done {
 		text, err := os.ReadFile(d.path(listenFile))
 		d.Listen = strings.TrimSpace(string(text))
 		return err
 	}
 	// A port of 0 picks a free one, by taking it for a moment.
-	l, err := net.Listen("tcp", d.Listen)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.Listen)
 	if err != nil {
 		return fmt.Errorf("the gateway cannot listen on %s: %w", d.Listen, err)
 	}

@@ -28,7 +28,7 @@ func (d *deployment) found(ctx context.Context) error {
 	var verdicts []statement.Envelope
 	for _, director := range directors {
 		// Policy 1 comes before the journal has a name, so its verdicts name 64 zeros.
-		env, err := d.verdict(director, statement.Hash{}, statement.Approve, statement.Hash(first.Hash()), statement.Hash(first.Hash()))
+		env, err := d.verdict(director, statement.Hash{}, statement.Approve, first.Hash(), first.Hash())
 		if err != nil {
 			return err
 		}

@@ -25,8 +25,8 @@ func (d *deployment) serve(ctx context.Context, fresh bool) error {
 		return err
 	}
 	defer signer.stop()
-	listening := func(context.Context) error {
-		conn, err := net.Dial("unix", d.path(runDir, signerSocket))
+	listening := func(ctx context.Context) error {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", d.path(runDir, signerSocket))
 		if err != nil {
 			return err
 		}

@@ -110,7 +110,7 @@ func (d *deployment) adopt(ctx context.Context, g journal.Genesis, c *client.Cli
 	id, expires := born(foundingLife)
 	proposal, err := statement.Sign(key, rand.Reader, &statement.Proposal{
 		Journal: statement.Hash(g.Hash), ID: id, Expires: expires, Proposes: statement.ProposePolicy,
-		Base: statement.Hash(first.Hash()), Document: string(second.Text()), Addresses: string(book.Text()),
+		Base: first.Hash(), Document: string(second.Text()), Addresses: string(book.Text()),
 		Reason: "the first wallets of this example",
 	})
 	if err != nil {
@@ -120,7 +120,7 @@ func (d *deployment) adopt(ctx context.Context, g journal.Genesis, c *client.Cli
 		return fmt.Errorf("proposing policy 2: %w", err)
 	}
 	for _, director := range directors {
-		env, err := d.verdict(director, statement.Hash(g.Hash), statement.Approve, statement.HashText(proposal.Statement), statement.Hash(first.Hash()))
+		env, err := d.verdict(director, statement.Hash(g.Hash), statement.Approve, statement.HashText(proposal.Statement), first.Hash())
 		if err != nil {
 			return err
 		}
