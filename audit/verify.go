@@ -255,14 +255,20 @@ func (v *verifier) entry(it *prepared) error {
 		return v.fail(FailDecision, "judged again, a %s follows: %s", want.Kind, excerpt(want.Body, e.Body))
 	}
 	v.due = v.due[1:]
-	if err := v.state.Apply(e); err != nil {
-		return v.fail(FailFold, "%v", err)
-	}
 	body, err := ledger.DecodeBody(e.Kind, e.Body)
 	if err != nil {
 		return v.fail(FailForm, "%v", err)
 	}
-	if err := v.count(body); err != nil {
+	// Looked up before the entry is applied: the fold may forget a request with the very entry that
+	// brings its signature, when the clock has leapt in between.
+	var request *ledger.Request
+	if b, ok := body.(*ledger.Signature); ok {
+		request, _ = v.state.RequestByStatement(b.About)
+	}
+	if err := v.state.Apply(e); err != nil {
+		return v.fail(FailFold, "%v", err)
+	}
+	if err := v.count(body, request); err != nil {
 		return err
 	}
 	v.tree.Append(leaf)
@@ -292,8 +298,8 @@ func (v *verifier) judge(it *prepared, now policy.Now) error {
 	return nil
 }
 
-// count notes what an entry stands for, and verifies what only it holds.
-func (v *verifier) count(body ledger.Body) error {
+// count notes what an entry stands for, and verifies what only it holds. request is what a signature is of.
+func (v *verifier) count(body ledger.Body, request *ledger.Request) error {
 	c := &v.report.Counts
 	c.Entries++
 	switch b := body.(type) {
@@ -309,11 +315,10 @@ func (v *verifier) count(body ledger.Body) error {
 			c.Transactions++
 		}
 	case *ledger.Signature:
-		r, ok := v.state.RequestByStatement(b.About)
-		if !ok || r.Transaction == nil {
-			return v.fail(FailSignature, "no authorisation is known for it")
+		if request == nil || request.Transaction == nil {
+			return v.fail(FailSignature, "no authorisation of %s is known", b.About)
 		}
-		t := r.Transaction
+		t := request.Transaction
 		if err := nem.VerifyTransaction(t.Network, t.Unsigned, t.Signature); err != nil {
 			return v.fail(FailSignature, "%v", err)
 		}
