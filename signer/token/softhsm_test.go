@@ -138,7 +138,7 @@ func TestTokenDirectoryGoneAndBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		unseen := WalletRef{Name: "never-seen", Network: nem.SymbolTestnet, PublicKey: refs[0].PublicKey}
-		for _, ref := range append(refs, unseen) {
+		for _, ref := range append([]WalletRef{unseen}, refs...) { // the unseen one meets the loss first
 			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 			_, err := tok.Sign(ctx, ref, []byte("m"))
 			cancel()
