@@ -7,6 +7,10 @@
 // appends them; an auditor takes the input back out of the recorded entries ([InputOf]), calls the same
 // Judge and demands the same bytes. There is no third way into the journal.
 //
+// One input leads to at most one decision about money. A verdict is only counted; what it completes is
+// decided by the ticks that follow at once ([State.Due]), one after the other, so that each decision sees
+// what the one before it used up. Every input's drafts begin with an entry that holds the whole input.
+//
 // What it trusts: that statements handed to it were opened by package statement (their signatures hold),
 // that entries handed to Apply stand under a verified head, and package policy for every judgement of
 // money and of governance. It takes no clock, no randomness, no network and no file.
