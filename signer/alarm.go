@@ -34,7 +34,8 @@ func (s *Signer) alarm(a Alarm) {
 
 // stopped is told when something begins to stop signing.
 func (s *Signer) stopped(r rpc.Reason) {
-	if r.Code == conditionStarting || r.Code == conditionStopping {
+	switch r.Code {
+	case conditionStarting, conditionStopping, conditionStandby:
 		return
 	}
 	clock, _ := s.clock.Now()

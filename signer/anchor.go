@@ -42,6 +42,13 @@ func (a *sparseAnchor) Load(ctx context.Context) (journal.Checkpoint, error) {
 	return a.known, nil
 }
 
+// forget has the anchor asked again: another signer has written to it.
+func (a *sparseAnchor) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.known = nil
+}
+
 // Save implements journal.Anchor.
 func (a *sparseAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
 	a.mu.Lock()

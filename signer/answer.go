@@ -184,9 +184,12 @@ func (s *Signer) receipt(ctx context.Context, seq uint64) (*rpc.Receipt, error) 
 	if err := s.untilDurable(ctx, seq); err != nil {
 		return nil, err
 	}
-	r, err := s.journal.Receipt(ctx, seq)
+	r, err := s.prove(ctx, seq)
 	if err != nil {
-		return nil, s.readFailed(err)
+		return nil, err
+	}
+	if !s.leads() {
+		return nil, s.deposed()
 	}
 	return newReceipt(r), nil
 }

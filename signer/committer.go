@@ -17,18 +17,32 @@ const (
 
 // commit makes groups durable in their order and releases what follows from them, until commits is closed.
 func (s *Signer) commit(ctx context.Context) {
+	finish, end := s.settle, func() {}
+	if s.cosigning != nil && s.cosigning.BeforeRelease {
+		finish, end = s.settleCosigned(ctx)
+	}
 	defer close(s.gone)
+	defer end()
 	for g := range s.commits {
 		err := s.halted()
 		if err == nil && len(g.entries) > 0 {
 			err = s.append(ctx, g)
 		}
-		if err == nil {
-			s.release(g)
+		g.size = s.journal.Head().Size
+		if err == nil && s.cosigning != nil {
+			s.cosigning.grow(signedHead{s.journal.Head(), s.journal.Checkpoint()})
 		}
-		for _, answer := range g.answers {
-			answer(err)
-		}
+		finish(g, err)
+	}
+}
+
+// settle lets out what a group allows, or tells those who wait for it why it is nothing.
+func (s *Signer) settle(g *group, err error) {
+	if err == nil {
+		s.release(g)
+	}
+	for _, answer := range g.answers {
+		answer(err)
 	}
 }
 
@@ -86,6 +100,8 @@ func judgeAppend(err error) (code string, hopeless bool) {
 	var rollback *journal.RollbackError
 	var tamper *journal.TamperError
 	switch {
+	case errors.Is(err, journal.ErrLeaseLost):
+		return conditionLeaseLost, true
 	case errors.Is(err, journal.ErrForked):
 		return conditionForked, true
 	case errors.As(err, &rollback), errors.Is(err, journal.ErrAnchorEmpty):
@@ -104,7 +120,7 @@ func judgeAppend(err error) (code string, hopeless bool) {
 
 // release lets out what a durable group allows.
 func (s *Signer) release(g *group) {
-	s.durable.Store(s.journal.Head().Size)
+	s.durable.Store(g.size)
 	s.grown.notify()
 	for _, j := range g.jobs {
 		s.work.push(j)

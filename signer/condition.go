@@ -26,6 +26,9 @@ const (
 	conditionClock     = "clock_behind"        // the clock is far behind the journal
 	conditionTime      = "time_not_vouched"    // policy time stays behind the clock
 	conditionNoWitness = "no_witness"          // a rollback of the whole host would go unnoticed
+	conditionStandby   = "standby"             // another signer leads this journal
+	conditionLeaseLost = "lease_lost"          // another signer may lead by now
+	conditionWitnesses = "witnesses_missing"   // too few witnesses have cosigned what answers wait for
 	conditionFrozen    = "frozen"              // a freeze of everything is in force
 
 	codeWrongSignature = "token_wrong_signature"
@@ -65,7 +68,7 @@ func (c *conditions) set(code, about, detail string, stops bool) {
 	}
 	level := slog.LevelWarn
 	switch {
-	case code == conditionStarting || code == conditionStopping:
+	case code == conditionStarting || code == conditionStopping || code == conditionStandby:
 		level = slog.LevelInfo
 	case stops:
 		level = slog.LevelError

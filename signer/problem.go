@@ -38,6 +38,19 @@ func (s *Signer) refusing() *rpc.Problem {
 	return &rpc.Problem{Code: r.Code, Detail: "not signing now: " + r.Detail, Retry: rpc.RetrySame, Effect: rpc.EffectNone}
 }
 
+// undecided is the problem of an input while this signer waits for its turn or for its witnesses.
+func (s *Signer) undecided() *rpc.Problem {
+	if problem := s.refusing(); problem != nil {
+		return problem
+	}
+	return refusedUnjudged(conditionStarting, "this signer does not decide yet")
+}
+
+// deposed is the problem of an answer that must not leave, because another signer may lead by now.
+func (s *Signer) deposed() *rpc.Problem {
+	return &rpc.Problem{Code: conditionLeaseLost, Detail: "another signer may lead by now: ask again", Retry: rpc.RetrySame, Effect: rpc.EffectUnknown}
+}
+
 // problem turns an error of deciding or reading into what its caller is told.
 func (s *Signer) problem(err error) *rpc.Problem {
 	if p, ok := errors.AsType[*rpc.Problem](err); ok {
@@ -77,7 +90,7 @@ func problemFor(code, detail string) *rpc.Problem {
 // retryOf says what a caller may do about a code.
 func retryOf(code string) string {
 	switch code {
-	case string(statement.CodeIDFromTheFuture), ledger.CodeOverBudget, rpc.CodeBusy, conditionStopping:
+	case string(statement.CodeIDFromTheFuture), ledger.CodeOverBudget, rpc.CodeBusy, conditionStopping, conditionStarting, conditionStandby:
 		return rpc.RetrySame
 	case ledger.CodeUnknownKey, codeWrongPlace, codeNotFound, codeBadRange, codeForbidden, ledger.CodeNotActive:
 		return rpc.RetryNever

@@ -100,7 +100,11 @@ func (s *Signer) Entries(ctx context.Context, bearer string, from, to uint64) (r
 	if _, err := s.officer(bearer); err != nil {
 		return rpc.Entries{}, err
 	}
-	checkpoint, size := s.journal.Checkpoint(), s.durable.Load()
+	size := s.durable.Load()
+	checkpoint, err := s.shown()
+	if err != nil {
+		return rpc.Entries{}, err
+	}
 	to = min(to, size)
 	if from > to {
 		return rpc.Entries{}, refusedUnjudged(codeBadRange, fmt.Sprintf("entries %d to %d: the journal has %d", from, to, size))
@@ -140,7 +144,8 @@ func (s *Signer) Follow(ctx context.Context, size uint64, waitMillis int64) (rpc
 
 // Checkpoint implements rpc.Gateway.
 func (s *Signer) Checkpoint(context.Context) (rpc.Checkpoint, error) {
-	return rpc.Checkpoint{Checkpoint: s.journal.Checkpoint(), Genesis: s.journal.Genesis().String()}, nil
+	checkpoint, err := s.shown()
+	return rpc.Checkpoint{Checkpoint: checkpoint, Genesis: s.journal.Genesis().String()}, err
 }
 
 // Receipt implements rpc.Gateway. Whoever may not read everything gets receipts of what is theirs: outcomes of their
@@ -153,9 +158,9 @@ func (s *Signer) Receipt(ctx context.Context, bearer string, seq uint64) (rpc.Re
 	if seq >= s.durable.Load() {
 		return rpc.Receipt{}, refusedUnjudged(codeNotFound, fmt.Sprintf("the journal has no entry %d yet", seq))
 	}
-	r, err := s.journal.Receipt(ctx, seq)
+	r, err := s.prove(ctx, seq)
 	if err != nil {
-		return rpc.Receipt{}, s.readFailed(err)
+		return rpc.Receipt{}, err
 	}
 	if actor.Kind != policy.PersonActor && actor.Kind != policy.ServiceActor && !s.ownOutcome(actor, r.Entry) {
 		return rpc.Receipt{}, refusedUnjudged(codeForbidden, fmt.Sprintf("entry %d is no outcome of a statement of yours that is still remembered", seq))

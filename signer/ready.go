@@ -2,8 +2,15 @@ package signer
 
 import (
 	"context"
+	"fmt"
 
 	"kura/signer/rpc"
+)
+
+// Roles of a signer.
+const (
+	roleLeader  = "leader"
+	roleStandby = "standby"
 )
 
 // rollbackUnbounded is how far a rollback goes unnoticed while no witness elsewhere keeps the newest head.
@@ -22,8 +29,24 @@ func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 		s.conditions.clear("", conditionFrozen)
 	}
 	_, stops := s.conditions.stop()
-	return rpc.Ready{
-		Ready: !stops, Role: "signer", Reasons: s.conditions.list(), Size: head.Size, Root: head.Root.String(),
+	ready := rpc.Ready{
+		Ready: !stops, Role: s.role(), Reasons: s.conditions.list(), Size: head.Size, Root: head.Root.String(),
 		Policy: policyHash.String(), Rollback: rollbackUnbounded, Clock: s.clock.Kind(),
-	}, nil
+	}
+	if s.cosigning == nil {
+		return ready, nil
+	}
+	ready.Cosigned, ready.Witnesses = s.cosigning.best().Size, s.cosigning.list()
+	if n := s.cosigning.answering(); n >= s.cosigning.Quorum {
+		ready.Rollback = fmt.Sprintf("a rollback below size %d is found: %d of %d witnesses answer, %d must", ready.Cosigned, n, len(ready.Witnesses), s.cosigning.Quorum)
+	}
+	return ready, nil
+}
+
+// role is standby for a signer that waits for another one's end. A signer whose lease may be gone is no leader either.
+func (s *Signer) role() string {
+	if s.lease != nil && !s.lease.Held() {
+		return roleStandby
+	}
+	return roleLeader
 }

@@ -38,6 +38,7 @@ type request struct {
 type group struct {
 	entries []journal.Entry
 	bytes   int
+	size    uint64 // of the journal once it is appended
 	answers []func(error)
 	jobs    []*job
 	touched []statement.Hash // statements whose state it changes

@@ -25,9 +25,13 @@ type Config struct {
 	// TokenAnchor is the token's own, renewed as seldom as the policy allows; may be nil.
 	TokenAnchor journal.Anchor
 	Token       Token
-	Clock       Clock
-	Version     string // of the program, for the journal
-	Log         *slog.Logger
+	// Witnesses cosign the journal's heads; the zero value is none.
+	Witnesses Witnesses
+	// Lease is what several signers of one journal compete for, witnesses being before release; nil for the only one.
+	Lease   Lease
+	Clock   Clock
+	Version string // of the program, for the journal
+	Log     *slog.Logger
 
 	// Warnings stand in Ready for as long as the signer runs; they do not stop it.
 	Warnings []rpc.Reason
@@ -42,6 +46,8 @@ type Signer struct {
 	// tokenAnchor is one of the journal's anchors, nil if the token keeps none.
 	tokenAnchor *sparseAnchor
 	token       Token
+	cosigning   *cosigning // nil without witnesses
+	lease       Lease      // nil for the only signer
 	clock       Clock
 	version     string
 	log         *slog.Logger
@@ -63,6 +69,8 @@ type Signer struct {
 	durable  atomic.Uint64 // size of the journal that is durable, signed and anchored
 	grown    broadcast     // of durable
 	haltedBy atomic.Pointer[haltError]
+	down     chan struct{} // closed by the first halt
+	waits    atomic.Bool   // nothing is decided yet: this signer stands by, or waits for its witnesses
 
 	// The sequencer alone changes the state and next; it holds mu for writing while it does, others hold it for
 	// reading. signatures are those that have been made and are not in the state yet.
@@ -82,6 +90,12 @@ func (h *haltError) Error() string { return h.code + ": " + h.detail }
 // Open verifies the journal, checks that it extends every anchor, and folds it into a state. Nothing is written or
 // signed before Run.
 func Open(ctx context.Context, c Config) (*Signer, error) {
+	if err := c.Witnesses.Check(); err != nil {
+		return nil, err
+	}
+	if c.Lease != nil && !c.Witnesses.BeforeRelease {
+		return nil, errors.New("several signers of one journal need witnesses that cosign before anything is released")
+	}
 	state := ledger.NewState()
 	anchors := slices.Clone(c.Anchors)
 	var tokenAnchor *sparseAnchor
@@ -94,6 +108,7 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 		Store:   c.Store,
 		Sign:    signHead(c.Token),
 		Anchors: anchors,
+		Joining: c.Lease != nil,
 		Visit:   func(e journal.Entry, _ []byte) error { return state.Apply(e) },
 	})
 	if err != nil {
@@ -115,6 +130,7 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 		commits:    make(chan *group),
 		ended:      make(chan struct{}),
 		gone:       make(chan struct{}),
+		down:       make(chan struct{}),
 		prodded:    make(chan struct{}, 1),
 		probe:      make(chan struct{}, 1),
 		work:       newWorkQueue(),
@@ -127,31 +143,76 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 	for _, w := range c.Warnings {
 		s.conditions.set(w.Code, "", w.Detail, false)
 	}
-	s.durable.Store(log.Head().Size)
+	s.lease = c.Lease
+	if !c.Witnesses.any() {
+		s.durable.Store(log.Head().Size)
+		return s, nil
+	}
+	if err := checkNewest(ctx, log, c.Witnesses.Newest); err != nil {
+		return nil, err
+	}
+	s.cosigning = newCosigning(c.Witnesses, func() int64 { _, boot := c.Clock.Now(); return boot })
+	s.waits.Store(true)
+	s.conditions.set(conditionNoWitness, "", "no witness was heard yet: a rollback of this host could go unnoticed", false)
 	return s, nil
 }
 
 // Run signs until ctx ends; then it finishes what the token has in hand, journals the signatures and returns. It is
-// called once. It returns an error only when it had to stop by itself and cannot go on; it goes on answering questions
-// all the same until ctx ends.
+// called once. It returns an error only when it had to stop by itself and cannot go on. The only signer of a journal
+// goes on answering questions all the same until ctx ends; one of several returns at once, to give up the lease.
 func (s *Signer) Run(ctx context.Context) error {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	watching.Go(func() { s.watchToken(ctx) })
+	if s.cosigning != nil {
+		watching.Go(func() { s.watchWitnesses(ctx) })
+	}
+	switch err := s.takeOver(ctx); {
+	case errors.Is(err, errStopping), err != nil && ctx.Err() != nil:
+		return nil
+	case err != nil:
+		s.refuse(err)
+		s.untilEnd(ctx)
+		return s.halted()
+	}
+	if s.cosigning != nil {
+		watching.Go(func() { s.keepCosigned(ctx) })
+	}
+	s.waits.Store(false)
+	return s.lead(ctx)
+}
+
+// untilEnd waits for the end of ctx, or, where others can take over, for the first halt.
+func (s *Signer) untilEnd(ctx context.Context) {
+	down := s.down
+	if s.lease == nil {
+		down = nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-down:
+	}
+}
+
+// lead decides and signs.
+func (s *Signer) lead(ctx context.Context) error {
 	sequencing, stopSequencing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSequencing()
-	var deciding, working, watching sync.WaitGroup
+	var deciding, working sync.WaitGroup
 	deciding.Go(func() { (&sequencer{Signer: s}).run(sequencing) })
 	deciding.Go(func() { s.commit(ctx) })
 	for range 2 * runtime.NumCPU() { // the token bounds its own sessions; verifying goes on beside them
 		working.Go(func() { s.sign(context.WithoutCancel(ctx)) })
 	}
-	watching.Go(func() { s.watchToken(ctx) })
 
-	<-ctx.Done()
+	s.untilEnd(ctx)
 	s.conditions.set(conditionStopping, "", "the process is about to end", true)
 	s.work.close()
 	working.Wait()
 	stopSequencing()
 	deciding.Wait()
-	watching.Wait()
 	if err := s.halted(); err != nil {
 		return err
 	}
@@ -185,6 +246,9 @@ func (s *Signer) judge(ctx context.Context, in ledger.Input) (ledger.Result, err
 		res ledger.Result
 		err error
 	}
+	if s.waits.Load() {
+		return ledger.Result{}, s.undecided()
+	}
 	answered := make(chan answer, 1)
 	r := &request{in: in, done: func(res ledger.Result, err error) { answered <- answer{res, err} }}
 	select {
@@ -211,7 +275,9 @@ func (s *Signer) judge(ctx context.Context, in ledger.Input) (ledger.Result, err
 
 // halt ends deciding and signing for this run, for a reason that stands on Ready from then on.
 func (s *Signer) halt(code, detail string) {
-	s.haltedBy.CompareAndSwap(nil, &haltError{code, detail})
+	if s.haltedBy.CompareAndSwap(nil, &haltError{code, detail}) {
+		close(s.down)
+	}
 	s.conditions.set(code, "", detail, true)
 }
 

@@ -97,6 +97,9 @@ func (s *Signer) sign(ctx context.Context) {
 }
 
 func (s *Signer) signOne(ctx context.Context, j *job) {
+	if !s.leads() {
+		return // whoever leads now finds it in the journal
+	}
 	if !s.maySign(j) {
 		s.strand(j)
 		return
@@ -107,6 +110,9 @@ func (s *Signer) signOne(ctx context.Context, j *job) {
 		return
 	}
 	s.conditions.clear(j.wallet, walletConditions...)
+	if !s.leads() {
+		return
+	}
 	// Where the token would make the same signature again after a crash, it may leave before it is journalled.
 	early := s.token.Deterministic()
 	if early && !s.publish(j, signature) {

@@ -1,0 +1,229 @@
+package signer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"kura/journal"
+	"kura/journal/cosign"
+)
+
+// Witnesses says whose cosignatures a signer asks for. The zero value is none.
+type Witnesses struct {
+	Keys   []cosign.Key
+	Quorum int // how many of them must have cosigned a head; more than half, so that no two disagreeing heads have it
+	// BeforeRelease withholds every answer and signature until a quorum has cosigned the head that covers it.
+	BeforeRelease bool
+	// Newest keeps the newest head that a quorum cosigned; the journal must extend it at every start.
+	Newest journal.Anchor
+}
+
+func (w Witnesses) any() bool { return len(w.Keys) > 0 }
+
+// Check refuses a choice of witnesses under which two heads that disagree could both be cosigned.
+func (w Witnesses) Check() error {
+	if !w.any() {
+		if w.Quorum != 0 || w.BeforeRelease {
+			return errors.New("a quorum of witnesses is asked for, and no witness is named")
+		}
+		return nil
+	}
+	if w.Quorum < 1 || w.Quorum > len(w.Keys) || 2*w.Quorum <= len(w.Keys) {
+		return fmt.Errorf("a quorum of %d of %d witnesses: it must be more than half of them and not more than all", w.Quorum, len(w.Keys))
+	}
+	names, keys := map[string]bool{}, map[[32]byte]bool{}
+	for _, k := range w.Keys {
+		if names[k.Name] || keys[k.Public] {
+			return fmt.Errorf("witness %s: its name or its key stands there twice", k.Name)
+		}
+		names[k.Name], keys[k.Public] = true, true
+	}
+	if w.Newest == nil {
+		return errors.New("no place is given to keep the newest cosigned head")
+	}
+	return nil
+}
+
+// Milliseconds of CLOCK_BOOTTIME.
+const (
+	renewEvery = 30_000 // a witness that has nothing new to cosign is asked again: it may have been told to stop, or be gone
+	heardFor   = 90_000 // how long a cosignature says that its witness answers
+	showEvery  = 5_000  // how often a witness is asked what it cosigned last
+)
+
+// cosigning is what the signer knows of its witnesses' heads. Heads are cosigned in rounds: every witness gets the
+// same head, and the next round, for the newest head of that moment, begins once a quorum has cosigned it. Groups that
+// were appended meanwhile share a round, and each round leaves one checkpoint that a quorum signed.
+type cosigning struct {
+	Witnesses
+	boot    func() int64
+	changed broadcast // after everything that somebody may wait for
+
+	mu     sync.Mutex
+	asks   bool // this signer leads, or is about to: it has heads to be cosigned
+	round  signedHead
+	newest signedHead // of the journal, to be cosigned next
+	done   bool       // the round has its quorum
+
+	reached signedHead // the newest head that a quorum cosigned, with its lines; zero before the first
+	seen    map[string]*testimony
+}
+
+// A signedHead is a head and its signed form.
+type signedHead struct {
+	journal.Head
+	checkpoint journal.Checkpoint
+}
+
+// A testimony is what one witness has been seen to cosign, by its own valid signature.
+type testimony struct {
+	signedHead        // as the witness gave it
+	line       string // its signature line; "" when it says nothing about this round
+	seconds    uint64 // its time, unix
+	heard      int64  // boottime, milliseconds; 0 for never
+	shown      int64  // boottime at which it was last asked for what it has
+	trouble    string // why the gateway's last attempt failed, as the gateway says
+}
+
+func newCosigning(w Witnesses, boot func() int64) *cosigning {
+	c := &cosigning{Witnesses: w, boot: boot, done: true, seen: map[string]*testimony{}}
+	for _, k := range w.Keys {
+		c.seen[k.Name] = new(testimony)
+	}
+	return c
+}
+
+// key returns a witness by its name.
+func (c *cosigning) key(name string) (cosign.Key, bool) {
+	for _, k := range c.Keys {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return cosign.Key{}, false
+}
+
+// begin asks all witnesses to cosign a head, whatever they have cosigned before: this signer takes the lead with it.
+func (c *cosigning) begin(h signedHead) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asks, c.done, c.round, c.newest = true, false, h, h
+	for _, t := range c.seen {
+		t.line = ""
+	}
+	c.changed.notify()
+}
+
+// grow notes that the journal has a newer head.
+func (c *cosigning) grow(h signedHead) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.newest = h
+	c.nextRound()
+}
+
+// nextRound begins a round if there is none and a head that needs one. The caller holds mu.
+func (c *cosigning) nextRound() {
+	if c.asks && c.done && c.newest.Size > c.round.Size {
+		c.round, c.done = c.newest, false
+		c.changed.notify()
+	}
+}
+
+// record takes one witness's cosignature, which has been verified, and reports whether it made a quorum.
+func (c *cosigning) record(k cosign.Key, h signedHead, line string, seconds uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.seen[k.Name]
+	t.heard, t.trouble = c.boot(), ""
+	if h.Size < t.Size {
+		return false // it came late
+	}
+	t.signedHead, t.line, t.seconds = h, line, seconds
+	c.changed.notify()
+	lines, count := "", 0
+	for _, k := range c.Keys {
+		if t := c.seen[k.Name]; t.line != "" && t.Head == h.Head {
+			lines += t.line
+			count++
+		}
+	}
+	if count < c.Quorum {
+		return false
+	}
+	if h.Size > c.reached.Size {
+		c.reached = signedHead{h.Head, append(bare(h.checkpoint), lines...)}
+	}
+	if c.asks && h.Head == c.round.Head {
+		c.done = true
+		c.nextRound()
+	}
+	return true
+}
+
+// bare is a checkpoint with its first signature, the log's, alone.
+func bare(c journal.Checkpoint) journal.Checkpoint {
+	text, signatures, _ := bytes.Cut(c, []byte("\n\n"))
+	first, _, _ := bytes.Cut(signatures, []byte("\n"))
+	return fmt.Appendf(nil, "%s\n\n%s\n", text, first)
+}
+
+// withLogFirst puts the log's signature line before the others, as a witness need not.
+func withLogFirst(origin string, note []byte) journal.Checkpoint {
+	text, signatures, _ := strings.Cut(string(note), "\n\n")
+	var own, others string
+	for line := range strings.Lines(signatures) {
+		if strings.HasPrefix(line, "— "+origin+" ") {
+			own += line
+		} else {
+			others += line
+		}
+	}
+	return journal.Checkpoint(text + "\n\n" + own + others)
+}
+
+// lineOf finds the line of a note by which a witness cosigned it.
+func lineOf(k cosign.Key, note journal.Checkpoint) (line string, seconds uint64, ok bool) {
+	text, signatures, _ := strings.Cut(string(note), "\n\n")
+	for line := range strings.Lines(signatures) {
+		if !strings.HasPrefix(line, "— "+k.Name+" ") {
+			continue
+		}
+		if found, err := cosign.Verify([]byte(text+"\n\n"+line), []cosign.Key{k}); err == nil && len(found) == 1 {
+			return line, found[0].Seconds, true
+		}
+	}
+	return "", 0, false
+}
+
+// best returns the newest head that a quorum cosigned, with its lines.
+func (c *cosigning) best() signedHead {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reached
+}
+
+// begun reports whether the round that begin began has its quorum.
+func (c *cosigning) begun(size uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.round.Size > size || c.round.Size == size && c.done
+}
+
+// answering returns how many witnesses were heard lately.
+func (c *cosigning) answering() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, n := c.boot(), 0
+	for _, t := range c.seen {
+		if t.answers(now) {
+			n++
+		}
+	}
+	return n
+}
+
+func (t *testimony) answers(now int64) bool { return t.heard != 0 && now-t.heard < heardFor }

@@ -1,0 +1,265 @@
+package signer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"kura/journal"
+	"kura/signer/rpc"
+	"kura/statement"
+)
+
+var _ rpc.Witnessed = (*Signer)(nil)
+
+const maxTrouble = 200
+
+// WitnessNext implements rpc.Witnessed.
+func (s *Signer) WitnessNext(ctx context.Context, q rpc.WitnessQuery, waitMillis int64) (rpc.WitnessTask, error) {
+	if s.cosigning == nil {
+		return rpc.WitnessTask{}, refusedUnjudged(codeNotFound, "this signer's configuration names no witnesses")
+	}
+	if _, ok := s.cosigning.key(q.Witness); !ok {
+		return rpc.WitnessTask{}, badParameter("witness", "the signer's configuration names no witness of this name")
+	}
+	s.cosigning.noteTrouble(q)
+	wait, cancel := waitFor(ctx, waitMillis)
+	defer cancel()
+	for {
+		changed := s.cosigning.changed.wait()
+		ask, round, again := s.cosigning.next(q)
+		switch ask {
+		case rpc.WitnessShow:
+			return rpc.WitnessTask{Ask: ask}, nil
+		case rpc.WitnessAdd:
+			return s.addTask(ctx, q.Size, round)
+		}
+		timer := time.NewTimer(again)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-wait.Done():
+			timer.Stop()
+			return rpc.WitnessTask{}, nil
+		}
+		timer.Stop()
+	}
+}
+
+// addTask is a round's head with the proof that it extends what the witness has.
+func (s *Signer) addTask(ctx context.Context, old uint64, round signedHead) (rpc.WitnessTask, error) {
+	proof := []journal.Hash{}
+	if old != 0 && old != round.Size {
+		var err error
+		if proof, err = s.journal.ProveConsistency(ctx, old, round.Size); err != nil {
+			return rpc.WitnessTask{}, s.readFailed(err)
+		}
+	}
+	task := rpc.WitnessTask{Ask: rpc.WitnessAdd, Old: old, Checkpoint: round.checkpoint, Size: round.Size, Proof: make([][]byte, len(proof))}
+	for i := range proof {
+		task.Proof[i] = proof[i][:]
+	}
+	return task, nil
+}
+
+// noteTrouble keeps the gateway's word of why a witness could not be asked, for people.
+func (c *cosigning) noteTrouble(q rpc.WitnessQuery) {
+	if q.Trouble == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[q.Witness].trouble = statement.Quote(q.Trouble, maxTrouble)
+}
+
+// next says what a witness is to be asked: the round's head if it has not cosigned that, or not for a while; what it
+// has, if that is more than this signer knows, or if this signer has nothing to be cosigned. Otherwise nothing before
+// again has passed.
+func (c *cosigning) next(q rpc.WitnessQuery) (ask string, round signedHead, again time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, t := c.boot(), c.seen[q.Witness]
+	if !c.asks || q.Size > c.round.Size {
+		if t.shown == 0 || now-t.shown >= showEvery {
+			t.shown = now
+			return rpc.WitnessShow, round, 0
+		}
+		return "", round, time.Duration(showEvery-(now-t.shown)) * time.Millisecond
+	}
+	if t.line != "" && t.Head == c.round.Head && now-t.heard < renewEvery {
+		return "", round, time.Duration(renewEvery-(now-t.heard)) * time.Millisecond
+	}
+	return rpc.WitnessAdd, c.round, 0
+}
+
+// WitnessCosigned implements rpc.Witnessed. The note proves itself, by the log's signature and the witness's; where it
+// proves that a witness cosigned what this journal does not extend, the journal was rolled back or has two leaders, and
+// this signer stops.
+func (s *Signer) WitnessCosigned(ctx context.Context, witness string, note []byte) error {
+	if s.cosigning == nil {
+		return refusedUnjudged(codeNotFound, "this signer's configuration names no witnesses")
+	}
+	key, ok := s.cosigning.key(witness)
+	if !ok {
+		return badParameter("witness", "the signer's configuration names no witness of this name")
+	}
+	head, err := journal.OpenCheckpoint(s.Genesis(), note)
+	if err != nil {
+		return badParameter("note", err.Error())
+	}
+	checkpoint := withLogFirst(s.Genesis().Origin, note)
+	line, seconds, ok := lineOf(key, checkpoint)
+	if !ok {
+		return badParameter("note", "it has no valid cosignature of "+witness+" under the key of the signer's configuration")
+	}
+	h := signedHead{head, checkpoint}
+	if err := s.extendsWitnessed(ctx, key.Name, h); err != nil {
+		return err
+	}
+	if s.cosigning.record(key, h, line, seconds) {
+		s.conditions.clear("", conditionWitnesses)
+	}
+	return nil
+}
+
+// extendsWitnessed holds the journal to a head that a witness cosigned. The journal of a signer that does not lead yet
+// may be shorter: it follows.
+func (s *Signer) extendsWitnessed(ctx context.Context, witness string, h signedHead) error {
+	if !s.cosigning.leads() && h.Size > s.journal.Head().Size {
+		return nil
+	}
+	err := s.journal.CheckExtends(ctx, "witness "+witness, h.checkpoint)
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*journal.RollbackError](err); ok {
+		s.halt(conditionRollback, err.Error())
+	}
+	return s.readFailed(err)
+}
+
+// untilCosigned waits until a quorum has cosigned a head of at least this size.
+func (s *Signer) untilCosigned(ctx context.Context, reached func() bool) error {
+	for {
+		changed := s.cosigning.changed.wait()
+		if reached() {
+			return nil
+		}
+		if err := s.halted(); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-s.down:
+		case <-ctx.Done():
+			return errStopping
+		}
+	}
+}
+
+// keepCosigned keeps the newest cosigned head in its anchor until ctx ends.
+func (s *Signer) keepCosigned(ctx context.Context) {
+	var kept uint64
+	for {
+		changed := s.cosigning.changed.wait()
+		best := s.cosigning.best()
+		if best.Size > kept {
+			if err := s.cosigning.Newest.Save(context.WithoutCancel(ctx), best.checkpoint); err != nil {
+				s.conditions.set(conditionAnchor, "cosigned", fmt.Sprintf("save size %d to %s: %v", best.Size, s.cosigning.Newest.Name(), err), false)
+			} else {
+				kept = best.Size
+				s.conditions.clear("cosigned", conditionAnchor)
+				continue
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+const (
+	witnessTick  = time.Second
+	witnessGrace = 5_000 // milliseconds that a round may take before it stops taking in more
+)
+
+// watchWitnesses says when too few witnesses answer, and stops deciding while heads that answers wait for are not
+// cosigned: what is not taken in does not pile up.
+func (s *Signer) watchWitnesses(ctx context.Context) {
+	tick := time.NewTicker(witnessTick)
+	defer tick.Stop()
+	var since int64 // boottime of the first look that found the round unfinished
+	var size uint64
+	for {
+		if n, c := s.cosigning.answering(), s.cosigning; n < c.Quorum {
+			s.conditions.set(conditionNoWitness, "", fmt.Sprintf("%d of %d witnesses answer, %d must: a rollback of this host could go unnoticed", n, len(c.Keys), c.Quorum), false)
+		} else {
+			s.conditions.clear("", conditionNoWitness)
+		}
+		open, now := s.cosigning.unfinished(), s.cosigning.boot()
+		switch {
+		case open == 0 || open != size:
+			size, since = open, now
+		case s.cosigning.BeforeRelease && !s.waits.Load() && now-since > witnessGrace:
+			s.conditions.set(conditionWitnesses, "", s.missing(open), true)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// unfinished returns the size of the head that waits for its quorum, 0 if none does.
+func (c *cosigning) unfinished() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done {
+		return 0
+	}
+	return c.round.Size
+}
+
+// missing says which witnesses a head waits for.
+func (s *Signer) missing(size uint64) string {
+	text := fmt.Sprintf("the head of size %d waits for %d of %d witnesses:", size, s.cosigning.Quorum, len(s.cosigning.Keys))
+	for _, w := range s.cosigning.list() {
+		switch {
+		case w.Size >= size && w.Answers:
+			text += fmt.Sprintf(" %s has cosigned it;", w.Name)
+		case w.Trouble != "":
+			text += fmt.Sprintf(" %s: %s;", w.Name, w.Trouble)
+		default:
+			text += fmt.Sprintf(" %s has not;", w.Name)
+		}
+	}
+	return text[:len(text)-1]
+}
+
+// leads reports whether this signer has heads to be cosigned.
+func (c *cosigning) leads() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asks
+}
+
+// list says what is known of each witness.
+func (c *cosigning) list() []rpc.Witness {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.boot()
+	var all []rpc.Witness
+	for _, k := range c.Keys {
+		t := c.seen[k.Name]
+		w := rpc.Witness{Name: k.Name, Size: t.Size, Answers: t.answers(now), Trouble: t.trouble}
+		if t.seconds != 0 && t.seconds < journal.MaxTime/1000 {
+			w.Time = statement.FormatTime(int64(t.seconds) * 1000)
+		}
+		all = append(all, w)
+	}
+	return all
+}
