@@ -53,11 +53,12 @@ func (s *Signer) append(ctx context.Context, g *group) error {
 		s.tokenAnchor.add(g.outlay)
 	}
 	pause := firstPause
+	var raised []string // conditions that end when the group is written: the journal's own, and the token's if it did not sign
 	for {
 		err := s.write(ctx, g)
 		if err == nil {
 			s.counters.groups.Add(1)
-			s.conditions.clear("", conditionJournal, conditionUnclear, conditionAnchor)
+			s.conditions.clear("", raised...)
 			return nil
 		}
 		code, hopeless := judgeAppend(err)
@@ -66,6 +67,7 @@ func (s *Signer) append(ctx context.Context, g *group) error {
 			return s.halted()
 		}
 		s.conditions.set(code, "", err.Error(), true)
+		raised = append(raised, code)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

@@ -340,6 +340,21 @@ func TestTokenOutage(t *testing.T) {
 	announced(t, f.Deployment, a.Answer)
 }
 
+// TestHeadNotSigned: a token that does not sign a group's head holds everything up, and nothing longer than itself.
+func TestHeadNotSigned(t *testing.T) {
+	f := newFaults(t)
+	f.token.Down.Store(true)
+	_, answered := f.submit(t, signertest.XEM)
+	f.waitFor(t, "token_unavailable")
+	f.token.Down.Store(false)
+	a := <-answered
+	if a.err != nil {
+		t.Fatal(a.err)
+	}
+	announced(t, f.Deployment, a.Answer)
+	f.waitReady(t)
+}
+
 // TestWrongSignature: a signature that does not verify never leaves, signing stops, and it goes on once the token signs
 // well again.
 func TestWrongSignature(t *testing.T) {
