@@ -37,6 +37,10 @@ type Report struct {
 	Counts     Counts `json:"counts"`
 	StateHash  string `json:"stateHash"` // of the ledger after the last entry
 	PolicyHash string `json:"policyHash"`
+	// Signed: the entries, as they stand, lead to the signed head at the end. With a failure it tells that
+	// the journal itself is wrong; without it, that the export was changed, maybe before the entry that the
+	// failure names, where what was changed could not be checked against anything but the head.
+	Signed bool `json:"signed"`
 	// Failure is what was wrong, nil if nothing was.
 	Failure *Failure `json:"failure"`
 	// Notes say what a verification like this cannot show.
@@ -99,6 +103,7 @@ func Verify(ctx context.Context, r io.Reader, o Options) (Report, error) {
 		return Report{}, fmt.Errorf("verify: %w", err)
 	}
 	v.report.OK = v.report.Failure == nil
+	v.report.Signed = v.report.Signed || v.report.OK
 	v.conclude()
 	return v.report, nil
 }
@@ -110,6 +115,7 @@ type verifier struct {
 	from    journal.Checkpoint
 	visit   func(journal.Entry, ledger.Body, *ledger.State)
 	state   *ledger.State
+	broken  *Failure // the first failure; what follows is only hashed
 	tree    *journal.Tree
 	covered uint64         // entries under the last signed head that was read
 	due     []ledger.Draft // what must come next, by judging the last input again
@@ -153,6 +159,13 @@ func (v *verifier) run(ctx context.Context, r io.Reader) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if v.broken != nil {
+			if err != nil {
+				break
+			}
+			v.pass(it)
+			continue
+		}
 		if err != nil {
 			return v.form(err)
 		}
@@ -165,10 +178,29 @@ func (v *verifier) run(ctx context.Context, r io.Reader) error {
 			err = v.extends(*from)
 		}
 		if err != nil {
-			return err
+			f, ok := errors.AsType[*Failure](err)
+			if !ok || last || f.Code == FailConsistency {
+				return err
+			}
+			v.broken = f
+			v.pass(it)
 		}
 	}
+	if v.broken != nil {
+		return v.broken
+	}
 	return v.end(last, from)
+}
+
+// pass reads on after a failure, only to learn whether the entries, as they stand, are what was signed.
+func (v *verifier) pass(it *prepared) {
+	if it.checkpoint == nil {
+		v.tree.Append(it.leaf)
+		v.report.Signed = false
+		return
+	}
+	head, err := journal.OpenCheckpoint(v.genesis, it.checkpoint)
+	v.report.Signed = err == nil && head == v.tree.Head()
 }
 
 // form turns an error about the export's form into a failure; errors of the reader below stay errors.
