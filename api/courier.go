@@ -1,0 +1,161 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"kura/journal"
+	"kura/signer/rpc"
+)
+
+// A Courier carries heads from a signer, which has no network, to one of its witnesses (C2SP tlog-witness), and the
+// witness's signature lines back. It believes neither: the signer verifies every line under keys of its own.
+type Courier struct {
+	Name   string // of the witness, as it signs
+	URL    string // of its tlog-witness interface, without the method's name
+	Signer rpc.Witnessed
+	Client *http.Client // its timeout bounds one request; redirects should not be followed
+	Log    *slog.Logger
+}
+
+const (
+	courierWait  = time.Minute // one call of the signer's long poll
+	courierPause = time.Second // after a failure, doubled up to
+	courierRest  = 15 * time.Second
+
+	// maxCosignature bounds a witness's answer, in bytes.
+	maxCosignature = journal.MaxCheckpoint
+)
+
+// Run carries until ctx ends.
+func (c *Courier) Run(ctx context.Context) {
+	var query rpc.WitnessQuery
+	query.Witness = c.Name
+	pause := courierPause
+	for ctx.Err() == nil {
+		size, err := c.once(ctx, query)
+		if err == nil {
+			if query.Trouble != "" {
+				c.Log.Info("witness answers again", "witness", c.Name)
+			}
+			query.Size, query.Trouble, pause = size, "", courierPause
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		// A query that did not reach the signer keeps the trouble for the next one.
+		if trouble := err.Error(); trouble != query.Trouble {
+			c.Log.Warn("witness not asked", "witness", c.Name, "reason", trouble)
+			query.Trouble = trouble
+		}
+		query.Size = size
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, courierRest)
+	}
+}
+
+// once does one thing that the signer wants of the witness, and returns the size that the witness is known to have
+// cosigned last.
+func (c *Courier) once(ctx context.Context, query rpc.WitnessQuery) (size uint64, err error) {
+	call, cancel := context.WithTimeout(ctx, 2*courierWait)
+	defer cancel()
+	task, err := c.Signer.WitnessNext(call, query, courierWait.Milliseconds())
+	switch {
+	case err != nil:
+		return query.Size, fmt.Errorf("ask the signer: %w", err)
+	case task.Ask == rpc.WitnessAdd:
+		return c.add(ctx, task)
+	case task.Ask == rpc.WitnessShow:
+		return query.Size, c.show(ctx)
+	}
+	return query.Size, nil
+}
+
+// add has a head cosigned. A witness that has cosigned something else already is asked to show it: its own signature
+// tells the signer more than its refusal.
+func (c *Courier) add(ctx context.Context, task rpc.WitnessTask) (size uint64, err error) {
+	status, answer, err := c.do(ctx, http.MethodPost, "/add-checkpoint", addCheckpoint(task))
+	if err != nil {
+		return task.Old, err
+	}
+	switch status {
+	case http.StatusOK:
+		note := append(bytes.Clone(task.Checkpoint), answer...)
+		if err := c.Signer.WitnessCosigned(ctx, c.Name, note); err != nil {
+			return task.Old, fmt.Errorf("hand over the cosignature: %w", err)
+		}
+		return task.Size, nil
+	case http.StatusConflict:
+		has, err := strconv.ParseUint(strings.TrimSuffix(string(answer), "\n"), 10, 64)
+		if err != nil {
+			return task.Old, fmt.Errorf("the witness answers 409 without a size: %.100q", answer)
+		}
+		if has <= task.Size && has != task.Old {
+			return has, nil // asked again with a proof from there
+		}
+		return has, errors.Join(fmt.Errorf("the witness has cosigned size %d and not the head of size %d", has, task.Size), c.show(ctx))
+	case http.StatusUnprocessableEntity:
+		return task.Old, errors.Join(fmt.Errorf("the witness finds that the head of size %d does not extend what it cosigned: %.200q", task.Size, answer), c.show(ctx))
+	default:
+		return task.Old, fmt.Errorf("the witness answers %d: %.200q", status, answer)
+	}
+}
+
+// addCheckpoint is the request of tlog-witness.
+func addCheckpoint(task rpc.WitnessTask) []byte {
+	body := fmt.Appendf(nil, "old %d\n", task.Old)
+	for _, hash := range task.Proof {
+		body = append(base64.StdEncoding.AppendEncode(body, hash), '\n')
+	}
+	return append(append(body, '\n'), task.Checkpoint...)
+}
+
+// show takes the newest head that the witness cosigned to the signer. Not every witness shows it.
+func (c *Courier) show(ctx context.Context) error {
+	status, answer, err := c.do(ctx, http.MethodGet, "/checkpoint", nil)
+	switch {
+	case err != nil:
+		return err
+	case status == http.StatusNotFound:
+		return nil // it has cosigned nothing yet, or shows nothing
+	case status != http.StatusOK:
+		return fmt.Errorf("the witness answers %d: %.200q", status, answer)
+	}
+	if err := c.Signer.WitnessCosigned(ctx, c.Name, answer); err != nil {
+		return fmt.Errorf("hand over what the witness shows: %w", err)
+	}
+	return nil
+}
+
+func (c *Courier) do(ctx context.Context, method, path string, body []byte) (status int, answer []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	resp, err := c.Client.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was only read
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxCosignature+1))
+	if err == nil && len(answer) > maxCosignature {
+		err = fmt.Errorf("the witness answers with more than %d bytes", maxCosignature)
+	}
+	return resp.StatusCode, answer, err
+}
