@@ -1,0 +1,225 @@
+package policy_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"kura/policy"
+	"kura/statement"
+)
+
+func stolen(t *testing.T, p *policy.Policy, text string) policy.Stolen {
+	t.Helper()
+	s, err := p.ParseStolen(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.String() != text {
+		t.Errorf("%q is written back as %q", text, s)
+	}
+	return s
+}
+
+// TestBlastRadius holds the bound to numbers worked out by hand.
+func TestBlastRadius(t *testing.T) {
+	hours := func(n int64) policy.Millis { return policy.Millis(n * hour) }
+	levied := func(d *policy.Document) {
+		d.Assets = append(d.Assets, policy.Asset{
+			ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD", Supply: 1_000_000, Divisibility: 3,
+			Levy: &policy.Levy{Kind: "percentile", Asset: "gold", Fee: 1000, Recipient: benchAddress(2).String()},
+		})
+		d.Rules[0].When = policy.When{Asset: []policy.AssetRef{"gold"}, Amount: &policy.Range{UpTo: units(10_000)}}
+		d.Limits = []policy.Limit{{ID: "pace", Of: "count", Asset: []policy.AssetRef{"gold"}, Per: []string{"wallet"}, Max: 3, Window: hours(1), At: "deny"}}
+	}
+	approve := func(d *policy.Document) {
+		d.Rules[0].Then = "approve"
+		d.Rules[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}, {Group: "aml", Count: 1}}}}, Expiry: hours(24), Rejections: 1}
+		always := amountLimit(50_000_000, 24*hour, "deny")
+		always.ID, always.Always = "always", true
+		d.Limits = append(d.Limits, always)
+	}
+	cases := []struct {
+		name   string
+		change func(*policy.Document)
+		stolen string
+		span   policy.Millis
+		asset  policy.AssetRef
+		want   string // "" for unbounded
+		says   string // in formula, schedule or notes
+	}{
+		{"one limit", nil, "client:c1", hours(24), "xem", "2500000000", "(floor((1d + 30m) / 1h) + 1) × 100 XEM = 2,500 XEM"},
+		{"a short span", nil, "client:c1", hours(0) + 1, "xem", "100000000", "+ 1) × 100 XEM"},
+		{"an exact multiple", func(d *policy.Document) { d.Wallets[0].Life = hours(1) }, "client:c1", hours(1), "xem", "300000000", ""},
+		{"nobody", nil, "gateway,network,database", hours(24), "xem", "0", "no rule lets the stolen set pay it"},
+		{"the clock", nil, "client:c1,clock", hours(24), "xem", "2500000000", "1 in 1000 fast"},
+		{"two limits", func(d *policy.Document) {
+			l := amountLimit(300_000_000, 24*hour, "deny")
+			l.ID = "day"
+			d.Limits = append(d.Limits, l)
+		}, "client:c1", hours(24), "xem", "400000000", "1 × 300 XEM (day) + 1 × 100 XEM (most)"},
+		{"per customer alone", func(d *policy.Document) { d.Limits[0].Per = []string{"customer"} }, "client:c1", hours(1), "xem", "", "no limit counts it"},
+		{"per destination, open", func(d *policy.Document) { d.Limits[0].Per = []string{"destination"} }, "client:c1", hours(1), "xem", "", ""},
+		{"of another client", func(d *policy.Document) {
+			c := d.Clients[0]
+			c.ID, c.Keys = "c2", []string{worldKey("c2")}
+			d.Clients = append(d.Clients, c)
+			d.Limits[0].Client = []policy.ClientID{"c2"}
+		}, "client:c1", hours(1), "xem", "", ""},
+		{"two clients, a limit each", func(d *policy.Document) {
+			c := d.Clients[0]
+			c.ID, c.Keys = "c2", []string{worldKey("c2")}
+			d.Clients = append(d.Clients, c)
+			d.Limits[0].Per = []string{"client"}
+		}, "client:c1,client:c2", hours(1), "xem", "400000000", "2 windows × 100 XEM"},
+		{"a count", func(d *policy.Document) {
+			d.Rules[0].When = policy.When{Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{UpTo: units(5_000_000)}}
+			d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{}, Max: 3, Window: hours(1), At: "wait"}}
+		}, "client:c1", hours(1), "xem", "36000000", "3 × 6 XEM"}, // 5 XEM and the wallet's highest fee
+		{"a count of what has no upper end", func(d *policy.Document) {
+			d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{}, Max: 3, Window: hours(1), At: "wait"}}
+		}, "client:c1", hours(1), "xem", "", ""},
+		{"a levy in itself", levied, "client:c1", hours(1), "gold", "66000", "3 × 11 GOLD"}, // 10 and a tenth, twice three times
+		{"fees of another asset", levied, "client:c1", hours(1), "xem", "6000000", "3 × 1 XEM"},
+		{"without the quorum", approve, "client:c1,officer:dan", hours(24), "xem", "0", ""},
+		{"with the quorum", approve, "client:c1,officer:dan,service:aml", hours(24), "xem", "100000000", "always"},
+		{"escalation that the thief approves", func(d *policy.Document) {
+			d.Limits[0].At = "approve"
+			d.Limits[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}, Expiry: hours(24), Rejections: 1}
+		}, "client:c1,officer:dan", hours(1), "xem", "", ""},
+		{"operators approve nothing", func(d *policy.Document) {
+			d.Rules[0].Then = "approve"
+			d.Rules[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "director", Count: 1}}}}, Expiry: hours(24), Rejections: 1}
+		}, "client:c1,officer:ann", hours(24), "xem", "0", ""},
+		{"directors before the time-lock", nil, "officer:bob,officer:cat", hours(24), "xem", "0", "bounded until the time-lock ends after 1d, then unbounded, unless 2 directors veto"},
+		{"directors after the time-lock", nil, "officer:bob,officer:cat", hours(25), "xem", "", "quorum for unfreezing"},
+		{"recovery", nil, "officer:eve", hours(15 * 24), "xem", "", "a recovery"},
+		{"rollback without a witness", nil, "client:c1,database,anchor-file", hours(1), "xem", "", "rollback of this host: unbounded"},
+	}
+	for _, c := range cases {
+		p := republic(t, c.change)
+		b := policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, c.stolen), Span: c.span})
+		i := slices.IndexFunc(b.Rows, func(r policy.BlastRow) bool { return r.Asset == c.asset })
+		row := b.Rows[i]
+		if row.Bound != c.want || row.Unbounded != (c.want == "") {
+			t.Errorf("%s: %s (unbounded %v), want %s: %s", c.name, row.Bound, row.Unbounded, c.want, row.Formula)
+		}
+		if all := row.Formula + row.Schedule + strings.Join(b.Notes, "\n") + strings.Join(row.Binding, " "); !strings.Contains(all, c.says) {
+			t.Errorf("%s: no %q in %s", c.name, c.says, all)
+		}
+		if row.Unbounded && c.want == "" && strings.HasPrefix(c.name, "directors") && b.UnboundedFrom != hours(24) {
+			t.Errorf("%s: unbounded from %s", c.name, b.UnboundedFrom)
+		}
+	}
+
+	p := republic(t, func(d *policy.Document) { d.Anchor.Values = []policy.Value{{Asset: "xem", Amount: 7_000_000}} })
+	b := policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, "client:c1,database,anchor-file"), Span: hours(0) + 1, Witnessed: true})
+	if b.Rows[0].Bound != "107000000" || !strings.Contains(b.Rows[0].Formula, "repeated by a rollback") {
+		t.Errorf("with a witness: %+v", b.Rows[0])
+	}
+}
+
+// TestBlastPerDestination: with the book given, listed destinations can be counted.
+func TestBlastPerDestination(t *testing.T) {
+	p := republic(t, func(d *policy.Document) {
+		d.Rules[0].When.Destination = []string{"friends"}
+		d.Limits[0].Per = []string{"destination"}
+	})
+	var book *policy.Book
+	book, err := book.Apply(&policy.BookChange{Add: []policy.Entry{entry("a", 1), entry("b", 2), entry("c", 3)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := policy.BlastOptions{Stolen: stolen(t, p, "client:c1"), Span: policy.Millis(hour), Book: book}
+	b := policy.BlastRadius(p, opt)
+	if b.Rows[0].Bound != "600000000" || !b.Rows[0].Listed {
+		t.Errorf("%+v", b.Rows[0])
+	}
+	opt.Stolen = stolen(t, p, "client:c1,officer:bob,officer:cat") // they write addresses, too
+	if b := policy.BlastRadius(p, opt); !strings.Contains(strings.Join(b.Notes, " "), "listed destinations can be the thief's") || b.Rows[0].Bound == "600000000" {
+		t.Errorf("%+v", b)
+	}
+	opt.Book, opt.Stolen = nil, stolen(t, p, "client:c1")
+	if b := policy.BlastRadius(p, opt); !b.Rows[0].Unbounded {
+		t.Errorf("%+v", b.Rows[0])
+	}
+}
+
+func TestBlastTable(t *testing.T) {
+	p := republic(t, nil)
+	table := policy.BlastTable(p, policy.BlastOptions{Span: policy.Millis(day)})
+	// 1 client, 5 persons, 1 service: 7 alone, 21 pairs, and 2018.
+	if len(table) != 29 || table[28].Stolen != "client:c1,gateway,network,database" {
+		t.Errorf("%d rows, the last %s", len(table), table[len(table)-1].Stolen)
+	}
+	if table[0].Rows[0].Bound != "2500000000" || table[0].Totals[0].Bound != "2500000000" {
+		t.Errorf("%+v", table[0])
+	}
+}
+
+// TestManyWays: more ways than are divided exhaustively are still bounded.
+func TestManyWays(t *testing.T) {
+	p := republic(t, func(d *policy.Document) {
+		for i := range 12 {
+			c := d.Clients[0]
+			c.ID = policy.ClientID("more" + string(rune('a'+i)))
+			c.Keys = []string{worldKey(string(c.ID))}
+			d.Clients = append(d.Clients, c)
+		}
+	})
+	s := policy.Stolen{}
+	for _, c := range p.Document().Clients {
+		s.Clients = append(s.Clients, c.ID)
+	}
+	b := policy.BlastRadius(p, policy.BlastOptions{Stolen: s, Span: policy.Millis(hour)})
+	if b.Rows[0].Bound != "200000000" {
+		t.Errorf("%+v", b.Rows[0])
+	}
+}
+
+func TestParseStolen(t *testing.T) {
+	p := republic(t, nil)
+	for _, bad := range []string{"client:zoe", "officer:c1", "service:director", "moon", "key:ann", "client"} {
+		if _, err := p.ParseStolen(bad); err == nil {
+			t.Errorf("%s: taken", bad)
+		}
+	}
+	if s, err := p.ParseStolen("director:ann, person:bob ,,"); err != nil || len(s.People) != 2 {
+		t.Errorf("%v %v", s, err)
+	}
+}
+
+func TestAttribute(t *testing.T) {
+	p := republic(t, func(d *policy.Document) { d.People[3].LastDay = "2026-01-05" })
+	for name, want := range map[string]policy.Actor{
+		"ann": person("ann"), "aml": {Kind: policy.ServiceActor, ID: "aml"}, "pager": {Kind: policy.SentinelActor, ID: "pager"},
+		"c1": {Kind: policy.ClientActor, ID: "c1"}, "canary": {Kind: policy.CanaryActor, ID: "1"},
+	} {
+		got, ok := p.Attribute(statement.Key(worldKey(name)))
+		if !ok || got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+		text, err := got.Kind.MarshalText()
+		var back policy.ActorKind
+		if err != nil || back.UnmarshalText(text) != nil || back != got.Kind {
+			t.Errorf("%s: %s", name, text)
+		}
+		if p.UserVerification(got) {
+			t.Errorf("%s must verify", name)
+		}
+	}
+	if _, ok := p.Attribute(statement.Key(worldKey("stranger"))); ok {
+		t.Error("a stranger's key is somebody's")
+	}
+	dan := person("dan")
+	if !p.Active(dan, at(base+day-1)) || p.Active(dan, at(base+day)) || p.Active(dan, policy.Now{Clock: base + day, Time: base}) || p.Active(person("zoe"), at(base)) {
+		t.Error("last days are not judged by the later time")
+	}
+	if got := p.Members("director"); len(got) != 3 || got[0] != person("ann") {
+		t.Errorf("%v", got)
+	}
+	var none policy.ActorKind
+	if none.UnmarshalText([]byte("king")) == nil || policy.ActorKind(77).String() != "nobody" {
+		t.Error("an unknown kind is something")
+	}
+}
