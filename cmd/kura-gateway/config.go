@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +31,15 @@ type config struct {
 	Limits  limitsConfig  `toml:"limits"`
 	Metrics metricsConfig `toml:"metrics"`
 	Log     logConfig     `toml:"log"`
+
+	Witnesses []witnessConfig `toml:"witness"` // that the signer's heads are carried to
+}
+
+// witnessConfig says where one witness is. Its key stands in the signer's configuration, which alone judges it.
+type witnessConfig struct {
+	Name string `toml:"name"` // as it signs, the first part of its key line
+	URL  string `toml:"url"`  // of its tlog-witness interface
+	CA   string `toml:"ca"`   // PEM; when given, the only certificates that its server is believed by
 }
 
 type tlsConfig struct {
@@ -158,6 +168,24 @@ func (c *config) check(dir string) error {
 	}
 	if err := c.api().Limits.Check(); err != nil {
 		return fmt.Errorf("limits: %w", err)
+	}
+	for i := range c.Witnesses {
+		w := &c.Witnesses[i]
+		u, err := url.Parse(w.URL)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("witness[%d].url: %q is not an address like \"https://witness.example/kura\"", i, w.URL)
+		}
+		if w.Name == "" {
+			return fmt.Errorf("witness[%d].name: is missing, want the name as it stands in the witness's key line", i)
+		}
+		for _, other := range c.Witnesses[:i] {
+			if other.Name == w.Name {
+				return fmt.Errorf("witness[%d].name: %q stands there twice", i, w.Name)
+			}
+		}
+		if w.CA != "" && !filepath.IsAbs(w.CA) {
+			w.CA = filepath.Join(dir, w.CA)
+		}
 	}
 	if c.Log.Format != "json" && c.Log.Format != "text" {
 		return fmt.Errorf("log.format: is %q, it must be \"json\" or \"text\"", c.Log.Format)

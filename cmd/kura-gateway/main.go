@@ -102,6 +102,10 @@ func (d daemon) serve(ctx context.Context, cfg *config, certificate *certificate
 	if err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
+	couriers, err := newCouriers(cfg.Witnesses, signer, log)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, cfg)
 	if err != nil {
 		return err
@@ -110,5 +114,8 @@ func (d daemon) serve(ctx context.Context, cfg *config, certificate *certificate
 		return errors.Join(fmt.Errorf("confine the process: %w", err), listener.Close())
 	}
 	go certificate.reloadOn(ctx, d.reload, log)
+	for _, c := range couriers {
+		go c.Run(ctx)
+	}
 	return serve(ctx, cfg, gateway, certificate, listener, log)
 }
