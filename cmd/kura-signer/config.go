@@ -22,6 +22,10 @@ type Config struct {
 	AlarmCommand []string `toml:"alarm_command"` // program and arguments; gets each alarm as JSON on standard input
 	LogLevel     string   `toml:"log_level"`     // debug, info (default), warn, error
 
+	Witnesses           []string `toml:"witnesses"`             // key lines (name+id+key) of those who cosign the journal's heads
+	WitnessQuorum       int      `toml:"witness_quorum"`        // how many must have cosigned; more than half
+	CosignBeforeRelease bool     `toml:"cosign_before_release"` // no answer and no signature before that
+
 	Token   TokenConfig   `toml:"token"`
 	Journal JournalConfig `toml:"journal"`
 }
@@ -42,6 +46,7 @@ type TokenConfig struct {
 // JournalConfig says where the journal is kept.
 type JournalConfig struct {
 	Kind    string `toml:"kind"`     // embedded, postgres
+	Shared  bool   `toml:"shared"`   // postgres: several signers share it, one leads and the others stand by
 	Path    string `toml:"path"`     // embedded: its file
 	DSNFile string `toml:"dsn_file"` // postgres: a file with the service's connection string
 }
@@ -143,6 +148,12 @@ func (c *Config) Validate() error {
 		bad("token.sessions", "%d: 0 to 256", c.Token.Sessions)
 	}
 	c.Journal.validate(bad)
+	if _, err := c.witnesses(); err != nil {
+		bad("witnesses", "%v", err)
+	}
+	if c.Journal.Shared && !c.CosignBeforeRelease {
+		bad("cosign_before_release", "must be true where several signers share a journal (journal.shared)")
+	}
 	if _, err := c.level(); err != nil {
 		bad("log_level", "%q: debug, info, warn or error", c.LogLevel)
 	}
@@ -160,6 +171,9 @@ func (j *JournalConfig) validate(bad func(field, format string, args ...any)) {
 		}
 		if j.DSNFile != "" {
 			bad("journal.dsn_file", "belongs to kind postgres")
+		}
+		if j.Shared {
+			bad("journal.shared", "belongs to kind postgres")
 		}
 	case journalPostgres:
 		if j.DSNFile == "" {

@@ -202,7 +202,11 @@ func (x *examination) openAll(ctx context.Context) {
 		return
 	}
 	x.journal(ctx, genesis, []journal.Anchor{anchorfile.New(x.config.AnchorFile), host.Anchor{Token: t}})
-	x.warn("no_witness", "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed")
+	if len(x.config.Witnesses) == 0 {
+		x.warn("no_witness", "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed")
+	} else {
+		x.ok("witnesses", "%d of %d witnesses must cosign what a signer starts from", x.config.WitnessQuorum, len(x.config.Witnesses))
+	}
 }
 
 // journal verifies every entry and every signed head, and that the journal extends its anchors.
@@ -223,9 +227,19 @@ func (x *examination) journal(ctx context.Context, genesis journal.Genesis, anch
 		return
 	}
 	x.ok("journal", "%d entries and every signed head verify under %s", head.Size, genesis)
-	if _, err := journal.Open(ctx, journal.Config{Genesis: genesis, Store: s, Anchors: anchors, Trusted: head}); err != nil {
+	log, err := journal.Open(ctx, journal.Config{Genesis: genesis, Store: s, Anchors: anchors, Joining: x.config.Journal.Shared, Trusted: head})
+	if err != nil {
 		x.fail("anchors", "%v", err)
 		return
+	}
+	if w, err := x.config.witnesses(); err != nil {
+		x.fail("witnesses", "%v", err)
+	} else if c, err := w.Newest.Load(ctx); err != nil {
+		x.fail("witnesses", "%v", err)
+	} else if c != nil {
+		if err := log.CheckExtends(ctx, w.Newest.Name(), c); err != nil {
+			x.fail("witnesses", "%v", err)
+		}
 	}
 	x.ok("anchors", "the journal extends every anchor")
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 
@@ -94,9 +95,17 @@ func (d *daemon) open(ctx context.Context) (err error) {
 		anchors: []journal.Anchor{anchorfile.New(c.AnchorFile)}, tokenAnchor: host.Anchor{Token: d.token},
 	}
 	parts = instrument(parts)
+	witnesses, err := c.witnesses()
+	if err != nil {
+		return err
+	}
+	lease, err := leaseOf(c.Journal, d.store)
+	if err != nil {
+		return err
+	}
 	d.signer, err = signer.Open(ctx, signer.Config{
 		Genesis: genesis, Store: parts.store, Anchors: parts.anchors, TokenAnchor: parts.tokenAnchor,
-		Token: parts.token, Clock: clock, Version: version, Log: d.log,
+		Token: parts.token, Witnesses: witnesses, Lease: lease, Clock: clock, Version: version, Log: d.log,
 		Warnings: d.warnings(), Alarm: d.alarms.raise,
 	})
 	return err
@@ -128,7 +137,10 @@ func genesisOf(c *Config, t *token.Token) (journal.Genesis, error) {
 
 // warnings are what stays true while this process runs and does not stop it.
 func (d *daemon) warnings() []rpc.Reason {
-	w := []rpc.Reason{{Code: "no_witness", Detail: "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed"}}
+	var w []rpc.Reason
+	if len(d.config.Witnesses) == 0 {
+		w = append(w, rpc.Reason{Code: "no_witness", Detail: "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed"})
+	}
 	if d.token.Leaky() {
 		w = append(w, rpc.Reason{
 			Code:   "token_leaky",
@@ -166,8 +178,10 @@ func (d *daemon) run(ctx context.Context) error {
 			ended <- named(what, s.Serve(listening, l))
 		}()
 	}
+	forGateway := rpc.GatewayMethods(gatewayOf(d.signer))
+	maps.Copy(forGateway, rpc.WitnessMethods(d.signer))
 	listen("gateway's socket", gateway, rpc.Server{
-		Methods: rpc.GatewayMethods(gatewayOf(d.signer)), Allow: []uint32{uint32(*c.GatewayUID)},
+		Methods: forGateway, Allow: []uint32{uint32(*c.GatewayUID)},
 		InFlight: gatewayInFlight, Connections: gatewayConnections,
 	})
 	listen("administrator's socket", admin, rpc.Server{

@@ -12,12 +12,25 @@ import (
 	"kura/journal"
 	"kura/journal/embedded"
 	"kura/journal/postgres"
+	"kura/signer"
 )
 
 // A store is a journal.Store that can be closed.
 type store interface {
 	journal.Store
 	Close() error
+}
+
+// leaseOf is what the signers of a shared journal compete for; nil for the only signer of one.
+func leaseOf(c JournalConfig, s store) (signer.Lease, error) {
+	if !c.Shared {
+		return nil, nil
+	}
+	lease, ok := s.(signer.Lease)
+	if !ok {
+		return nil, errors.New("a shared journal needs a store with a lease, which kind postgres is")
+	}
+	return lease, nil
 }
 
 func openStore(ctx context.Context, c JournalConfig) (store, error) {

@@ -80,6 +80,8 @@ type Options struct {
 	Store      journal.Store // instead of an embedded one; stays open
 	WrapStore  func(journal.Store) journal.Store
 	WrapAnchor func(journal.Anchor) journal.Anchor
+	// Open is signer.Open, with whatever the test adds to the configuration.
+	Open func(signer.Config) (*signer.Signer, error)
 }
 
 // A Deployment is a founded journal with two wallets, and a signer that runs on it until the test ends.
@@ -176,7 +178,11 @@ func (d *Deployment) TryStart() error {
 	if d.options.WrapAnchor != nil {
 		anchor = d.options.WrapAnchor(anchor)
 	}
-	s, err := signer.Open(d.TB.Context(), signer.Config{
+	open := d.options.Open
+	if open == nil {
+		open = func(c signer.Config) (*signer.Signer, error) { return signer.Open(d.TB.Context(), c) }
+	}
+	s, err := open(signer.Config{
 		Genesis: d.Genesis, Store: store, Anchors: []journal.Anchor{anchor}, TokenAnchor: d.options.TokenAnchor,
 		Token: d.Token, Clock: d.Clock, Version: "test", Log: slog.New(slog.NewTextHandler(d.TB.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Alarm: func(a signer.Alarm) { d.Alarms <- a },
