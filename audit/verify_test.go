@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"kura/audit"
+	"kura/ledger"
 	"kura/ledger/ledgertest"
 )
 
@@ -53,4 +54,18 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(len(w.Lines)), "µs/entry")
+}
+
+// TestASignatureAfterItsRequestWasForgotten lets the clock leap between authorisation and signature.
+func TestASignatureAfterItsRequestWasForgotten(t *testing.T) {
+	w := ledgertest.New(t)
+	res := w.Submit("shop", w.Withdrawal(w.Wallets[0], 1))
+	r, _ := w.State.RequestByStatement(res.About)
+	w.Advance(25 * ledgertest.Hour)
+	if _, err := w.Judge(ledger.SignatureInput{About: res.About, Signature: w.Sign(w.Wallets[0], r.Transaction.Unsigned)}); err != nil {
+		t.Fatal(err)
+	}
+	if report := verify(t, w, w.Export(), audit.Options{}); !report.OK || report.Counts.Signatures != 1 {
+		t.Errorf("%+v %v", report.Counts, report.Failure)
+	}
 }
