@@ -152,7 +152,7 @@ func (c *Courier) do(ctx context.Context, method, path string, body []byte) (sta
 	if err != nil {
 		return 0, nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was only read
+	defer resp.Body.Close()
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxCosignature+1))
 	if err == nil && len(answer) > maxCosignature {
 		err = fmt.Errorf("the witness answers with more than %d bytes", maxCosignature)

@@ -137,7 +137,7 @@ func (c *Client) read(ctx context.Context, path string, result any, statuses ...
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	return decode(resp, result, statuses...)
 }
 

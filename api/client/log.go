@@ -159,7 +159,7 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 	if err != nil {
 		return journal.Head{}, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return journal.Head{}, decode(resp, nil)
 	}

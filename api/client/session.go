@@ -22,7 +22,7 @@ func (c *Client) OpenSession(ctx context.Context, sign func(secretHash statement
 	if err != nil {
 		return rpc.Session{}, nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	var session rpc.Session
 	if err := decode(resp, &session, http.StatusCreated); err != nil {
 		return rpc.Session{}, nil, err

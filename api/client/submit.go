@@ -95,7 +95,7 @@ func (c *Client) submitOnce(ctx context.Context, path string, envelope []byte, i
 	if err != nil {
 		return Outcome{}, !neverConnected(err), err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	var answer rpc.Answer
 	err = decode(resp, &answer, http.StatusOK, http.StatusCreated, http.StatusAccepted)
 	if p, ok := errors.AsType[*rpc.Problem](err); ok && p.Answer != nil {

@@ -113,7 +113,7 @@ func (r *robber) run(ctx context.Context, dir string) (*robbery, error) {
 		if dir, err = throwAwayDirectory(); err != nil {
 			return nil, err
 		}
-		defer os.RemoveAll(dir) //nolint:errcheck // what stays behind is worth nothing
+		defer os.RemoveAll(dir)
 	} else if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--dir: want a directory that does not exist yet: %w", err)
 	}

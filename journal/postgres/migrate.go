@@ -32,7 +32,7 @@ func Migrate(ctx context.Context, ownerDSN string) error {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // everything is committed by then
+	defer conn.Close(context.WithoutCancel(ctx))
 	if err := migrate(ctx, conn, files); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -124,7 +124,7 @@ func GrantService(ctx context.Context, ownerDSN, role, password string) error {
 	if err != nil {
 		return fmt.Errorf("grant to %s: %w", role, err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // everything is committed by then
+	defer conn.Close(context.WithoutCancel(ctx))
 	name := pgx.Identifier{role}.Sanitize()
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		var schema string

@@ -49,14 +49,14 @@ func (s *Server) Serve(ctx context.Context, l *net.UnixListener) error {
 		caller, err := PeerOf(conn)
 		if err != nil || !slices.Contains(s.Allow, caller.UID) {
 			s.Log.Warn("connection refused", "socket", l.Addr().String(), "uid", caller.UID, "pid", caller.PID, "error", err)
-			conn.Close() //nolint:errcheck // it is refused
+			conn.Close()
 			continue
 		}
 		select {
 		case connections <- struct{}{}:
 		default:
 			s.Log.Warn("too many connections", "socket", l.Addr().String(), "most", s.Connections)
-			conn.Close() //nolint:errcheck // it is refused
+			conn.Close()
 			continue
 		}
 		open.Go(func() {

@@ -117,7 +117,7 @@ func schema(t testing.TB, superuser string) Database {
 		if err != nil {
 			return // a test may have killed its cluster
 		}
-		defer conn.Close(context.Background()) //nolint:errcheck // a test's connection
+		defer conn.Close(context.Background())
 		_, _ = conn.Exec(context.Background(), "drop schema "+name+" cascade")
 		_, _ = conn.Exec(context.Background(), "drop role if exists "+name)
 	})
@@ -152,7 +152,7 @@ func Exec(t testing.TB, dsn string, statements ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background()) //nolint:errcheck // a test's connection
+	defer conn.Close(context.Background())
 	for _, statement := range statements {
 		if _, err := conn.Exec(t.Context(), statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
