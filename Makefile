@@ -66,6 +66,16 @@ bench: ## every benchmark, as Go benchmark lines
 fuzz: ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
 	@FUZZTIME='$(FUZZTIME)' scripts/fuzz
 
+.PHONY: chaos
+chaos: ## the fault campaign for DURATION from SEED on (DURATION=60s SEED=1)
+	@scripts/setup test
+	@DURATION='$(DURATION)' SEED='$(SEED)' scripts/chaos
+
+.PHONY: soak
+soak: ## 100,000 signatures while the token comes and goes
+	@scripts/setup demo
+	@KURA_SOAK=100000 go test -count=1 -timeout 30m -run 'TestSoak|EveryFault' -v ./signer/token
+
 .PHONY: interop
 interop: ## exchange transactions with symbol-sdk and nem-sdk (needs Node 20 and npm)
 	@scripts/interop
