@@ -14,7 +14,7 @@ import (
 // sets: whatever the thief finds, it never exceeds the blast radius.
 // KURA_POLICIES=1000 runs the long campaign.
 func TestAdversaryOnRandomPolicies(t *testing.T) {
-	count := 20
+	count := 8
 	if text := os.Getenv("KURA_POLICIES"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
@@ -38,7 +38,7 @@ func TestAdversaryOnRandomPolicies(t *testing.T) {
 		for _, target := range []adversary.Target{{Wallet: "w1", Asset: "xem"}, {Wallet: "w1", Asset: "gold"}, {Wallet: "w2", Asset: "xym"}, {Asset: "xem"}} {
 			result, err := adversary.Search(adversary.Options{
 				Policy: w.p, Book: book, Stolen: stolen, Span: span, Target: target, Start: base + 2*day, Seed: uint64(seed), Plays: 2,
-				Samples: map[string]string{"[0-9]{3,5}": "1234"}, MaxRequests: 3000,
+				Samples: map[string]string{"[0-9]{3,5}": "1234"}, MaxRequests: 1000,
 			})
 			if err != nil {
 				t.Fatal(err)

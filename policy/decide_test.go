@@ -235,6 +235,78 @@ func TestMostOutflows(t *testing.T) {
 	}
 }
 
+// TestLevyAtTheEdge: a levy of exactly 2^64 is one too many.
+func TestLevyAtTheEdge(t *testing.T) {
+	p := small(t, func(d *policy.Document) {
+		d.Assets = append(d.Assets, policy.Asset{
+			ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD", Supply: 9_000_000_000_000, Divisibility: 3,
+			Levy: &policy.Levy{Kind: "percentile", Asset: "gold", Fee: 10_000 << 24, Recipient: benchAddress(2).String()},
+		})
+		d.Wallets[0].MaxFee = 100_000_000
+	})
+	in := ask(p, policy.NewUsage(p))
+	in.Request.Withdrawal.MaxFee = 100_000_000
+	for amount, want := range map[nem.Amount]string{1 << 40: policy.CodeAmountOverflow, 1<<40 - 1: policy.CodeSigned} {
+		in.Request.Withdrawal.Assets = []statement.AssetAmount{{Asset: "mint:gold", Amount: amount}}
+		if d := policy.Decide(in); d.Code != want {
+			t.Errorf("%d: %s", amount, d.Code)
+		}
+	}
+}
+
+// TestUnseenNames: a wallet, client or asset that usage has never seen has an
+// empty window, and not that of the first one that it has.
+func TestUnseenNames(t *testing.T) {
+	p := small(t, func(d *policy.Document) {
+		d.Assets = append(d.Assets, policy.Asset{ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD", Supply: 1_000_000, Divisibility: 3})
+		second := d.Clients[0]
+		second.ID, second.Keys = "c2", []string{worldKey("c2")}
+		d.Clients = append(d.Clients, second)
+		other := d.Wallets[0]
+		other.ID, other.PublicKey = "w2", account("w2").String()
+		d.Wallets = append(d.Wallets, other)
+		for i, per := range [][]string{{"wallet"}, {"client"}, {"asset"}, {"wallet", "client"}, {"client", "asset"}, {"wallet", "asset"}} {
+			d.Limits = append(d.Limits, policy.Limit{ID: fmt.Sprint("l", i), Of: "count", Per: per, Max: 9, Window: policy.Millis(hour), At: "deny"})
+		}
+	})
+	u := policy.NewUsage(p)
+	in := ask(p, u)
+	d := policy.Decide(in)
+	e, err := d.Event(p, in.Request.Withdrawal, "c1", base)
+	if err == nil {
+		err = u.Add(e)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := func(change func(*policy.Input)) []policy.Units {
+		in := ask(p, u)
+		change(&in)
+		var out []policy.Units
+		for _, l := range policy.Decide(in).Limits {
+			out = append(out, l.Before)
+		}
+		return out
+	}
+	cases := map[string]struct {
+		change func(*policy.Input)
+		want   []policy.Units
+	}{
+		"the same": {func(*policy.Input) {}, []policy.Units{1, 1, 1, 1, 1, 1}},
+		"another wallet": {func(in *policy.Input) {
+			_, _, address, _, _ := p.WalletAccount("w2")
+			in.Request.Withdrawal.Wallet, in.Request.Withdrawal.WalletAddress = "w2", address.String()
+		}, []policy.Units{0, 1, 1, 0, 1, 0}},
+		"another client": {func(in *policy.Input) { in.Request.Client = "c2" }, []policy.Units{1, 0, 1, 0, 0, 1}},
+		"another asset":  {func(in *policy.Input) { in.Request.Withdrawal.Assets[0].Asset = "mint:gold" }, []policy.Units{1, 1, 0, 1, 0, 0}},
+	}
+	for name, c := range cases {
+		if diff := cmp.Diff(c.want, before(c.change)); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}
+
 func TestTooManyAssets(t *testing.T) {
 	p := small(t, nil)
 	in := ask(p, policy.NewUsage(p))
