@@ -3,6 +3,7 @@ package policy_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -413,6 +414,10 @@ func TestFill(t *testing.T) {
 	if d.Outcome != policy.Deny || d.Limits[0].Before != 10_000_000 || d.Limits[0].FreesAt != base+hour || d.Limits[1].FreesAt != base+2*hour {
 		t.Errorf("after a restore: %v %+v", d.Outcome, d.Limits)
 	}
+	in.Request.Withdrawal.Assets[0].Amount = 10_000_000 - nem.Amount(d.Fee) // all that there is room for
+	if d := policy.Decide(in); d.Limits[0].FreesAt != base+hour {
+		t.Error("what just fits is said never to fit")
+	}
 	in.Request.Withdrawal.Assets[0].Amount = 20_000_000
 	if d := policy.Decide(in); d.Limits[0].FreesAt != 0 {
 		t.Error("what never fits is said to fit once")
@@ -453,6 +458,54 @@ func TestNewLimitStartsFromHistory(t *testing.T) {
 	d := policy.Decide(in)
 	if d.Outcome != policy.Deny || d.Limits[0].Before != 8_000_000 || d.Limits[1].Before != 4_000_000 {
 		t.Errorf("%v %s %+v", d.Outcome, d.Code, d.Limits)
+	}
+}
+
+// TestLongHistory: over months, with much that is forgotten, every sum is what
+// history says.
+func TestLongHistory(t *testing.T) {
+	p := small(t, func(d *policy.Document) {
+		d.Limits = []policy.Limit{amountLimit(math.MaxUint64, day, "deny"), amountLimit(math.MaxUint64, 31*day, "deny"), amountLimit(math.MaxUint64, 3*day, "deny")}
+		d.Limits[1].ID, d.Limits[2].ID = "month", "customer"
+		d.Limits[2].Per = []string{"customer"}
+	})
+	u := policy.NewUsage(p)
+	var history []policy.Event
+	r := rand.New(rand.NewPCG(1, 2))
+	now := base
+	for range 5000 {
+		now += int64(r.IntN(int(hour)))
+		e := policy.Event{Time: now, Network: nem.NIS1Testnet, Wallet: "w1", Client: "c1", Customer: pick(r, []string{"kim", "lee", "customer 77"}), Outflows: []policy.Outflow{
+			{Asset: "xem", ID: nem.Currency(nem.NIS1Testnet), Amount: policy.Units(r.IntN(1000)), Kind: policy.TransferOutflow},
+		}}
+		if err := u.Add(e); err != nil {
+			t.Fatal(err)
+		}
+		history = append(history, e)
+		if r.IntN(50) > 0 {
+			continue
+		}
+		in := ask(p, u)
+		in.Now = at(now + int64(r.IntN(int(day))))
+		in.Request.Withdrawal.Expires = now + 2*day
+		want := []policy.Units{0, 0, 0}
+		for _, e := range history {
+			for i, window := range []int64{day, 31 * day, 3 * day} {
+				if e.Time > in.Now.Time-window && (i < 2 || e.Customer == "customer 77") {
+					want[i] += e.Outflows[0].Amount
+				}
+			}
+		}
+		var got []policy.Units
+		for _, l := range policy.Decide(in).Limits {
+			got = append(got, l.Before)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("after %d events:\n%s", len(history), diff)
+		}
+	}
+	if held := u.Len(); held > 2000 {
+		t.Errorf("%d events are held of about 1,500 in 31 days", held)
 	}
 }
 
