@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 
 	"kura/statement"
@@ -67,15 +68,7 @@ func (e *electorate) sortVerdicts(verdicts []Verdict, kind statement.VerdictKind
 			b.approved[j] = *v
 		}
 	}
-	slices.SortStableFunc(b.approved, func(x, y Verdict) int {
-		switch {
-		case x.At < y.At:
-			return -1
-		case x.At > y.At:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(b.approved, func(x, y Verdict) int { return cmp.Compare(x.At, y.At) })
 	return b
 }
 

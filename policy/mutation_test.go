@@ -24,6 +24,7 @@ var mutations = map[token.Token]string{
 var equivalent = map[string]string{
 	`decide.go: j.d.Outflows = make([]Outflow, 0, len(t.Assets)+1)`:                              "room that is made beforehand; more is made when it is needed",
 	`decide_limits.go: if (per.Has(PerDestination) || per.Has(PerCustomer)) && !keys.digested {`: "makes the same digests again",
+	`approval.go: } else if v.At < b.approved[j].At {`:                                           "of two approvals of one party at one moment, either says the same",
 	`usage.go: if r.time > u.last-t.limit.window {`:                                              "what is exactly one window old stays a little longer, and is not counted all the same",
 }
 

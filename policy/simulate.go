@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"slices"
@@ -88,15 +89,7 @@ func Simulate(p *Policy, book *Book, history []Recorded) (Simulation, error) {
 			moments = append(moments, moment{r.Last, i, true})
 		}
 	}
-	slices.SortStableFunc(moments, func(a, b moment) int {
-		switch {
-		case a.now.Time < b.now.Time:
-			return -1
-		case a.now.Time > b.now.Time:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(moments, func(a, b moment) int { return cmp.Compare(a.now.Time, b.now.Time) })
 	rows := make([]SimulatedRow, len(history))
 	for _, m := range moments {
 		r := &history[m.index]

@@ -73,6 +73,10 @@ type node struct {
 
 // parse reads one YAML document into a tree.
 func parse(file []byte) (*node, *Mistake) {
+	const longest = 4 << 20
+	if len(file) > longest {
+		return nil, &Mistake{What: fmt.Sprintf("the file has %d bytes", len(file)), Want: "want at most 4 MiB: what is proposed has at most 1 MiB"}
+	}
 	parsed, err := parser.ParseBytes(file, 0)
 	if err != nil {
 		return nil, syntaxMistake(err)
