@@ -25,6 +25,7 @@ var equivalent = map[string]string{
 	`decide.go: j.d.Outflows = make([]Outflow, 0, len(t.Assets)+1)`:                              "room that is made beforehand; more is made when it is needed",
 	`decide_limits.go: if (per.Has(PerDestination) || per.Has(PerCustomer)) && !keys.digested {`: "makes the same digests again",
 	`approval.go: } else if v.At < b.approved[j].At {`:                                           "of two approvals of one party at one moment, either says the same",
+	`deque.go: for d.first-d.base >= chunk {`:                                                    "an empty chunk stays until the next element goes",
 	`usage.go: if r.time > u.last-t.limit.window {`:                                              "what is exactly one window old stays a little longer, and is not counted all the same",
 }
 
