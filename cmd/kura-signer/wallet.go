@@ -1,13 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"kura/nem"
 	"kura/signer/rpc"
@@ -106,67 +108,70 @@ func walletImport(ctx context.Context, in *invocation) error {
 		return err
 	}
 	defer admin.Close()
-	key, err := readKey(keyFD)
+	seed, err := readSeed(n.Chain(), keyFD)
 	if err != nil {
 		return err
 	}
-	defer key.Wipe()
-	text := bytes.Clone(bytes.TrimRight(key.Bytes(), "\x00\r\n "))
-	defer clear(text)
-	c, err := admin.ImportWallet(ctx, w, address.String(), text)
+	defer seed.Wipe()
+	leadsTo := token.PublicKeyOf(n, seed).Address(n)
+	say(in.stderr, "the key leads to %s\n", leadsTo)
+	if leadsTo != address {
+		return fmt.Errorf("the key leads to %s, not to %s: nothing was imported", leadsTo, address)
+	}
+	text, err := keyText(n.Chain(), seed)
+	if err != nil {
+		return err
+	}
+	defer text.Wipe()
+	c, err := admin.ImportWallet(ctx, w, address.String(), text.Bytes())
 	if err != nil {
 		return err
 	}
 	return in.printCeremony(c, asJSON)
 }
 
-// maxKeyText is more than any tool prints for a private key.
-const maxKeyText = 128
-
-// readKey reads one line into locked memory.
-func readKey(fd int) (*token.Secret, error) {
-	source := os.NewFile(uintptr(max(fd, 0)), "private key")
-	if fd < 0 {
-		terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-		if err != nil {
-			return nil, fmt.Errorf("there is no terminal to ask for the private key on, and no --key-fd: %w", err)
-		}
-		defer terminal.Close() //nolint:errcheck // it was only asked on
-		restore, err := hideInput(terminal)
-		if err != nil {
-			return nil, err
-		}
-		defer restore()
-		say(terminal, "private key (not shown): ")
-		source = terminal
+// readSeed takes a private key from a descriptor, or from the terminal if there is none. Neither text nor seed stands
+// anywhere but in locked memory.
+func readSeed(chain nem.Chain, fd int) (*token.Secret, error) {
+	if fd >= 0 {
+		return token.ReadPrivateKeyFD(chain, fd)
 	}
-	secret, err := token.NewSecret(maxKeyText)
+	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("there is no terminal to ask for the private key on, and no --key-fd: %w", err)
+	}
+	defer terminal.Close() //nolint:errcheck // it was only asked on
+	restore, err := hideInput(terminal)
 	if err != nil {
 		return nil, err
 	}
-	if err := readLine(source, secret.Bytes()); err != nil {
-		secret.Wipe()
-		return nil, err
+	defer restore()
+	say(terminal, "private key (not shown): ")
+	own, err := unix.FcntlInt(terminal.Fd(), unix.F_DUPFD_CLOEXEC, 0) // ReadPrivateKeyFD closes what it reads
+	if err != nil {
+		return nil, fmt.Errorf("read private key: %w", err)
 	}
-	return secret, nil
+	return token.ReadPrivateKeyFD(chain, own)
 }
 
-// readLine fills b byte by byte up to a newline, so that nothing of the line stands anywhere else.
-func readLine(f *os.File, b []byte) error {
-	for n := 0; ; n++ {
-		if n == len(b) {
-			return errors.New("the private key's line is too long")
-		}
-		if got, err := f.Read(b[n : n+1]); got == 0 || b[n] == '\n' {
-			if b[n] == '\n' {
-				b[n] = 0
-			}
-			if n == 0 {
-				return errors.Join(errors.New("no private key was given"), err)
-			}
-			return nil
-		}
+// keyText writes a seed as the chain's tools print a private key, into locked memory: NIS1's is a number, whose last
+// byte is the seed's first.
+func keyText(chain nem.Chain, seed *token.Secret) (*token.Secret, error) {
+	printed, err := token.NewSecret(len(seed.Bytes()))
+	if err != nil {
+		return nil, err
 	}
+	defer printed.Wipe()
+	copy(printed.Bytes(), seed.Bytes())
+	if chain == nem.NIS1 {
+		slices.Reverse(printed.Bytes())
+	}
+	text, err := token.NewSecret(hex.EncodedLen(len(printed.Bytes())))
+	if err != nil {
+		return nil, err
+	}
+	hex.Encode(text.Bytes(), printed.Bytes())
+	return text, nil
 }
 
 func walletList(ctx context.Context, in *invocation) error {

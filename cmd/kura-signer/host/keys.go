@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"unsafe"
 
 	"kura/journal"
 	"kura/ledger"
@@ -76,20 +75,18 @@ func (k Keys) ImportWallet(ctx context.Context, name string, n nem.Network, expe
 	return Record(c), nil
 }
 
-// parseKey reads a private key into locked memory. The text is wiped by its owner, and so is the string, which shares its
-// bytes: a copy would stay behind.
+// parseKey reads a private key in locked memory. The text that the administrator's socket brought is wiped by its owner.
 func parseKey(n nem.Network, text []byte) (*token.Secret, error) {
-	parsed, err := nem.ParsePrivateKeyText(n.Chain(), unsafe.String(unsafe.SliceData(text), len(text))) //nolint:gosec // see above; nothing changes the text meanwhile
+	if len(text) == 0 {
+		return nil, errors.New("no private key was given")
+	}
+	locked, err := token.NewSecret(len(text))
 	if err != nil {
 		return nil, err
 	}
-	defer clear(parsed[:])
-	seed, err := token.NewSecret(len(parsed))
-	if err != nil {
-		return nil, err
-	}
-	copy(seed.Bytes(), parsed[:])
-	return seed, nil
+	defer locked.Wipe()
+	copy(locked.Bytes(), text)
+	return token.ParsePrivateKey(n.Chain(), locked)
 }
 
 func (k Keys) spec(name string, n nem.Network) (token.WalletSpec, error) {
