@@ -29,7 +29,7 @@ func campaign(t testing.TB, usual int) int {
 // code with them, on random policies, histories, stops, verdicts and requests.
 // KURA_CASES=1000000 runs the long campaign.
 func TestAgreesWithNaive(t *testing.T) {
-	total := campaign(t, 20_000)
+	total := campaign(t, 10_000)
 	const perWorld = 100
 	outcomes := map[policy.Outcome]int{}
 	codes := map[string]int{}

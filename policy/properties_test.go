@@ -17,7 +17,7 @@ import (
 // now and then so that limits fill.
 func cases(t *testing.T, stream uint64, check func(*world, policy.Input)) {
 	t.Helper()
-	total := campaign(t, 8000)
+	total := campaign(t, 4000)
 	const perWorld = 80
 	for seed := 0; seed*perWorld < total; seed++ {
 		r := rand.New(rand.NewPCG(uint64(seed), stream))
