@@ -1,25 +1,12 @@
 package policy
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"slices"
 
 	"kura/nem"
 	"kura/statement"
 )
-
-// canary is a Canary as parsed.
-type canary struct {
-	salt [16]byte
-	hash [32]byte
-}
-
-func (c *canary) is(address string) bool {
-	sum := sha256.Sum256(append(c.salt[:len(c.salt):len(c.salt)], address...))
-	return subtle.ConstantTimeCompare(sum[:], c.hash[:]) == 1
-}
 
 // judge carries one decision on its way. Whatever denies is noted once, the
 // first time; the rest is still worked out where it can be, so that a decision

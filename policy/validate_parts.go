@@ -101,10 +101,10 @@ func (v *validator) tripwires() {
 		path := fmt.Sprintf("tripwires.canaryAddresses[%d]", i)
 		var parsed canary
 		if n, err := hex.Decode(parsed.salt[:], lowerHex(c.Salt, len(parsed.salt))); err != nil || n != len(parsed.salt) {
-			v.fail(path+".salt", "want 32 lower-case hex digits; kura policy canary makes both", "%s is no salt", quoted(c.Salt))
+			v.fail(path+".salt", "want 32 lower-case hex digits, random: openssl rand -hex 16", "%s is no salt", quoted(c.Salt))
 		}
 		if n, err := hex.Decode(parsed.hash[:], lowerHex(c.Hash, len(parsed.hash))); err != nil || n != len(parsed.hash) {
-			v.fail(path+".hash", "want 64 lower-case hex digits: SHA-256 of salt and address", "%s is no hash", quoted(c.Hash))
+			v.fail(path+".hash", "want 64 lower-case hex digits: SHA-256 of the salt's 16 bytes and the address; docs/policy.md shows how", "%s is no hash", quoted(c.Hash))
 		}
 		v.p.canaries = append(v.p.canaries, parsed)
 	}

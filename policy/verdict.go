@@ -12,10 +12,16 @@ func JudgeGenesis(p *Policy, verdicts []Verdict, now Now) *Refusal {
 	if p.doc.Version != 1 {
 		return refuse(CodeBadDocument, "version", "version %d, want 1 in a genesis", p.doc.Version)
 	}
+	return JudgeSuccession(p, verdicts, now)
+}
+
+// JudgeSuccession tells whether the quorum that changes a policy agrees to go on
+// under it, unchanged, in a journal that succeeds the one it was in force in.
+func JudgeSuccession(p *Policy, verdicts []Verdict, now Now) *Refusal {
 	e := electorate{policy: p, now: now}
 	b := e.sortVerdicts(verdicts, statement.Approve)
 	if _, met := e.met(p.doc.Governance.Policy.AnyOf, b.approved); !met {
-		return refuse(CodeNeedsApproval, "", "%d of policy 1's directors approved it, and its own governance asks for more", len(b.approved))
+		return refuse(CodeNeedsApproval, "", "%d of its directors approved it, and the policy's own governance asks for more", len(b.approved))
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package policy_test
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -165,9 +164,7 @@ func (w *world) document() policy.Document {
 		Policy: policy.Change{AnyOf: two, TimeLock: policy.Millis(day)}, Addresses: policy.Change{AnyOf: two, TimeLock: policy.Millis(day)},
 		Unfreeze: policy.Gate{AnyOf: two}, Resume: policy.Gate{AnyOf: two}, Veto: 2,
 	}
-	salt := make([]byte, 16)
-	sum := sha256.Sum256(append(salt, payee(nem.NIS1Testnet, 9).String()...))
-	d.Tripwires.CanaryAddresses = []policy.Canary{{Salt: hex.EncodeToString(salt), Hash: hex.EncodeToString(sum[:])}}
+	d.Tripwires.CanaryAddresses = []policy.Canary{policy.NewCanary([16]byte{}, payee(nem.NIS1Testnet, 9).String())}
 	d.Anchor.Every = policy.Millis(hour)
 	return d
 }
