@@ -467,5 +467,8 @@ func (u *Usage) roomFor(t *tally, k windowKey, seen bool, time int64, amount, nu
 // does, since it cannot know what was authorised before.
 func (u *Usage) Fill(time int64) { u.full = max(u.full, time) }
 
+// Filled is the policy time that Fill was given, 0 if it never was.
+func (u *Usage) Filled() int64 { return u.full }
+
 // Len is how many records are held, one for each asset of an event.
 func (u *Usage) Len() int { return int(u.events.next - u.events.first) }
