@@ -117,8 +117,12 @@ func (s *Signer) WitnessCosigned(ctx context.Context, witness string, note []byt
 	if err := s.extendsWitnessed(ctx, key.Name, h); err != nil {
 		return err
 	}
-	if s.cosigning.record(key, h, line, seconds) {
+	quorum := s.cosigning.record(key, h, line, seconds)
+	if quorum && !s.waits.Load() {
 		s.conditions.clear("", conditionWitnesses)
+	}
+	if s.cosigning.answering() >= s.cosigning.Quorum {
+		s.conditions.clear("", conditionNoWitness)
 	}
 	return nil
 }

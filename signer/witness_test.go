@@ -1,0 +1,389 @@
+package signer_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"kura/api"
+	"kura/journal"
+	"kura/journal/anchorfile"
+	"kura/journal/cosign"
+	"kura/signer"
+	"kura/signer/rpc"
+	"kura/signer/signertest"
+	"kura/statement"
+	"kura/witness"
+)
+
+// witnesses are real witnesses on real sockets, and couriers between them and the signers of a test.
+type witnesses struct {
+	t      *testing.T
+	dir    string
+	quorum int
+	before bool
+
+	keys     []cosign.Key
+	privates []ed25519.PrivateKey
+	servers  []*httptest.Server
+	down     []atomic.Bool
+	once     sync.Once
+	stop     context.CancelFunc // of the couriers of the signer that was opened last
+}
+
+func newWitnesses(t *testing.T, n, quorum int, before bool) *witnesses {
+	t.Helper()
+	w := &witnesses{t: t, dir: t.TempDir(), quorum: quorum, before: before, down: make([]atomic.Bool, n), stop: func() {}}
+	for i := range n {
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.keys = append(w.keys, cosign.Key{Name: fmt.Sprintf("w%d.test", i), Public: [32]byte(public)})
+		w.privates = append(w.privates, private)
+	}
+	t.Cleanup(func() {
+		w.stop()
+		for _, s := range w.servers {
+			s.Close()
+		}
+	})
+	return w
+}
+
+func (w *witnesses) serve(g journal.Genesis) {
+	for i, key := range w.keys {
+		one, err := witness.Open(g, key, w.privates[i], filepath.Join(w.dir, key.Name), time.Now)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		handler := one.Handler(nil, nil, slog.New(slog.DiscardHandler))
+		w.servers = append(w.servers, httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if w.down[i].Load() {
+				http.Error(rw, "down (test)", http.StatusServiceUnavailable)
+				return
+			}
+			handler.ServeHTTP(rw, r)
+		})))
+	}
+}
+
+// config adds the witnesses to a signer's configuration.
+func (w *witnesses) config(c signer.Config, cosigned string) signer.Config {
+	c.Witnesses = signer.Witnesses{Keys: w.keys, Quorum: w.quorum, BeforeRelease: w.before, Newest: anchorfile.New(cosigned)}
+	return c
+}
+
+func (w *witnesses) cosigned() string { return filepath.Join(w.dir, "cosigned") }
+
+// open is for signertest.Options.
+func (w *witnesses) open(c signer.Config) (*signer.Signer, error) {
+	w.once.Do(func() { w.serve(c.Genesis) })
+	s, err := signer.Open(context.Background(), w.config(c, w.cosigned()))
+	if err != nil {
+		return nil, err
+	}
+	w.stop()
+	w.stop = w.carry(s)
+	return s, nil
+}
+
+// carry runs the gateway's couriers for a signer.
+func (w *witnesses) carry(s rpc.Witnessed) (stop context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for i, server := range w.servers {
+		c := &api.Courier{Name: w.keys[i].Name, URL: server.URL, Signer: s, Client: server.Client(), Log: slog.New(slog.DiscardHandler)}
+		running.Go(func() { c.Run(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+func (w *witnesses) setDown(down bool, which ...int) {
+	for _, i := range which {
+		w.down[i].Store(down)
+	}
+}
+
+// cosignedBy counts the witnesses whose valid lines a receipt's checkpoint carries.
+func (w *witnesses) cosignedBy(t *testing.T, r *rpc.Receipt) int {
+	t.Helper()
+	found, err := cosign.Verify(r.Checkpoint, w.keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(found)
+}
+
+func ready(t *testing.T, s *signer.Signer) rpc.Ready {
+	t.Helper()
+	r, err := s.Ready(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func hasReason(r rpc.Ready, code string) bool {
+	return slices.ContainsFunc(r.Reasons, func(reason rpc.Reason) bool { return reason.Code == code })
+}
+
+// TestNothingLeavesUncosigned holds back a signature and its answer for as long as one witness too few cosigns.
+func TestNothingLeavesUncosigned(t *testing.T) {
+	w := newWitnesses(t, 3, 2, true)
+	d := signertest.New(t, signertest.Options{Open: w.open})
+	token := d.Token.(*signertest.FakeToken)
+	wallet := d.Wallets[signertest.XYM]
+	first := d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(wallet, signertest.Small))
+	announced(t, d, first)
+	if n := w.cosignedBy(t, first.Receipt); n < 2 {
+		t.Errorf("the receipt's head carries %d cosignatures", n)
+	}
+	if r := ready(t, d.Signer); r.Role != "leader" || r.Cosigned == 0 || hasReason(r, "no_witness") || !strings.Contains(r.Rollback, "3 witnesses answer") && !strings.Contains(r.Rollback, "2 of 3") {
+		t.Errorf("with witnesses: %+v", r)
+	}
+
+	bearer := d.Login(t.Context(), d.Signer, "shop")
+	w.setDown(true, 1)
+	announced(t, d, d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(wallet, signertest.Small)))
+
+	w.setDown(true, 2)
+	before, size := token.Signatures.Load(), ready(t, d.Signer).Size
+	sent := d.Sign("shop", d.Withdrawal(wallet, signertest.Small))
+	answered := make(chan answer, 1)
+	go func() {
+		a, err := d.Signer.Submit(context.Background(), sent.Encode(), 20_000)
+		answered <- answer{a, err}
+	}()
+	d.Until("the authorisation is in the journal", func() bool { return ready(t, d.Signer).Size > size })
+	d.Until("the signer says whom it waits for", func() bool {
+		d.Clock.Pass(10)
+		return hasReason(ready(t, d.Signer), "witnesses_missing")
+	})
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := d.Signer.Withdrawal(short, bearer, statementID(t, sent), 100); err == nil {
+		t.Error("its state is told before its head is cosigned")
+	}
+	if _, err := d.Signer.Submit(t.Context(), d.Sign("shop", d.Withdrawal(wallet, signertest.Small)).Encode(), 0); codeOf(err) != "witnesses_missing" {
+		t.Errorf("what comes meanwhile is answered %v", err)
+	}
+	if c, err := d.Signer.Checkpoint(t.Context()); err != nil {
+		t.Error(err)
+	} else if h, err := journal.OpenCheckpoint(d.Genesis, c.Checkpoint); err != nil || h.Size > size {
+		t.Errorf("a head of size %d is shown (%v), cosigned is only %d", h.Size, err, size)
+	}
+	select {
+	case a := <-answered:
+		t.Fatalf("answered without a quorum of witnesses: %+v", a)
+	default:
+	}
+	if made := token.Signatures.Load() - before; made != 0 {
+		t.Errorf("%d signatures made without a quorum of witnesses", made)
+	}
+	w.setDown(false, 2)
+	a := <-answered
+	if a.err != nil {
+		t.Fatal(a.err)
+	}
+	announced(t, d, a.Answer)
+	if n := w.cosignedBy(t, a.Receipt); n < 2 {
+		t.Errorf("the receipt's head carries %d cosignatures", n)
+	}
+	d.Until("the signer decides again", func() bool { return ready(t, d.Signer).Ready })
+}
+
+func statementID(t *testing.T, e statement.Envelope) string {
+	t.Helper()
+	signed, err := statement.Open(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed.Body.Common().ID.String()
+}
+
+func codeOf(err error) string {
+	if p, ok := err.(*rpc.Problem); ok && p != nil {
+		return p.Code
+	}
+	return fmt.Sprint(err)
+}
+
+// TestCosigningInTheBackground signs while the witnesses are away, and says that nobody keeps the newest head.
+func TestCosigningInTheBackground(t *testing.T) {
+	w := newWitnesses(t, 1, 1, false)
+	d := signertest.New(t, signertest.Options{Open: w.open})
+	d.Until("the newest head is cosigned", func() bool { r := ready(t, d.Signer); return r.Cosigned == r.Size })
+	w.setDown(true, 0)
+	announced(t, d, d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)))
+	d.Clock.Pass(2 * signertest.Minute)
+	d.Until("it is said that no witness answers", func() bool {
+		r := ready(t, d.Signer)
+		return hasReason(r, "no_witness") && strings.Contains(r.Rollback, "unbounded") && r.Ready
+	})
+	w.setDown(false, 0)
+	d.Until("the newest head is cosigned", func() bool {
+		r := ready(t, d.Signer)
+		return r.Cosigned == r.Size && !hasReason(r, "no_witness")
+	})
+}
+
+// TestRestoredBackupRefused puts back an older copy of everything that the host has: journal, anchor, and the newest
+// cosigned head. Only the witnesses know better. With the host's own cosigned head left, the start is refused at once.
+func TestRestoredBackupRefused(t *testing.T) {
+	for name, before := range map[string]bool{"before release": true, "in the background": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWitnesses(t, 3, 2, before)
+			d := signertest.New(t, signertest.Options{Open: w.open})
+			_ = d.Stop()
+			files := []string{d.StorePath(), filepath.Join(d.Dir, "anchor"), w.cosigned()}
+			var old [][]byte
+			for _, name := range files {
+				old = append(old, readFile(t, name))
+			}
+			d.Start()
+			announced(t, d, d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)))
+			d.Until("the newest head is cosigned", func() bool { r := ready(t, d.Signer); return r.Cosigned == r.Size })
+			_ = d.Stop()
+			token := d.Token.(*signertest.FakeToken)
+			signatures := token.Signatures.Load()
+
+			for i, name := range files[:2] {
+				writeFile(t, name, old[i])
+			}
+			err := d.TryStart()
+			if err == nil || !strings.Contains(err.Error(), "rolled back") || !strings.Contains(err.Error(), "cosigned") {
+				t.Errorf("with the host's newest cosigned head: %v", err)
+				_ = d.Stop()
+			}
+			writeFile(t, files[2], old[2])
+			if err := d.TryStart(); err != nil {
+				t.Fatal(err)
+			}
+			var detail string
+			d.Until("the signer refuses the journal", func() bool {
+				for _, reason := range ready(t, d.Signer).Reasons {
+					if reason.Code == "journal_rolled_back" && reason.Stops {
+						detail = reason.Detail
+					}
+				}
+				return detail != ""
+			})
+			if !strings.Contains(detail, "witness w") || !strings.Contains(detail, "root") || !strings.Contains(detail, "the journal ends at size") {
+				t.Errorf("it says %q", detail)
+			}
+			if _, err := d.Signer.Submit(t.Context(), d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)).Encode(), 0); err == nil {
+				t.Error("a withdrawal is taken on a journal that was rolled back")
+			}
+			if n := token.Signatures.Load() - signatures; n != 0 {
+				t.Errorf("%d signatures were made", n)
+			}
+		})
+	}
+}
+
+// TestTwoWinners has a store that lies: it tells two signers that each is alone, and keeps a journal of its own for
+// each. The witnesses cosign one of the two only, and the other one's signatures never leave.
+func TestTwoWinners(t *testing.T) {
+	w := newWitnesses(t, 3, 2, true)
+	d := signertest.New(t, signertest.Options{Open: w.open})
+	_ = d.Stop()
+	w.stop()
+	type side struct {
+		*signer.Signer
+		answers []answer
+		signed  int
+		halted  string
+	}
+	var sides []*side
+	for i := range 2 {
+		dir := t.TempDir()
+		for _, name := range []string{"journal", "anchor"} {
+			writeFile(t, filepath.Join(dir, name), readFile(t, filepath.Join(d.Dir, name)))
+		}
+		store := openEmbedded(t, filepath.Join(dir, "journal"))
+		s, err := signer.Open(t.Context(), w.config(signer.Config{
+			Genesis: d.Genesis, Store: store, Anchors: []journal.Anchor{anchorfile.New(filepath.Join(dir, "anchor"))},
+			Token: d.Token, Clock: d.Clock, Version: fmt.Sprint("side ", i), Log: slog.New(slog.DiscardHandler),
+		}, filepath.Join(dir, "cosigned")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = s.Run(ctx)
+		}()
+		carried := w.carry(s)
+		t.Cleanup(func() {
+			stop()
+			<-ended
+			carried()
+			_ = store.Close()
+		})
+		sides = append(sides, &side{Signer: s})
+	}
+	var clients sync.WaitGroup
+	var mu sync.Mutex
+	for _, one := range sides {
+		for range 10 {
+			sent := d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
+			clients.Go(func() {
+				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+				defer cancel()
+				for ctx.Err() == nil {
+					a, err := one.Submit(ctx, sent.Encode(), 5_000)
+					if err == nil || ready(t, one.Signer).Ready {
+						mu.Lock()
+						one.answers = append(one.answers, answer{a, err})
+						mu.Unlock()
+						return
+					}
+					if hasReason(ready(t, one.Signer), "journal_rolled_back") {
+						return
+					}
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+	}
+	clients.Wait()
+	for _, one := range sides {
+		for _, a := range one.answers {
+			if a.Transaction != nil {
+				one.signed++
+			}
+		}
+		for _, reason := range ready(t, one.Signer).Reasons {
+			if reason.Code == "journal_rolled_back" {
+				one.halted = reason.Detail
+			}
+		}
+	}
+	if sides[0].signed == 0 {
+		sides[0], sides[1] = sides[1], sides[0]
+	}
+	winner, loser := sides[0], sides[1]
+	if winner.signed != 10 || winner.halted != "" {
+		t.Errorf("the one side signed %d of 10, halted %q", winner.signed, winner.halted)
+	}
+	if loser.signed != 0 || !strings.Contains(loser.halted, "witness") || !strings.Contains(loser.halted, "root") {
+		t.Errorf("the other side signed %d, halted %q", loser.signed, loser.halted)
+	}
+	t.Log(loser.halted)
+}
