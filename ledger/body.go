@@ -36,6 +36,8 @@ func newBody(kind string) Body {
 		return new(Wallet)
 	case KindWalletState:
 		return new(WalletState)
+	case KindSealing:
+		return new(Sealing)
 	case KindSignature:
 		return new(Signature)
 	case KindStrand:

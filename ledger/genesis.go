@@ -28,7 +28,12 @@ func (g *Genesis) check() error {
 		return fmt.Errorf("clock is %q, want %s or %s", g.Clock, ClockReal, ClockSimulated)
 	}
 	if g.Policy == (statement.Hash{}) {
-		return fmt.Errorf("policy is all zero, want the hash of policy 1")
+		return fmt.Errorf("policy is all zero, want the hash of the first policy")
+	}
+	if g.Predecessor != nil {
+		if err := g.Predecessor.check(); err != nil {
+			return fmt.Errorf("predecessor: %w", err)
+		}
 	}
 	return nil
 }
@@ -63,8 +68,8 @@ func (s *State) applyGenesis(e journal.Entry, b *Genesis) error {
 	return nil
 }
 
-// founding puts policy 1 in force: it must be the one that the genesis names, and its own directors must
-// have signed it, as its own rule for policies asks.
+// founding puts the first policy in force: it must be the one that the genesis names, and its own directors
+// must have signed it, as its own rule for policies asks. In a successor it is the policy that was in force.
 func (j *judgement) founding(in FoundingInput) (Result, error) {
 	b := Founding{Policy: in.Policy}
 	var verdicts []policy.Verdict
@@ -73,7 +78,7 @@ func (j *judgement) founding(in FoundingInput) (Result, error) {
 		return Result{}, fmt.Errorf("%w: %w", ErrInput, err)
 	}
 	for i, e := range in.Verdicts {
-		v, err := foundingVerdict(e, p)
+		v, err := j.foundingVerdict(e, p)
 		if err != nil {
 			return Result{}, fmt.Errorf("%w: verdict %d: %w", ErrInput, i, err)
 		}
@@ -81,20 +86,27 @@ func (j *judgement) founding(in FoundingInput) (Result, error) {
 		verdicts = append(verdicts, v)
 		b.Verdicts = append(b.Verdicts, Envelope(e))
 	}
-	if refusal := policy.JudgeGenesis(p, verdicts, j.now); refusal != nil {
+	judge := policy.JudgeGenesis
+	if j.s.succeeds() {
+		judge = policy.JudgeSuccession
+	}
+	if refusal := judge(p, verdicts, j.now); refusal != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrInput, refusal)
 	}
 	return Result{Seq: j.write(&b)}, nil
 }
 
-// foundingPolicy reads policy 1 and holds it to the genesis.
+// foundingPolicy reads the first policy and holds it to the genesis.
 func (s *State) foundingPolicy(text string) (*policy.Policy, error) {
 	p, err := policy.Parse([]byte(text))
 	if err != nil {
-		return nil, fmt.Errorf("policy 1: %w", err)
+		return nil, fmt.Errorf("the first policy: %w", err)
 	}
 	if p.Hash() != s.genesis.Policy {
 		return nil, fmt.Errorf("the policy's hash is %s, the genesis names %s", p.Hash(), s.genesis.Policy)
+	}
+	if s.succeeds() {
+		return p, nil
 	}
 	if d := p.Document(); d.Version != 1 || d.Previous != "" || len(d.Wallets) != 0 {
 		return nil, fmt.Errorf("policy 1 has version 1, no predecessor and no wallets")
@@ -102,32 +114,48 @@ func (s *State) foundingPolicy(text string) (*policy.Policy, error) {
 	return p, nil
 }
 
-// foundingVerdict opens a director's verdict about policy 1. It was signed before the journal had a name,
-// so it names 64 zeros.
-func foundingVerdict(e statement.Envelope, p *policy.Policy) (policy.Verdict, error) {
+// foundingVerdict opens a director's verdict about the first policy.
+func (j *judgement) foundingVerdict(e statement.Envelope, p *policy.Policy) (policy.Verdict, error) {
 	signed, err := statement.Open(e)
 	if err != nil {
 		return policy.Verdict{}, err
 	}
 	v, ok := signed.Body.(*statement.Verdict)
-	if !ok || v.Verdict != statement.Approve || !v.Journal.IsZero() || len(v.About) != 1 ||
-		v.About[0] != p.Hash() || v.Policy != p.Hash() {
-		return policy.Verdict{}, fmt.Errorf("is not an approval of policy 1, by its hash, for journal 0")
+	if !ok {
+		return policy.Verdict{}, fmt.Errorf("is no verdict")
+	}
+	if err := j.s.checkFoundingVerdict(v, p, j.now); err != nil {
+		return policy.Verdict{}, err
 	}
 	actor, ok := p.Attribute(signed.Key)
 	if !ok {
-		return policy.Verdict{}, fmt.Errorf("policy 1 does not name the key %s", signed.Key.Fingerprint())
+		return policy.Verdict{}, fmt.Errorf("the policy does not name the key %s", signed.Key.Fingerprint())
 	}
 	return policy.Verdict{By: actor, Key: signed.Key, Kind: v.Verdict, Policy: p.Hash(), Hash: signed.Hash}, nil
 }
 
-func (s *State) applyFounding(b *Founding) error {
+// checkFoundingVerdict holds a verdict to what it has to say. It was signed before the journal had a name, so
+// it names 64 zeros; in a successor the journal before it, and beside the policy the head that it ended with.
+func (s *State) checkFoundingVerdict(v *statement.Verdict, p *policy.Policy, now policy.Now) error {
+	if s.succeeds() {
+		return s.genesis.Predecessor.checkVerdict(v, p, now)
+	}
+	if v.Verdict != statement.Approve || !v.Journal.IsZero() || len(v.About) != 1 || v.About[0] != p.Hash() || v.Policy != p.Hash() {
+		return fmt.Errorf("is not an approval of policy 1, by its hash, for journal 0")
+	}
+	return nil
+}
+
+func (s *State) applyFounding(e journal.Entry, b *Founding) error {
 	p, err := s.foundingPolicy(b.Policy)
 	if err != nil {
 		return err
 	}
 	s.policy = p
 	s.usage = policy.NewUsage(p)
+	if s.succeeds() {
+		s.usage.Fill(e.Time)
+	}
 	for _, t := range []statement.Type{statement.TypeWithdrawal, statement.TypeVerdict, statement.TypeFreeze, statement.TypeProposal} {
 		s.memory.floor[t] = 0
 	}

@@ -60,6 +60,9 @@ type (
 	// WalletStateInput changes the state of a wallet's key.
 	WalletStateInput struct{ WalletState WalletState }
 
+	// SealingInput is the record of a change of the sealing key.
+	SealingInput struct{ Sealing Sealing }
+
 	// StartInput is what a signer knows about the time when it starts. Its policy time is StartTime's.
 	StartInput struct {
 		Version string
@@ -205,6 +208,7 @@ func (in StrandInput) judge(j *judgement) (Result, error)      { return j.strand
 func (in StopInput) judge(j *judgement) (Result, error)        { return j.stop(in) }
 func (in WalletInput) judge(j *judgement) (Result, error)      { return j.wallet(in.Wallet) }
 func (in WalletStateInput) judge(j *judgement) (Result, error) { return j.walletState(in.WalletState) }
+func (in SealingInput) judge(j *judgement) (Result, error)     { return j.sealing(in.Sealing) }
 func (in StartInput) judge(j *judgement) (Result, error)       { return j.start(in) }
 func (in AlarmInput) judge(j *judgement) (Result, error)       { return j.alarmInput(in.Alarm) }
 func (in RefusedInput) judge(j *judgement) (Result, error)     { return j.refused(in.Refused) }

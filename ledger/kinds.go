@@ -22,6 +22,7 @@ const (
 	KindStop        = "stop/1"        // a freeze or suspension without a statement: the host's or a tripwire's
 	KindWallet      = "wallet/1"      // the record of a key ceremony
 	KindWalletState = "walletstate/1" // a wallet's key changes state
+	KindSealing     = "sealing/1"     // sealed wallets were sealed anew under another key of the token
 	KindSignature   = "signature/1"   // a signature that was made
 	KindStrand      = "strand/1"      // the signer gives up an authorisation that it must not sign any more
 	KindStart       = "start/1"       // a signer starts, with what it knows about the time
@@ -229,6 +230,21 @@ type WalletState struct {
 	Reason string `json:"reason"`
 }
 
+// A Sealing says under which of the token's keys the sealed wallets lie from here on. It is written when all
+// of them do, before the old keys are destroyed.
+type Sealing struct {
+	Old     []string `json:"old"` // CKA_IDs in hex of the keys that no blob needs any more
+	New     string   `json:"new"` // CKA_ID in hex
+	Blobs   []Blob   `json:"blobs"`
+	Present []string `json:"present"` // who was there
+}
+
+// A Blob is a wallet's sealed file.
+type Blob struct {
+	Wallet string `json:"wallet"`
+	SHA256 string `json:"sha256"` // hex
+}
+
 // A Signature is a signature that the token made over an authorisation's bytes.
 type Signature struct {
 	About       statement.Hash `json:"about"`
@@ -284,6 +300,7 @@ func (*Tick) Kind() string        { return KindTick }
 func (*Stop) Kind() string        { return KindStop }
 func (*Wallet) Kind() string      { return KindWallet }
 func (*WalletState) Kind() string { return KindWalletState }
+func (*Sealing) Kind() string     { return KindSealing }
 func (*Signature) Kind() string   { return KindSignature }
 func (*Strand) Kind() string      { return KindStrand }
 func (*Start) Kind() string       { return KindStart }

@@ -47,6 +47,8 @@ func InputOf(e journal.Entry) (Input, error) {
 		return WalletInput{*b}, nil
 	case *WalletState:
 		return WalletStateInput{*b}, nil
+	case *Sealing:
+		return SealingInput{*b}, nil
 	case *Start:
 		return StartInput{b.Version, b.BootID, b.Boot}, nil
 	case *Alarm:

@@ -108,7 +108,7 @@ func (s *State) apply(e journal.Entry, body Body) error {
 	case *Genesis:
 		return s.applyGenesis(e, b)
 	case *Founding:
-		return s.applyFounding(b)
+		return s.applyFounding(e, b)
 	case *Statement:
 		return s.applyStatement(e, b)
 	case *Outcome:
@@ -125,6 +125,8 @@ func (s *State) apply(e journal.Entry, body Body) error {
 		return s.applyWallet(e, b)
 	case *WalletState:
 		return s.applyWalletState(b)
+	case *Sealing:
+		return s.applySealing(b)
 	case *Signature:
 		return s.applySignature(e, b)
 	case *Start:

@@ -17,6 +17,7 @@ const (
 	CodeReplacesUnknown  = "replaces_unknown"       // the id that it replaces is not one of this client's
 	CodeReplacesPayable  = "replaces_still_payable" // the one that it replaces may still be paid
 	CodeReplacesReplaced = "replaces_replaced"      // another request stands in for that one already
+	CodePredecessorAlive = "predecessor_alive"      // what the journal before this one authorised may still be paid
 	CodeExpired          = string(statement.CodeExpired)
 	CodePendingExceeded  = "too_many_pending" // not journalled: as many requests wait as the budget allows
 )
@@ -28,6 +29,10 @@ func (j *judgement) withdrawal(in statement.Signed, w *statement.Withdrawal, act
 	}
 	if code != "" {
 		return j.outcome(res, w, policy.Decision{Outcome: policy.Deny, Code: code}, StateDenied, nil), nil
+	}
+	if until := j.s.opensAt(); j.now.Time < until {
+		d := policy.Decision{Outcome: policy.Deny, Code: CodePredecessorAlive, Waits: []policy.Wait{{Kind: policy.WaitTime, Until: until}}}
+		return j.outcome(res, w, d, StateDenied, nil), nil
 	}
 	request := policy.Request{
 		Hash: in.Hash, Client: policy.ClientID(actor.ID), Key: in.Key, Withdrawal: w, Since: j.now.Time,

@@ -457,7 +457,7 @@ func (u *Usage) roomFor(t *tally, k windowKey, seen bool, time int64, amount, nu
 	if r.fits || amount > number {
 		return r
 	}
-	for left > 0 && !fits() {
+	for !fits() { // an empty window has room for what is not above the number
 		r.freesAt = step() + t.limit.window
 	}
 	return r

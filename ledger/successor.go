@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+
+	"kura/journal"
+	"kura/nem"
+	"kura/policy"
+	"kura/statement"
+)
+
+// A successor is the journal that follows one whose token is lost. It knows nothing of what the one before
+// it authorised, so it takes the worst for true (docs/decisions/0004-successor-journal.md).
+
+// succeeds tells whether this journal is a successor.
+func (s *State) succeeds() bool { return s.genesis != nil && s.genesis.Predecessor != nil }
+
+// check holds the predecessor's two texts together: the checkpoint is one of that journal.
+func (p *Predecessor) check() error {
+	_, _, err := p.open()
+	return err
+}
+
+func (p *Predecessor) open() (journal.Genesis, journal.Head, error) {
+	g, err := journal.ParseGenesis(p.Genesis)
+	if err != nil {
+		return g, journal.Head{}, err
+	}
+	head, err := journal.OpenCheckpoint(g, journal.Checkpoint(p.Checkpoint))
+	if err == nil && head.Size < 2 {
+		err = errors.New("the checkpoint is of a journal without a policy")
+	}
+	return g, head, err
+}
+
+// checkVerdict demands that a director of the predecessor approves this very succession: going on under the
+// policy that was in force, after the head that the genesis names. A verdict for the founding of a journal,
+// or for another head, is no help to a thief.
+func (p *Predecessor) checkVerdict(v *statement.Verdict, first *policy.Policy, now policy.Now) error {
+	g, _, err := p.open()
+	if err != nil {
+		return err
+	}
+	head := statement.HashText(p.Checkpoint)
+	switch {
+	case v.Verdict != statement.Approve || v.Policy != first.Hash() || len(v.About) != 2 || v.About[0] != first.Hash() || v.About[1] != head:
+		return fmt.Errorf("is not an approval, under policy %s, of that policy and of the predecessor's checkpoint, whose SHA-256 is %s", first.Hash(), head)
+	case v.Journal != Leaf(g.Hash):
+		return fmt.Errorf("is for journal %s, want the predecessor, %s", v.Journal, Leaf(g.Hash))
+	case v.Expires < now.Clock:
+		return fmt.Errorf("expired at %s", statement.FormatTime(v.Expires))
+	}
+	return nil
+}
+
+// opensAt returns the policy time from which a successor authorises withdrawals: when nothing that its
+// predecessor authorised can be paid any more, by the longest life that any policy can give on the wallets'
+// chains. 0: this journal has no predecessor. What starts are given without proof, and what the machine's
+// count may run ahead by, is waited for in addition.
+func (s *State) opensAt() int64 {
+	if !s.succeeds() {
+		return 0
+	}
+	var wait int64
+	for _, w := range s.policy.Document().Wallets {
+		if n, err := nem.ParseNetwork(w.Network); err == nil {
+			wait = max(wait, nem.MaxLife(n)+settleMargin)
+		}
+	}
+	return s.usage.Filled() + wait + wait/bootRate + startCredit
+}
