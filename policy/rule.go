@@ -34,6 +34,7 @@ type rule struct {
 	approval *Approval
 	lastDay  Day
 	end      int64 // unix milliseconds at which lastDay is over
+	stated   Conditions
 }
 
 // hours is an Hours in milliseconds.
@@ -110,37 +111,50 @@ type leg struct {
 
 // match tells which of the rule's conditions hold and which fail for the leg.
 func (r *rule) match(l *leg) (held, failed Conditions) {
-	test := func(x Condition, stated, holds bool) {
+	if !r.wallets.has(l.wallet) {
+		failed |= 1 << WalletCondition
+	}
+	if !r.clients.has(l.client) {
+		failed |= 1 << ClientCondition
+	}
+	if !r.assets.has(l.asset) {
+		failed |= 1 << AssetCondition
+	}
+	if r.amount != nil && !r.amount.contains(l.amount) {
+		failed |= 1 << AmountCondition
+	}
+	// A deny must not be escaped by writing another message.
+	listed := l.payable
+	if r.then == thenDeny {
+		listed = l.standing
+	}
+	if !r.books.meets(listed) {
+		failed |= 1 << DestinationCondition
+	}
+	if r.messages != nil && !slices.Contains(r.messages, l.message) {
+		failed |= 1 << MessageCondition
+	}
+	if r.hours != nil && !r.hours.contains(l.time) {
+		failed |= 1 << HoursCondition
+	}
+	if r.lastDay != "" && l.latest >= r.end {
+		failed |= 1 << LastDayCondition
+	}
+	return r.stated &^ failed, failed
+}
+
+// conditions gives the set of those that the rule states.
+func (r *rule) conditions() Conditions {
+	var c Conditions
+	for x, stated := range [...]bool{
+		WalletCondition: r.wallets != nil, ClientCondition: r.clients != nil, AssetCondition: r.assets != nil, AmountCondition: r.amount != nil,
+		DestinationCondition: r.listed, MessageCondition: r.messages != nil, HoursCondition: r.hours != nil, LastDayCondition: r.lastDay != "",
+	} {
 		if stated {
-			if holds {
-				held |= 1 << x
-			} else {
-				failed |= 1 << x
-			}
+			c |= 1 << x
 		}
 	}
-	test(WalletCondition, r.wallets != nil, r.wallets.has(l.wallet))
-	test(ClientCondition, r.clients != nil, r.clients.has(l.client))
-	test(AssetCondition, r.assets != nil, r.assets.has(l.asset))
-	if r.amount != nil {
-		test(AmountCondition, true, r.amount.contains(l.amount))
-	}
-	if r.listed {
-		// A deny must not be escaped by writing another message.
-		listed := l.payable
-		if r.then == thenDeny {
-			listed = l.standing
-		}
-		test(DestinationCondition, true, r.books.meets(listed))
-	}
-	if r.messages != nil {
-		test(MessageCondition, true, slices.Contains(r.messages, l.message))
-	}
-	if r.hours != nil {
-		test(HoursCondition, true, r.hours.contains(l.time))
-	}
-	test(LastDayCondition, r.lastDay != "", l.latest < r.end)
-	return held, failed
+	return c
 }
 
 func (r *Range) contains(a nem.Amount) bool {
@@ -185,6 +199,7 @@ func (v *validator) rules() {
 		if w.Hours != nil {
 			r.hours = v.hours(at+".hours", w.Hours)
 		}
+		r.stated = r.conditions()
 		v.p.rules[i] = r
 	}
 	if len(d.Rules) > 1000 {
