@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bufio"
 	"cmp"
 	"container/heap"
 	"encoding/binary"
@@ -20,9 +19,9 @@ import (
 
 // A decoder reads what an encoder wrote. The first error stays, and everything after it reads as zero, so
 // that only loops need to look at it. It need not find every form that encode does not write: the hash of
-// what it made of the bytes does (see RestoreSnapshot).
+// what it made of the bytes does, which must be that of the bytes (see RestoreSnapshot).
 type decoder struct {
-	in  *bufio.Reader
+	in  *hashedReader
 	s   *State
 	err error
 }
@@ -89,7 +88,10 @@ func (d *decoder) flag() bool {
 	}
 	b, err := d.in.ReadByte()
 	d.keep(err)
-	return b != 0
+	if b > 1 {
+		d.fail("%d where only 0 and 1 can stand", b)
+	}
+	return b == 1
 }
 
 func (d *decoder) raw(b []byte) {
@@ -122,24 +124,18 @@ func (d *decoder) text() string { return string(d.bytes()) }
 // word reads a text that many records repeat; see State.shared.
 func (d *decoder) word() string {
 	n := d.small()
-	if near, err := d.in.Peek(n); d.err == nil && n <= 64 && err == nil {
-		have, ok := d.s.names[string(near)]
-		if !ok {
-			have = d.s.shared(string(near))
-		}
-		_, err := d.in.Discard(n)
-		d.keep(err)
-		return have
-	}
-	if n > maxText {
-		d.fail("a text of %d bytes", n)
-	}
 	if d.err != nil {
 		return ""
 	}
-	b := make([]byte, n)
-	d.raw(b)
-	return d.s.shared(string(b))
+	near, ok := d.in.next(n)
+	if !ok {
+		d.fail("a word of %d bytes does not end", n)
+		return ""
+	}
+	if have, ok := d.s.names[string(near)]; ok {
+		return have
+	}
+	return d.s.shared(string(near))
 }
 
 func (d *decoder) json(v any) {
@@ -185,7 +181,7 @@ func body[B statement.Body](d *decoder) (b B) {
 }
 
 // decodeState reads what State.encode wrote.
-func decodeState(in *bufio.Reader) (*State, error) {
+func decodeState(in *hashedReader) (*State, error) {
 	s := NewState()
 	d := &decoder{in: in, s: s}
 	if engine := d.number(); engine != Engine {

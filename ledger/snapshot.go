@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
@@ -90,7 +89,7 @@ func snapshotChecksum(line, hash []byte) []byte {
 // was folded to. Whether that head is on the journal is for the caller to find out. Any byte that is not as
 // Snapshot would write it is an error: ErrOtherEngine, or one that wraps ErrSnapshot.
 func RestoreSnapshot(r io.Reader) (*State, journal.Head, error) {
-	in := bufio.NewReaderSize(r, 1<<16)
+	in := newHashedReader(r)
 	first, line, err := readSnapshotLine(in)
 	if err != nil {
 		return nil, journal.Head{}, err
@@ -102,10 +101,12 @@ func RestoreSnapshot(r io.Reader) (*State, journal.Head, error) {
 	if err != nil || len(root) != len(journal.Hash{}) {
 		return bad("root %q is not the base64 of a hash", line.Root)
 	}
+	in.reset()
 	s, err := decodeState(in)
 	if err != nil {
 		return bad("%w", err)
 	}
+	body := in.hash()
 	var end [2 * sha256.Size]byte
 	if _, err := io.ReadFull(in, end[:]); err != nil {
 		return bad("the end is missing: %w", err)
@@ -115,8 +116,8 @@ func RestoreSnapshot(r io.Reader) (*State, journal.Head, error) {
 	}
 	hash := s.Hash()
 	switch {
-	case !bytes.Equal(hash[:], end[:sha256.Size]):
-		return bad("its bytes give a state with the hash %s, it names %x", hash, end[:sha256.Size])
+	case hash != body || !bytes.Equal(hash[:], end[:sha256.Size]):
+		return bad("its bytes have the hash %x, the state that they give %s, and it names %x", body, hash, end[:sha256.Size])
 	case !bytes.Equal(snapshotChecksum(first, hash[:]), end[sha256.Size:]):
 		return bad("its checksum is another one")
 	case line.Genesis != s.journal || line.Size != s.next:
@@ -126,7 +127,7 @@ func RestoreSnapshot(r io.Reader) (*State, journal.Head, error) {
 }
 
 // readSnapshotLine reads the first line, which is in the form in which it is written or refused.
-func readSnapshotLine(in *bufio.Reader) ([]byte, snapshotLine, error) {
+func readSnapshotLine(in *hashedReader) ([]byte, snapshotLine, error) {
 	var line snapshotLine
 	var text []byte
 	for len(text) == 0 || text[len(text)-1] != '\n' {
