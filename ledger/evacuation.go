@@ -62,9 +62,12 @@ func (s *State) applyEvacuation(p *Proposal, e journal.Entry, b *Outcome) error 
 	return nil
 }
 
-// covered tells whether a stop in force keeps an authorisation from being signed: for an evacuation only one
-// that came after it.
+// covered tells whether a stop in force, or the state of the wallet's key, keeps an authorisation from being
+// signed: for an evacuation only a stop that came after it, since it is how a key that is given up is swept.
 func (s *State) covered(r *Request) bool {
+	if w := s.wallets[string(r.Wallet)]; r.adopted == 0 && w != nil && w.State != WalletActive {
+		return true
+	}
 	for _, stop := range s.overlay.Stops() {
 		if f := s.freezes[stop.Hash]; r.adopted != 0 && f != nil && f.StatementSeq < r.adopted {
 			continue

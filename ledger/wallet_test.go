@@ -62,3 +62,19 @@ func TestStatesOfKeys(t *testing.T) {
 		t.Errorf("a wallet without ceremony: %v", err)
 	}
 }
+
+// TestASuspendedKeySignsNothingThatWasAuthorisedBefore: an authorisation without a signature waits no longer
+// once its wallet's key is out of service.
+func TestASuspendedKeySignsNothingThatWasAuthorisedBefore(t *testing.T) {
+	for _, state := range []string{ledger.WalletSuspended, ledger.WalletRetired, ledger.WalletCompromised} {
+		w := ledgertest.New(t)
+		res := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.Small))
+		if !w.State.MaySign(res.About, w.Clock) {
+			t.Fatal("it may not be signed while the key is active")
+		}
+		w.Must(ledger.WalletStateInput{WalletState: ledger.WalletState{Wallet: w.Wallets[0].Name, State: state, Reason: "test"}})
+		if w.State.MaySign(res.About, w.Clock) || len(w.State.Unsigned(w.Clock)) != 0 || len(w.State.Strandable(w.Clock)) != 1 {
+			t.Errorf("%s: it may still be signed", state)
+		}
+	}
+}
