@@ -168,14 +168,14 @@ func body[B statement.Body](d *decoder) (b B) {
 	if text == "" || d.err != nil {
 		return b
 	}
-	any, err := statement.Decode(text)
+	decoded, err := statement.Decode(text)
 	if err != nil {
 		d.keep(err)
 		return b
 	}
-	b, ok := any.(B)
+	b, ok := decoded.(B)
 	if !ok {
-		d.fail("a statement of type %s stands where another belongs", any.Type())
+		d.fail("a statement of type %s stands where another belongs", decoded.Type())
 	}
 	return b
 }
