@@ -306,9 +306,10 @@ func TestTwoWinners(t *testing.T) {
 	type side struct {
 		*signer.Signer
 		answers []answer
-		signed  int
-		halted  string
 	}
+	// Both get the head that they share cosigned, and both write after it, before any witness is asked about either.
+	started := headSize(t, d.StorePath(), d.Genesis)
+	gates := []chan struct{}{make(chan struct{}), make(chan struct{})}
 	var sides []*side
 	for i := range 2 {
 		dir := t.TempDir()
@@ -329,7 +330,7 @@ func TestTwoWinners(t *testing.T) {
 			defer close(ended)
 			_ = s.Run(ctx)
 		}()
-		carried := w.carry(s)
+		carried := w.carry(lateWitnessed{s, started, gates[i]})
 		t.Cleanup(func() {
 			stop()
 			<-ended
@@ -338,52 +339,86 @@ func TestTwoWinners(t *testing.T) {
 		})
 		sides = append(sides, &side{Signer: s})
 	}
+	for _, one := range sides {
+		d.Until("each has written", func() bool { return ready(t, one.Signer).Size > started })
+	}
 	var clients sync.WaitGroup
 	var mu sync.Mutex
-	for _, one := range sides {
+	ask := func(one *side) {
 		for range 10 {
 			sent := d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
 			clients.Go(func() {
 				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 				defer cancel()
-				for ctx.Err() == nil {
-					a, err := one.Submit(ctx, sent.Encode(), 5_000)
-					if err == nil || ready(t, one.Signer).Ready {
-						mu.Lock()
-						one.answers = append(one.answers, answer{a, err})
-						mu.Unlock()
-						return
-					}
-					if hasReason(ready(t, one.Signer), "journal_rolled_back") {
-						return
-					}
-					time.Sleep(time.Millisecond)
-				}
+				a, err := one.Signer.Submit(ctx, sent.Encode(), 10_000)
+				mu.Lock()
+				defer mu.Unlock()
+				one.answers = append(one.answers, answer{a, err})
 			})
 		}
 	}
+	close(gates[0])
+	d.Until("the one side is cosigned", func() bool { return ready(t, sides[0].Signer).Ready })
+	token := d.Token.(*signertest.FakeToken)
+	before := token.Signatures.Load()
+	ask(sides[0])
+	ask(sides[1])
+	close(gates[1])
 	clients.Wait()
-	for _, one := range sides {
-		for _, a := range one.answers {
+	d.Until("the other side stops", func() bool { return hasReason(ready(t, sides[1].Signer), "journal_rolled_back") })
+	for i, want := range []int{10, 0} {
+		signed := 0
+		for _, a := range sides[i].answers {
 			if a.Transaction != nil {
-				one.signed++
+				signed++
 			}
 		}
-		for _, reason := range ready(t, one.Signer).Reasons {
-			if reason.Code == "journal_rolled_back" {
-				one.halted = reason.Detail
-			}
+		if signed != want {
+			t.Errorf("side %d signed %d, want %d: %+v", i, signed, want, sides[i].answers)
 		}
 	}
-	if sides[0].signed == 0 {
-		sides[0], sides[1] = sides[1], sides[0]
+	if made := token.Signatures.Load() - before; made != 10 {
+		t.Errorf("the token made %d signatures for 10 payments that are in the cosigned journal", made)
 	}
-	winner, loser := sides[0], sides[1]
-	if winner.signed != 10 || winner.halted != "" {
-		t.Errorf("the one side signed %d of 10, halted %q", winner.signed, winner.halted)
+	for _, reason := range ready(t, sides[1].Signer).Reasons {
+		if reason.Code == "journal_rolled_back" && (!strings.Contains(reason.Detail, "witness w") || strings.Count(reason.Detail, "root") < 2) {
+			t.Errorf("the other side says %q", reason.Detail)
+		}
 	}
-	if loser.signed != 0 || !strings.Contains(loser.halted, "witness") || !strings.Contains(loser.halted, "root") {
-		t.Errorf("the other side signed %d, halted %q", loser.signed, loser.halted)
+	if r := ready(t, sides[0].Signer); hasReason(r, "journal_rolled_back") {
+		t.Errorf("the cosigned side stopped: %+v", r.Reasons)
 	}
-	t.Log(loser.halted)
+}
+
+// A lateWitnessed keeps heads beyond a size from the witnesses until its gate opens.
+type lateWitnessed struct {
+	rpc.Witnessed
+	size uint64
+	gate chan struct{}
+}
+
+func (l lateWitnessed) WitnessNext(ctx context.Context, q rpc.WitnessQuery, waitMillis int64) (rpc.WitnessTask, error) {
+	task, err := l.Witnessed.WitnessNext(ctx, q, waitMillis)
+	if err == nil && task.Size > l.size {
+		select {
+		case <-l.gate:
+		case <-ctx.Done():
+		}
+	}
+	return task, err
+}
+
+func headSize(t *testing.T, path string, g journal.Genesis) uint64 {
+	t.Helper()
+	store := openEmbedded(t, path)
+	defer store.Close()
+	c, err := store.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := journal.OpenCheckpoint(g, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.Size
 }

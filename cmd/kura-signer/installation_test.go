@@ -59,6 +59,12 @@ type installation struct {
 // further ones of init.
 func install(t *testing.T, flags ...string) *installation {
 	t.Helper()
+	return installWith(t, func(*installation) {}, flags...)
+}
+
+// installWith is install with a change of the configuration before it is used.
+func installWith(t *testing.T, change func(*installation), flags ...string) *installation {
+	t.Helper()
 	if _, err := os.Stat(softHSM); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("SoftHSM is missing: %v", err)
@@ -93,6 +99,7 @@ accept_leaky_token = "a test"
 kind = "embedded"
 path = "journal"
 `, os.Geteuid(), softHSM))
+	change(x)
 	x.must("token", "init", "--config", x.config)
 	x.write("policy.json", string(x.First.Text()))
 	var lines []string

@@ -1,0 +1,387 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kura/api"
+	"kura/audit"
+	"kura/journal"
+	"kura/journal/cosign"
+	"kura/journal/postgres/pgtest"
+	"kura/signer/rpc"
+	"kura/signer/signertest"
+	"kura/statement"
+	"kura/witness"
+)
+
+// A cluster is three real signers on one PostgreSQL and one logical token, with two of three witnesses, each signer
+// with a gateway's couriers of its own.
+type cluster struct {
+	*installation
+	nodes   []*node
+	servers []*httptest.Server
+	keys    []cosign.Key
+}
+
+// A node is one of the signers.
+type node struct {
+	dir     string
+	config  string
+	gateway rpc.GatewayClient
+	admin   rpc.AdminClient
+	process *exec.Cmd
+	log     *lockedBuffer
+	ended   chan struct{}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func newCluster(t *testing.T) *cluster {
+	db := pgtest.Open(t)
+	private := make([]ed25519.PrivateKey, 3)
+	c := &cluster{}
+	var lines []string
+	for i := range private {
+		public, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		private[i] = key
+		c.keys = append(c.keys, cosign.Key{Name: fmt.Sprintf("w%d.test", i), Public: [32]byte(public)})
+		lines = append(lines, fmt.Sprintf("%q", c.keys[i].String()))
+	}
+	c.installation = installWith(t, func(x *installation) {
+		x.write("dsn", db.Service+"\n")
+		text, err := os.ReadFile(x.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, _, _ := strings.Cut(string(text), "[journal]")
+		x.write("signer.toml", fmt.Sprintf("witnesses = [%s]\nwitness_quorum = 2\ncosign_before_release = true\n%s[journal]\nkind = \"postgres\"\nshared = true\ndsn_file = \"dsn\"\n",
+			strings.Join(lines, ", "), own))
+	})
+	for i := range 2 { // the third one is away for good
+		w, err := witness.Open(c.genesis, c.keys[i], private[i], filepath.Join(c.dir, c.keys[i].Name), time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(w.Handler(nil, nil, slog.New(slog.DiscardHandler)))
+		t.Cleanup(server.Close)
+		c.servers = append(c.servers, server)
+	}
+	text, err := os.ReadFile(c.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		n := &node{dir: filepath.Join(c.dir, fmt.Sprint("n", i))}
+		if err := os.MkdirAll(filepath.Join(n.dir, "state", "wallets"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		n.config = filepath.Join(n.dir, "signer.toml")
+		own := strings.NewReplacer(`"pin"`, `"../pin"`, `"softhsm2.conf"`, `"../softhsm2.conf"`, `"dsn"`, `"../dsn"`).Replace(string(text))
+		c.write(filepath.Join("n"+fmt.Sprint(i), "signer.toml"), own)
+		n.gateway = rpc.NewGatewayClient(filepath.Join(n.dir, "gateway.sock"))
+		n.admin = rpc.NewAdminClient(filepath.Join(n.dir, "admin.sock"))
+		t.Cleanup(n.gateway.Close)
+		t.Cleanup(n.admin.Close)
+		c.nodes = append(c.nodes, n)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var couriers sync.WaitGroup
+	t.Cleanup(func() { stop(); couriers.Wait() })
+	for _, n := range c.nodes {
+		for i, server := range c.servers {
+			courier := &api.Courier{Name: c.keys[i].Name, URL: server.URL, Signer: n.gateway, Client: server.Client(), Log: slog.New(slog.DiscardHandler)}
+			couriers.Go(func() { courier.Run(ctx) })
+		}
+	}
+	return c
+}
+
+func (c *cluster) startNode(n *node) {
+	c.TB.Helper()
+	n.process = exec.Command(binary, "serve", "--config", n.config)
+	n.process.Env = []string{"PATH=/usr/bin:/bin"}
+	n.log = new(lockedBuffer)
+	n.process.Stderr = n.log
+	if err := n.process.Start(); err != nil {
+		c.TB.Fatal(err)
+	}
+	n.ended = make(chan struct{})
+	go func(p *exec.Cmd, ended chan struct{}) {
+		_ = p.Wait()
+		close(ended)
+	}(n.process, n.ended)
+	c.TB.Cleanup(func() {
+		_ = n.process.Process.Kill()
+		<-n.ended
+	})
+}
+
+// ready asks a node, "" and no error being no answer.
+func (n *node) ready(ctx context.Context) rpc.Ready {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	r, err := n.admin.Ready(ctx)
+	if err != nil {
+		return rpc.Ready{}
+	}
+	return r
+}
+
+// leader returns the node that leads and is ready, nil if none is now.
+func (c *cluster) leader(ctx context.Context, but *node) *node {
+	for _, n := range c.nodes {
+		if n == but {
+			continue
+		}
+		if r := n.ready(ctx); r.Ready && r.Role == "leader" {
+			return n
+		}
+	}
+	return nil
+}
+
+func (c *cluster) waitLeader(ctx context.Context, but *node) (leader *node) {
+	c.TB.Helper()
+	c.Until("one signer leads", func() bool {
+		time.Sleep(20 * time.Millisecond)
+		leader = c.leader(ctx, but)
+		return leader != nil
+	})
+	return leader
+}
+
+// shareWallets copies the sealed wallets to every node, as operators do.
+func (c *cluster) shareWallets(from *node) {
+	c.TB.Helper()
+	files, err := filepath.Glob(filepath.Join(from.dir, "state", "wallets", "*"))
+	if err != nil || len(files) == 0 {
+		c.TB.Fatalf("no sealed wallets in %s: %v", from.dir, err)
+	}
+	for _, n := range c.nodes {
+		for _, file := range files {
+			if n == from {
+				continue
+			}
+			b, err := os.ReadFile(file)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(n.dir, "state", "wallets", filepath.Base(file)), b, 0o600)
+			}
+			if err != nil {
+				c.TB.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestLeaderPaused stops the leading signer's process under load and lets it go on later. Another one takes over; what
+// was asked of the one and of the other is paid once, with one transaction for each id; and the one that comes back
+// signs nothing and ends with the reason.
+func TestLeaderPaused(t *testing.T) {
+	c := newCluster(t)
+	for _, n := range c.nodes {
+		c.startNode(n)
+	}
+	first := c.waitLeader(t.Context(), nil)
+	c.wallets = c.Equip(t.Context(), first.gateway, func(w rpc.NewWallet) (rpc.Ceremony, error) { return first.admin.CreateWallet(t.Context(), w) })
+	c.shareWallets(first)
+	for _, n := range c.nodes {
+		if n == first {
+			continue
+		}
+		if r := n.ready(t.Context()); r.Role != "standby" || r.Ready {
+			t.Fatalf("beside the leader: %+v", r)
+		}
+		_, err := n.gateway.Submit(t.Context(), c.Sign("shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small)).Encode(), 0)
+		if p, ok := err.(*rpc.Problem); !ok || p.Code != "standby" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
+			t.Errorf("a standby answers %v", err)
+		}
+	}
+
+	// Clients ask every node they can, again and again with the same text, until somebody has signed.
+	load, endLoad := context.WithTimeout(context.Background(), 90*time.Second)
+	defer endLoad()
+	var clients sync.WaitGroup
+	var mu sync.Mutex
+	transactions := map[statement.Hash]map[string]bool{}
+	var signed, took atomic.Int64
+	var more atomic.Bool
+	more.Store(true)
+	for i := range 4 {
+		clients.Go(func() {
+			for k := 0; more.Load() && k < 12; k++ {
+				name := []string{signertest.XEM, signertest.XYM}[(i+k)%2]
+				sent := c.Sign("shop", c.Withdrawal(c.wallets[name], signertest.Small))
+				hash := statement.HashText(sent.Statement)
+				for done := false; !done && load.Err() == nil; {
+					for _, n := range c.nodes {
+						call, cancel := context.WithTimeout(load, 3*time.Second)
+						a, err := n.gateway.Submit(call, sent.Encode(), 2_000)
+						cancel()
+						if err != nil || a.Transaction == nil {
+							continue
+						}
+						mu.Lock()
+						if transactions[hash] == nil {
+							transactions[hash] = map[string]bool{}
+						}
+						transactions[hash][a.Transaction.Announce.Body] = true
+						mu.Unlock()
+						done = true
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+				signed.Add(1)
+			}
+		})
+	}
+	c.Until("the first payments are signed", func() bool { return signed.Load() >= 5 })
+	if err := first.process.Process.Signal(unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	second := c.waitLeader(t.Context(), first)
+	took.Store(signed.Load())
+	c.Until("the second leader signs", func() bool { return signed.Load() >= took.Load()+4 })
+	if err := first.process.Process.Signal(unix.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-first.ended:
+	case <-time.After(30 * time.Second):
+		t.Errorf("the first leader goes on: %+v", first.ready(t.Context()))
+	}
+	if !strings.Contains(first.log.String(), "lease_lost") {
+		t.Errorf("the first leader does not say why it ended:\n%s", first.log)
+	}
+	if _, err := first.gateway.Submit(t.Context(), c.Sign("shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small)).Encode(), 2_000); err == nil {
+		t.Error("the first leader signs after its pause")
+	}
+	more.Store(false)
+	clients.Wait()
+	if load.Err() != nil {
+		t.Error("not everything was signed in time")
+	}
+	c.startNode(first)
+	c.Until("the first leader stands by", func() bool { r := first.ready(t.Context()); return r.Role == "standby" && r.Size > 0 })
+	c.check(t, second, transactions)
+	c.plannedSwitch(t, second)
+}
+
+// plannedSwitch ends the leader as systemd does: another one takes over at once, and pays on.
+func (c *cluster) plannedSwitch(t *testing.T, leader *node) {
+	sent := c.Sign("shop", c.Withdrawal(c.wallets[signertest.XEM], signertest.Small))
+	before, err := leader.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := leader.process.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-leader.ended
+	if code := leader.process.ProcessState.ExitCode(); code != exitOK {
+		t.Errorf("the leader ended with %d\n%s", code, leader.log)
+	}
+	next := c.waitLeader(t.Context(), leader)
+	after, err := next.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+	if err != nil || after.Transaction == nil || *after.Transaction != *before.Transaction {
+		t.Errorf("the next leader answers %+v, %v; the one before it had signed %+v", after, err, before.Transaction)
+	}
+	if a := c.Submit(t.Context(), next.gateway, "shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small)); a.State != rpc.StateSigned {
+		t.Errorf("after the switch: %+v", a)
+	}
+}
+
+// check compares what left with what the journal holds, and has an auditor decide everything again.
+func (c *cluster) check(t *testing.T, n *node, transactions map[statement.Hash]map[string]bool) {
+	t.Helper()
+	for hash, bodies := range transactions {
+		if len(bodies) != 1 {
+			t.Errorf("%s has %d transactions", hash, len(bodies))
+		}
+	}
+	bearer := c.Login(t.Context(), n.gateway, "alice")
+	checkpoint, err := n.gateway.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := journal.OpenCheckpoint(c.genesis, checkpoint.Checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries [][]byte
+	for from := uint64(0); from < head.Size; from = uint64(len(entries)) {
+		page, err := n.gateway.Entries(t.Context(), bearer, from, head.Size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, page.Entries...)
+	}
+	var export bytes.Buffer
+	err = audit.Export(&export, c.genesis, checkpoint.Checkpoint, func(yield func([]byte, error) bool) {
+		for _, e := range entries {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := audit.Verify(t.Context(), &export, audit.Options{Genesis: c.genesis.String()})
+	if err != nil || !report.OK {
+		t.Errorf("audit verify: %v %+v", err, report)
+	}
+	authorised := map[string]int{}
+	for _, raw := range entries {
+		if bytes.Contains(raw, []byte(`"kind":"outcome/1"`)) && bytes.Contains(raw, []byte(`"state":"authorized"`)) {
+			for hash := range transactions {
+				if bytes.Contains(raw, []byte(`"about":"`+hash.String()+`"`)) {
+					authorised[hash.String()]++
+				}
+			}
+		}
+	}
+	for hash := range transactions {
+		if n := authorised[hash.String()]; n != 1 {
+			t.Errorf("%s was authorised %d times", hash, n)
+		}
+	}
+	found, err := cosign.Verify(checkpoint.Checkpoint, c.keys)
+	if err != nil || len(found) < 2 {
+		t.Errorf("the newest head carries %d cosignatures: %v", len(found), err)
+	}
+	t.Logf("%d payments, %d entries", len(transactions), len(entries))
+}
