@@ -114,6 +114,9 @@ func (w *walk) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the heads after size %d: %w", prev.Size, err)
 		}
+		if prev == w.head {
+			break // this one was appended since the walk began
+		}
 		next, err := w.openHead(prev, stored)
 		if err != nil {
 			return err

@@ -51,6 +51,7 @@ func (s *Store) Held() bool {
 // keep says something on the session until that fails or the store is closed.
 func (s *Store) keep(gone chan<- struct{}) {
 	defer close(gone)
+	defer s.sure.Store(-int64(leaseSure)) // never fresh again
 	tick := time.NewTicker(leaseBeat)
 	defer tick.Stop()
 	for {

@@ -1,0 +1,58 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"kura/journal"
+	"kura/journal/postgres/pgtest"
+	"kura/journal/storetest"
+)
+
+// TestHeldLeaseIsLostForEver has the session of a leader ended, as the server does when it was silent for too long:
+// the leader knows, appends nothing more, and the next in line gets the lease.
+func TestHeldLeaseIsLostForEver(t *testing.T) {
+	db := pgtest.Open(t)
+	leader, next := openStore(t, db.Service), openStore(t, db.Service)
+	defer leader.Close()
+	defer next.Close()
+	lost, err := leader.Hold(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !leader.Held() || next.Held() {
+		t.Fatalf("leader %t, next %t", leader.Held(), next.Held())
+	}
+	w := storetest.NewWriter()
+	w.Grow(t, leader, 2)
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := next.Hold(short); err == nil {
+		t.Fatal("two hold the lease")
+	}
+	turn := make(chan error, 1)
+	go func() {
+		_, err := next.Hold(t.Context())
+		turn <- err
+	}()
+	pgtest.Exec(t, db.Owner, "select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' and granted and usename = '"+db.Role+"'")
+	if err := <-turn; err != nil {
+		t.Fatal(err)
+	}
+	if err := leader.Append(t.Context(), w.Clone().Next(1)); err == nil {
+		t.Error("the old leader appended")
+	}
+	<-lost
+	if leader.Held() {
+		t.Error("the old leader takes the lease for its own")
+	}
+	if err := leader.Append(t.Context(), w.Clone().Next(1)); !errors.Is(err, journal.ErrLeaseLost) {
+		t.Errorf("the old leader's next append: %v", err)
+	}
+	if _, err := leader.Head(t.Context()); !errors.Is(err, journal.ErrLeaseLost) {
+		t.Errorf("the old leader settles its append: %v", err)
+	}
+	w.Grow(t, next, 2)
+}
