@@ -19,6 +19,8 @@ const (
 	conditionForked    = "journal_forked"      // somebody else wrote to the journal
 	conditionRollback  = "journal_rolled_back" // the journal does not extend an anchor
 	conditionTampered  = "journal_altered"     // rows do not lead to the signed head
+	conditionDiverged  = "state_diverged"      // a fold of the journal is another state than the one that decides
+	conditionUnchecked = "snapshot_unchecked"  // the state began from a snapshot that no fold from zero has confirmed yet
 	conditionUnclear   = "journal_unclear"     // nobody knows whether the last group was written
 	conditionJournal   = "journal_unavailable" // the journal takes nothing
 	conditionAnchor    = "anchor_unavailable"  // an anchor could not be moved

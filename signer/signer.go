@@ -28,10 +28,12 @@ type Config struct {
 	// Witnesses cosign the journal's heads; the zero value is none.
 	Witnesses Witnesses
 	// Lease is what several signers of one journal compete for, witnesses being before release; nil for the only one.
-	Lease   Lease
-	Clock   Clock
-	Version string // of the program, for the journal
-	Log     *slog.Logger
+	Lease Lease
+	// Snapshots is where the state is written down; the zero value is nowhere.
+	Snapshots Snapshots
+	Clock     Clock
+	Version   string // of the program, for the journal
+	Log       *slog.Logger
 
 	// Warnings stand in Ready for as long as the signer runs; they do not stop it.
 	Warnings []rpc.Reason
@@ -58,6 +60,7 @@ type Signer struct {
 	refusals   refusals
 	sessions   *sessions
 	watches    *watches
+	shadow     *shadow
 
 	intake   chan *request
 	commits  chan *group
@@ -87,8 +90,8 @@ type haltError struct{ code, detail string }
 
 func (h *haltError) Error() string { return h.code + ": " + h.detail }
 
-// Open verifies the journal, checks that it extends every anchor, and folds it into a state. Nothing is written or
-// signed before Run.
+// Open verifies the journal, checks that it extends every anchor, and folds it into a state; if there is a snapshot to
+// begin from, what came after it. Nothing is written or signed before Run.
 func Open(ctx context.Context, c Config) (*Signer, error) {
 	if err := c.Witnesses.Check(); err != nil {
 		return nil, err
@@ -96,21 +99,13 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 	if c.Lease != nil && !c.Witnesses.BeforeRelease {
 		return nil, errors.New("several signers of one journal need witnesses that cosign before anything is released")
 	}
-	state := ledger.NewState()
 	anchors := slices.Clone(c.Anchors)
 	var tokenAnchor *sparseAnchor
 	if c.TokenAnchor != nil {
 		tokenAnchor = newSparseAnchor(c.TokenAnchor)
 		anchors = append(anchors, tokenAnchor)
 	}
-	log, err := journal.Open(ctx, journal.Config{
-		Genesis: c.Genesis,
-		Store:   c.Store,
-		Sign:    signHead(c.Token),
-		Anchors: anchors,
-		Joining: c.Lease != nil,
-		Visit:   func(e journal.Entry, _ []byte) error { return state.Apply(e) },
-	})
+	log, state, from, err := openJournal(ctx, c, anchors)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +138,10 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 	for _, w := range c.Warnings {
 		s.conditions.set(w.Code, "", w.Detail, false)
 	}
+	if from > 0 {
+		s.conditions.set(conditionUnchecked, "", fmt.Sprintf("the state began from a snapshot of size %d; the fold from entry 0 that confirms it is under way", from), false)
+	}
+	s.shadow = &shadow{live: s, store: c.Store, snapshots: c.Snapshots}
 	s.lease = c.Lease
 	if !c.Witnesses.any() {
 		s.durable.Store(log.Head().Size)
@@ -166,6 +165,7 @@ func (s *Signer) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watching.Go(func() { s.watchToken(ctx) })
+	watching.Go(func() { s.shadow.run(ctx) })
 	if s.cosigning != nil {
 		watching.Go(func() { s.watchWitnesses(ctx) })
 	}

@@ -14,7 +14,7 @@ import (
 // Config is the signer's configuration file. Paths that are not absolute start at the file's own directory.
 type Config struct {
 	Origin       string   `toml:"origin"`        // the journal's name, in every checkpoint
-	StateDir     string   `toml:"state_dir"`     // sealed wallets, lock, mark of a refused PIN; mode 0700
+	StateDir     string   `toml:"state_dir"`     // sealed wallets, lock, mark of a refused PIN, snapshots of the ledger; mode 0700
 	Socket       string   `toml:"socket"`        // the gateway's
 	GatewayUID   *int64   `toml:"gateway_uid"`   // the only user who may connect to it
 	AdminSocket  string   `toml:"admin_socket"`  // root's, or the signer's own user's
