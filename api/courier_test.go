@@ -1,0 +1,115 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kura/api"
+	"kura/signer/rpc"
+)
+
+// witnessedDouble is a signer for the courier: it hands out tasks in their order, and keeps what it is asked and told.
+type witnessedDouble struct {
+	tasks   []rpc.WitnessTask
+	end     context.CancelFunc
+	queries []rpc.WitnessQuery
+	notes   []string
+	refuse  error
+}
+
+func (w *witnessedDouble) WitnessNext(_ context.Context, q rpc.WitnessQuery, _ int64) (rpc.WitnessTask, error) {
+	w.queries = append(w.queries, q)
+	if len(w.tasks) == 0 {
+		w.end()
+		return rpc.WitnessTask{}, nil
+	}
+	task := w.tasks[0]
+	w.tasks = w.tasks[1:]
+	return task, nil
+}
+
+func (w *witnessedDouble) WitnessCosigned(_ context.Context, witness string, note []byte) error {
+	w.notes = append(w.notes, witness+": "+string(note))
+	return w.refuse
+}
+
+// witnessReply is what the witness double answers to one request.
+type witnessReply struct {
+	status int
+	body   string
+}
+
+// TestCourier goes through a witness's answers: what the signer is told, and with which size it is asked next.
+func TestCourier(t *testing.T) {
+	add := rpc.WitnessTask{Ask: rpc.WitnessAdd, Old: 3, Proof: [][]byte{[]byte("\x01\x02"), []byte("\x03")}, Checkpoint: []byte("head\n"), Size: 7}
+	fresh := add
+	fresh.Old, fresh.Proof = 0, nil
+	const posted, shown = "POST /w/add-checkpoint old 3|AQI=|Aw==||head", "GET /w/checkpoint"
+	for _, c := range []struct {
+		name     string
+		task     rpc.WitnessTask
+		replies  []witnessReply
+		requests []string
+		notes    []string
+		size     uint64 // of the next query
+		trouble  string // part of the next query's
+		refuse   error
+	}{
+		{name: "cosigned", task: add, replies: []witnessReply{{200, "— w line\n"}}, requests: []string{posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
+		{name: "cosigned, and refused by the signer", task: add, replies: []witnessReply{{200, "x\n"}}, requests: []string{posted}, notes: []string{"w.test: head\nx\n"}, size: 3, trouble: "not a line", refuse: errors.New("not a line")},
+		{name: "begins elsewhere", task: fresh, replies: []witnessReply{{409, "5\n"}}, requests: []string{"POST /w/add-checkpoint old 0||head"}, size: 5},
+		{name: "is further than this journal", task: add, replies: []witnessReply{{409, "9\n"}, {200, "theirs\n"}}, requests: []string{posted, shown}, notes: []string{"w.test: theirs\n"}, size: 9, trouble: "size 9"},
+		{name: "has another root", task: add, replies: []witnessReply{{409, "3\n"}, {200, "theirs\n"}}, requests: []string{posted, shown}, notes: []string{"w.test: theirs\n"}, size: 3, trouble: "size 3"},
+		{name: "finds a fork", task: add, replies: []witnessReply{{422, "no proof"}, {200, "theirs\n"}}, requests: []string{posted, shown}, notes: []string{"w.test: theirs\n"}, size: 3, trouble: "does not extend"},
+		{name: "shows nothing", task: add, replies: []witnessReply{{422, "no proof"}, {404, "what?"}}, requests: []string{posted, shown}, size: 3, trouble: "does not extend"},
+		{name: "is stopped", task: add, replies: []witnessReply{{403, "frozen by alice"}}, requests: []string{posted}, size: 3, trouble: "frozen by alice"},
+		{name: "talks nonsense", task: add, replies: []witnessReply{{409, "lots"}}, requests: []string{posted}, size: 3, trouble: "without a size"},
+		{name: "talks too much", task: add, replies: []witnessReply{{200, strings.Repeat("x", 1<<20)}}, requests: []string{posted}, size: 3, trouble: "more than"},
+		{name: "sends elsewhere", task: add, replies: []witnessReply{{302, ""}}, requests: []string{posted}, size: 3, trouble: "302"},
+		{name: "is looked at", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, "theirs\n"}}, requests: []string{shown}, notes: []string{"w.test: theirs\n"}},
+		{name: "is left alone", task: rpc.WitnessTask{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // after a failure the courier rests
+			var requests []string
+			replies := c.replies
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				requests = append(requests, strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, r.URL.Path, strings.ReplaceAll(strings.TrimSuffix(string(body), "\n"), "\n", "|"))))
+				w.Header().Set("Location", "/elsewhere")
+				w.WriteHeader(replies[0].status)
+				_, _ = io.WriteString(w, replies[0].body)
+				replies = replies[1:]
+			}))
+			defer server.Close()
+			ctx, end := context.WithCancel(t.Context())
+			signer := &witnessedDouble{tasks: []rpc.WitnessTask{c.task}, end: end, refuse: c.refuse}
+			client := server.Client()
+			client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			courier := &api.Courier{Name: "w.test", URL: server.URL + "/w/", Signer: signer, Client: client, Log: slog.New(slog.DiscardHandler)}
+			courier.Run(ctx)
+			if diff := cmp.Diff(c.requests, requests); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.notes, signer.notes); diff != "" {
+				t.Errorf("notes (-want +got):\n%s", diff)
+			}
+			if len(signer.queries) != 2 || signer.queries[0] != (rpc.WitnessQuery{Witness: "w.test"}) {
+				t.Fatalf("queries %+v", signer.queries)
+			}
+			next := signer.queries[1]
+			if next.Witness != "w.test" || next.Size != c.size || (c.trouble == "") != (next.Trouble == "") || !strings.Contains(next.Trouble, c.trouble) {
+				t.Errorf("the next query is %+v, want size %d and trouble %q", next, c.size, c.trouble)
+			}
+		})
+	}
+}
