@@ -22,7 +22,7 @@ func newAudit() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAuditExport(), newAuditVerify(), newAuditStatement())
+	cmd.AddCommand(newAuditExport(), newAuditVerify(), newAuditReport(), newAuditStatement())
 	return cmd
 }
 
@@ -161,6 +161,42 @@ func printReport(cmd *cobra.Command, name string, r audit.Report, asJSON bool) e
 		return reported(exitFailed)
 	}
 	return nil
+}
+
+func newAuditReport() *cobra.Command {
+	var genesis, from, out string
+	cmd := &cobra.Command{
+		Use:   "report FILE --out PAGE.html",
+		Short: "Verify an export and write what happened in it as one static page",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" {
+				return usagef("give --out")
+			}
+			options, err := auditOptions(cmd, genesis, from)
+			if err != nil {
+				return err
+			}
+			export, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer export.Close()
+			var report audit.Report
+			err = replaceFile(out, func(page *os.File) error {
+				report, err = audit.WritePage(cmd.Context(), page, export, options)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return printReport(cmd, args[0], report, false)
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "page to write: no scripts, nothing fetched from anywhere")
+	cmd.Flags().StringVar(&genesis, "genesis", "", "genesis line to hold it to (default: the one that the home pins, if there is a home)")
+	cmd.Flags().StringVar(&from, "from-checkpoint", "", "file with an earlier signed head that the export must extend")
+	return cmd
 }
 
 // newAuditStatement takes one statement out of an export, with what a stock
