@@ -222,9 +222,7 @@ func TestLeaderPaused(t *testing.T) {
 		if n == first {
 			continue
 		}
-		if r := n.ready(t.Context()); r.Role != "standby" || r.Ready {
-			t.Fatalf("beside the leader: %+v", r)
-		}
+		c.Until("the others stand by", func() bool { r := n.ready(t.Context()); return r.Role == "standby" && !r.Ready })
 		_, err := n.gateway.Submit(t.Context(), c.Sign("shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small)).Encode(), 0)
 		if p, ok := err.(*rpc.Problem); !ok || p.Code != "standby" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
 			t.Errorf("a standby answers %v", err)
