@@ -21,6 +21,9 @@ type Options struct {
 	Genesis string
 	// From is a checkpoint that the auditor kept: the export must extend it.
 	From journal.Checkpoint
+	// Predecessor is an export of the journal that this one follows after a restore. It is verified, too: to
+	// extend the checkpoint that the genesis names, with the policy in force that the successor goes on under.
+	Predecessor io.Reader
 	// Visit, if not nil, is shown every entry once it is verified, with the state after it. What it saw is
 	// only true when Verify succeeds: the head that covers all of it comes last.
 	Visit func(e journal.Entry, body ledger.Body, s *ledger.State)
@@ -70,6 +73,7 @@ const (
 	FailFold        = "does_not_follow"   // the entry cannot follow the ones before it
 	FailHead        = "head"              // the entries do not lead to the signed head
 	FailConsistency = "not_consistent"    // the export does not extend the earlier checkpoint
+	FailPredecessor = "predecessor"       // it does not follow the journal that was given as the one before it
 	FailTruncated   = "truncated"         // no checkpoint at the end, or less than one input at the end
 )
 
@@ -113,6 +117,7 @@ type verifier struct {
 	report  Report
 	genesis journal.Genesis
 	from    journal.Checkpoint
+	before  io.Reader // export of the predecessor
 	visit   func(journal.Entry, ledger.Body, *ledger.State)
 	state   *ledger.State
 	broken  *Failure // the first failure; what follows is only hashed
@@ -130,7 +135,7 @@ func (v *verifier) options(o Options) error {
 		}
 		v.genesis, v.report.Pinned = g, true
 	}
-	v.from = o.From
+	v.from, v.before = o.From, o.Predecessor
 	tree, err := journal.NewTree(0, nil)
 	v.tree = tree
 	return err
@@ -189,7 +194,10 @@ func (v *verifier) run(ctx context.Context, r io.Reader) error {
 	if v.broken != nil {
 		return v.broken
 	}
-	return v.end(last, from)
+	if err := v.end(last, from); err != nil {
+		return err
+	}
+	return v.predecessor(ctx)
 }
 
 // pass reads on after a failure, only to learn whether the entries, as they stand, are what was signed.
