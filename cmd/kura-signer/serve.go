@@ -107,7 +107,7 @@ func (d *daemon) open(ctx context.Context) (err error) {
 		Genesis: genesis, Store: parts.store, Anchors: parts.anchors, TokenAnchor: parts.tokenAnchor,
 		Token: parts.token, Witnesses: witnesses, Lease: lease, Clock: clock, Version: version, Log: d.log,
 		Snapshots: signer.Snapshots{Dir: c.StateDir},
-		Warnings: d.warnings(), Alarm: d.alarms.raise,
+		Warnings:  d.warnings(), Alarm: d.alarms.raise,
 	})
 	return err
 }
