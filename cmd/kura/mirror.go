@@ -29,6 +29,9 @@ type mirror struct {
 // staleAfter is how old a view may be when somebody judges by it.
 const staleAfter = time.Minute
 
+// agedView is how old the newest entry may be before an officer is told.
+const agedView = 15 * time.Minute
+
 // mirrorFileName holds the exact bytes of each entry, a line each; checkpointFileName the signed
 // head that they led to when they were last verified.
 const (
@@ -177,6 +180,20 @@ func (m *mirror) fresh() error {
 		return withExit(exitNotProven, fmt.Errorf("the view is %s old: look again before you judge", age.Round(time.Second)))
 	}
 	return nil
+}
+
+// age says how new the newest entry is that the gateway showed. An old one is all
+// there is, or the gateway holds back what came after it: then a freeze or used-up
+// limits would not be on the page. The signer decides anew in any case.
+func (m *mirror) age(p *page) {
+	if m.head.Size == 0 {
+		return
+	}
+	written := time.UnixMilli(m.state.Last().Clock)
+	p.field("view", "up to entry %d, written %s ago", m.head.Size-1, time.Since(written).Round(time.Second))
+	if time.Since(written) > agedView {
+		p.field("", "NOTHING NEWER was shown: if you know of a freeze or a payment since then, the gateway withholds it")
+	}
 }
 
 // isContradiction is for the exit code: the server is not to be believed.

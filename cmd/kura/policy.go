@@ -20,7 +20,7 @@ func newPolicy() *cobra.Command {
 	}
 	cmd.AddCommand(
 		newPolicyCompile(), newPolicyCheck(), newPolicyDiff(), newPolicyBlastRadius(), newPolicyExplain(), newPolicySimulate(),
-		newPolicyPropose(), newProposalApprove("approve", "policy"), newProposalVeto(), newPolicyShow(), newPolicyHistory(),
+		newPolicyPropose(), newProposalApprove("policy"), newProposalVeto(), newPolicyShow(), newPolicyHistory(),
 	)
 	return cmd
 }

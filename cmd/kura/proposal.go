@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,70 +77,20 @@ func readBookChange(cmd *cobra.Command, name string) (*policy.BookChange, error)
 
 // newProposalApprove is `policy approve` and `addresses approve`: the same verdict
 // about the same kind of statement, shown first in words.
-func newProposalApprove(use, what string) *cobra.Command {
-	var confirmed string
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   use + " HASH",
-		Short: "Approve a proposal of " + what + ", after reading what it changes",
-		Long: `Approve a proposal. What it changes is computed on this machine, from the document
-in the signed statement and the proven policy in force, and shown first; then the
-first eight characters of the proposal's hash are asked for (--confirm answers
-beforehand).`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return failure(withMirror(cmd, func(c *connection, m *mirror) error {
-				hash, err := findProposal(m, args[0])
-				if err != nil {
-					return err
-				}
-				page := newPage(cmd.ErrOrStderr())
-				if err := m.showProposal(page, hash); err != nil {
-					return err
-				}
-				if err := page.flush(); err != nil {
-					return err
-				}
-				if err := confirmHash(cmd, hash, confirmed); err != nil {
-					return err
-				}
-				if err := m.fresh(); err != nil {
-					return err
-				}
-				env, err := c.verdict(cmd, m, statement.Approve, "", hash)
-				if err != nil {
-					return err
-				}
-				return c.submit(cmd, env, 0, asJSON)
-			}))
-		},
-	}
-	cmd.Flags().StringVar(&confirmed, "confirm", "", "the first eight characters of the proposal's hash")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
-	return cmd
-}
-
-// confirmLength is how much of a proposal's hash an approver types.
-const confirmLength = 8
-
-func confirmHash(cmd *cobra.Command, hash statement.Hash, given string) error {
-	want := hash.String()[:confirmLength]
-	if given == "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Type the first %d characters of the proposal's hash to approve it: ", confirmLength)
-		text, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-		if err != nil && text == "" {
-			return errors.New("nothing was typed: not approved")
-		}
-		given = strings.TrimSpace(text)
-	}
-	if given != want {
-		return fmt.Errorf("the proposal's hash does not begin with %s: not approved", statement.Quote(given, 20))
-	}
-	return nil
+func newProposalApprove(what string) *cobra.Command {
+	return newShownVerdict(shownVerdict{
+		use: "approve HASH", short: "Approve a proposal of " + what + ", after reading what it changes",
+		long: `Approve a proposal. What it changes is computed on this machine, from the document
+in the signed statement and the proven policy in force, and shown first.`,
+		kind: statement.Approve, find: findProposal, show: (*mirror).showProposal,
+	})
 }
 
 func newProposalVeto() *cobra.Command {
-	return newVerdict("veto HASH…", "Veto proposals while they are open or wait out their time-lock", statement.Veto, true, findProposal)
+	return newShownVerdict(shownVerdict{
+		use: "veto HASH", short: "Veto a proposal while it is open or waits out its time-lock",
+		kind: statement.Veto, needsReason: true, find: findProposal, show: (*mirror).showProposal,
+	})
 }
 
 // showProposal says in words what a proposal would change.
@@ -177,11 +124,32 @@ func (m *mirror) showProposal(page *page, hash statement.Hash) error {
 		return showBookChange(page, r.Body.Addresses)
 	case statement.ProposeAddresses:
 		return showBookChange(page, r.Body.Document)
+	case statement.ProposeEvacuation:
+		return m.showEvacuation(page, r.Body.Document)
 	default:
 		// The others' documents are a few lines of JSON that say all there is.
 		page.field("document", "%s", statement.Quote(r.Body.Document, 4096))
 		return nil
 	}
+}
+
+// showEvacuation says which wallet is swept, and above all where to.
+func (m *mirror) showEvacuation(page *page, document string) error {
+	e, err := policy.ParseEvacuation([]byte(document))
+	if err != nil {
+		return fmt.Errorf("the proposed evacuation: %w", err)
+	}
+	p := m.state.PolicyInForce()
+	network, _, _, rescue, ok := p.WalletAccount(e.Wallet)
+	if !ok {
+		return fmt.Errorf("the proposed evacuation is of wallet %q, which the policy in force does not have", e.Wallet)
+	}
+	page.field("sweeps", "%s on %s", e.Wallet, network)
+	page.field("to", "%s, its rescue address by the policy in force", rescue)
+	for _, a := range e.Assets {
+		page.field("amount", "%s", p.Show(a.Asset, a.Amount))
+	}
+	return nil
 }
 
 func showBookChange(page *page, document string) error {

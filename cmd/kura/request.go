@@ -259,6 +259,7 @@ func (m *mirror) show(p *page, v *pendingView) {
 	for _, text := range m.unusual(v) {
 		p.field("unusual", "%s", text)
 	}
+	m.age(p)
 	p.field("otherwise", "without enough approvals it lapses at %s", statement.FormatTime(w.Expires))
 }
 

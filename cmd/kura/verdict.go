@@ -118,28 +118,46 @@ func (c *connection) verdict(cmd *cobra.Command, m *mirror, kind statement.Verdi
 	})
 }
 
-// newVerdict is a command that says one thing about pending statements.
-func newVerdict(use, short string, kind statement.VerdictKind, needsReason bool, find func(*mirror, string) (statement.Hash, error)) *cobra.Command {
-	var reason string
+// A shownVerdict is a command that says one thing about one statement, after
+// showing what that statement is and asking for the beginning of its hash.
+type shownVerdict struct {
+	use, short, long string
+	kind             statement.VerdictKind
+	needsReason      bool
+	find             func(*mirror, string) (statement.Hash, error)
+	show             func(*mirror, *page, statement.Hash) error
+}
+
+func newShownVerdict(v shownVerdict) *cobra.Command {
+	var reason, confirmed string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  cobra.MinimumNArgs(1),
+		Use: v.use, Short: v.short, Long: v.long,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if needsReason && reason == "" {
+			if v.needsReason && reason == "" {
 				return usagef("give --reason: others will read why")
 			}
 			return failure(withMirror(cmd, func(c *connection, m *mirror) error {
-				var about []statement.Hash
-				for _, name := range args {
-					hash, err := find(m, name)
-					if err != nil {
-						return err
-					}
-					about = append(about, hash)
+				hash, err := v.find(m, args[0])
+				if err != nil {
+					return err
 				}
-				env, err := c.verdict(cmd, m, kind, reason, about...)
+				page := newPage(cmd.ErrOrStderr())
+				if err := v.show(m, page, hash); err != nil {
+					return err
+				}
+				m.age(page)
+				if err := page.flush(); err != nil {
+					return err
+				}
+				if err := confirmHash(cmd, v.kind, hash, confirmed); err != nil {
+					return err
+				}
+				if err := m.fresh(); err != nil {
+					return err
+				}
+				env, err := c.verdict(cmd, m, v.kind, reason, hash)
 				if err != nil {
 					return err
 				}
@@ -147,17 +165,29 @@ func newVerdict(use, short string, kind statement.VerdictKind, needsReason bool,
 			}))
 		},
 	}
+	cmd.Flags().StringVar(&confirmed, "confirm", "", "the first eight characters of its hash")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for everybody who reads the journal")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
 	return cmd
 }
 
-func findPending(m *mirror, name string) (statement.Hash, error) {
-	r, err := m.find(name)
-	if err != nil {
-		return statement.Hash{}, err
+// confirmLength is how much of a hash somebody types who judges by it.
+const confirmLength = 8
+
+func confirmHash(cmd *cobra.Command, kind statement.VerdictKind, hash statement.Hash, given string) error {
+	want := hash.String()[:confirmLength]
+	if given == "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Type the first %d characters of its hash to %s it: ", confirmLength, kind)
+		text, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+		if err != nil && text == "" {
+			return fmt.Errorf("nothing was typed: no %s was sent", kind)
+		}
+		given = strings.TrimSpace(text)
 	}
-	return r.Hash, nil
+	if given != want {
+		return fmt.Errorf("the hash does not begin with %s: no %s was sent", statement.Quote(given, 20), kind)
+	}
+	return nil
 }
 
 // findStop looks a stop in force up by the beginning of its hash.
@@ -184,11 +214,43 @@ func findOne[T any](name, what string, all []T, hashOf func(T) statement.Hash) (
 }
 
 func newReject() *cobra.Command {
-	return newVerdict("reject ID…", "Reject pending requests", statement.Reject, true, findPending)
+	var reason string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "reject ID…",
+		Short: "Reject pending requests",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if reason == "" {
+				return usagef("give --reason: others will read why")
+			}
+			return failure(withMirror(cmd, func(c *connection, m *mirror) error {
+				var about []statement.Hash
+				for _, name := range args {
+					r, err := m.find(name)
+					if err != nil {
+						return err
+					}
+					about = append(about, r.Hash)
+				}
+				env, err := c.verdict(cmd, m, statement.Reject, reason, about...)
+				if err != nil {
+					return err
+				}
+				return c.submit(cmd, env, 0, asJSON)
+			}))
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for everybody who reads the journal")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
+	return cmd
 }
 
 func newLift() *cobra.Command {
-	return newVerdict("lift HASH…", "Agree to lift freezes, suspensions or lowered limits", statement.Lift, false, findStop)
+	return newShownVerdict(shownVerdict{
+		use: "lift HASH", short: "Agree to lift a freeze, a suspension or a lowered limit", kind: statement.Lift,
+		find: findStop, show: (*mirror).showStop,
+	})
 }
 
 // newCancel is the client's: it knows the ids of its own withdrawals and needs no
