@@ -98,25 +98,6 @@ func (a administrator) ceremony(ctx context.Context, by rpc.Caller, w rpc.NewWal
 	}, nil
 }
 
-// RecordCeremonies journals wallets that a backup brought back. Those that the journal knows already, with the same key,
-// are passed over.
-func (s *Signer) RecordCeremonies(ctx context.Context, records []ledger.Wallet, present []string) error {
-	for _, record := range records {
-		s.mu.RLock()
-		known, ok := s.state.Wallet(record.Name)
-		ok = ok && known.PublicKey == record.PublicKey
-		s.mu.RUnlock()
-		if ok {
-			continue
-		}
-		record.Present = present
-		if _, err := s.judge(ctx, ledger.WalletInput{Wallet: record}); err != nil {
-			return fmt.Errorf("journal the ceremony of wallet %s: %w", record.Name, err)
-		}
-	}
-	return nil
-}
-
 // ListWallets implements rpc.Admin.
 func (a administrator) ListWallets(context.Context) ([]rpc.Wallet, error) { return a.wallets(), nil }
 

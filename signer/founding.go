@@ -17,7 +17,7 @@ import (
 type Founding struct {
 	Origin   string
 	LogKey   [32]byte // public key of the token's log key
-	Policy   []byte   // JSON text of policy 1
+	Policy   []byte   // JSON text of policy 1; of a successor, of the policy that was in force
 	Verdicts []statement.Envelope
 	// PolicyHash is what the directors read to each other; it must be the policy's.
 	PolicyHash policy.Hash
@@ -117,17 +117,11 @@ func (f *Founding) entries() ([]journal.Entry, error) {
 		ledger.GenesisInput{Genesis: f.genesis()},
 		ledger.FoundingInput{Policy: string(f.Policy), Verdicts: f.Verdicts},
 	} {
-		drafts, _, err := ledger.Judge(state, in, now)
+		written, err := judged(state, in, now)
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range drafts {
-			e := journal.Entry{Seq: state.Next(), Clock: now.Clock, Time: now.Time, Kind: d.Kind, Body: d.Body}
-			if err := state.Apply(e); err != nil {
-				return nil, err
-			}
-			entries = append(entries, e)
-		}
+		entries = append(entries, written...)
 	}
 	return entries, nil
 }

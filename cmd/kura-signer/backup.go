@@ -5,144 +5,188 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
-	"kura/cmd/kura-signer/host"
-	"kura/ledger"
+	"kura/signer/token"
 	"kura/signer/token/backup"
 )
 
 // walletBackup encrypts the seeds of sealed wallets to custodians. It reads, so it works beside a running signer, too.
 func walletBackup(ctx context.Context, in *invocation) (err error) {
-	var configPath, custodiansPath, out string
-	var threshold int
-	var names []string
+	var configPath, out string
+	var need int
+	var names, recipients, imports []string
 	err = in.flags("wallet backup", func(f *flag.FlagSet) {
 		f.StringVar(&configPath, "config", "", "configuration file")
-		f.StringVar(&custodiansPath, "custodians", "", "one custodian a line: NAME AGE-RECIPIENT")
-		f.IntVar(&threshold, "threshold", 0, "how many custodians restore together, at least 2")
-		f.StringVar(&out, "out", "", "directory for the archive and the shares; it must not exist")
-		f.Var((*repeated)(&names), "name", "a wallet; once for each; without it, all sealed ones")
-	}, "config", "custodians", "out")
+		f.Var((*repeated)(&recipients), "recipient", "a custodian's age recipient, with a name if wanted: NAME=age1…; once for each")
+		f.IntVar(&need, "need", 0, "how many custodians restore together, at least 2")
+		f.StringVar(&out, "out", "", "the backup; it must not exist")
+		f.Var((*repeated)(&names), "name", "a sealed wallet; once for each; without it, all of them")
+		f.Var((*repeated)(&imports), "imported", "NAME=FD: a wallet imported into the token, and the descriptor to read its private key from once more; once for each")
+	}, "config", "recipient", "out")
 	if err != nil {
 		return err
 	}
-	c, err := readConfig(configPath)
+	custodians, err := parseCustodians(recipients)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	file, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	custodians, err := readCustodians(custodiansPath)
+	defer func() {
+		if err = errors.Join(err, file.Close()); err != nil {
+			err = errors.Join(err, os.Remove(out))
+		}
+	}()
+	c, err := setUp(configPath)
 	if err != nil {
-		return err
-	}
-	if err := os.Mkdir(out, 0o700); err != nil {
 		return err
 	}
 	t, err := openToken(ctx, c, slog.New(slog.NewTextHandler(in.stderr, nil)))
 	if err != nil {
-		return errors.Join(err, os.Remove(out))
+		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	archive, err := t.Backup(ctx, names, nil, custodians, threshold)
+	genesis, err := genesisOf(c, t)
 	if err != nil {
-		return errors.Join(err, os.Remove(out))
+		return err
 	}
-	files := map[string][]byte{"contents.age": archive.Contents}
-	for _, share := range archive.Shares {
-		files["share-"+share.Custodian+".age"] = share.File
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(out, name), content, 0o600); err != nil {
-			return err
+	held, err := readImports(ctx, t, genesis.Hash, imports)
+	defer func() {
+		for _, one := range held {
+			one.Seed.Wipe()
 		}
+	}()
+	if err != nil {
+		return err
 	}
-	_, err = fmt.Fprintf(in.stdout, "backup %s: contents.age and %d shares in %s; any %d custodians restore it\n",
-		archive.ID, len(archive.Shares), out, threshold)
-	return err
+	wallets, err := t.Wallets()
+	if err != nil {
+		return err
+	}
+	archive, err := t.Backup(ctx, names, held, custodians, need)
+	if err != nil {
+		return err
+	}
+	f := backupFile{Format: backupFormat, Backup: archive.ID, Journal: genesis.String(), Threshold: need}
+	missing := f.list(wallets, names, held)
+	if err := f.fill(archive); err != nil {
+		return err
+	}
+	text, err := f.encode()
+	if err != nil {
+		return err
+	}
+	if _, err := file.Write(text); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	f.describe(in.stdout, out, missing)
+	return nil
 }
 
-// readCustodians reads names and recipients. A name becomes part of a file's name.
-func readCustodians(path string) ([]backup.Custodian, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+// parseCustodians reads NAME=RECIPIENT; a recipient without a name is called by its number.
+func parseCustodians(recipients []string) ([]backup.Custodian, error) {
 	var all []backup.Custodian
-	for n, line := range strings.Split(string(text), "\n") {
-		words := strings.Fields(line)
-		switch {
-		case len(words) == 0:
-			continue
-		case len(words) != 2 || filepath.Base(words[0]) != words[0] || strings.HasPrefix(words[0], "."):
-			return nil, fmt.Errorf("%s, line %d: not NAME AGE-RECIPIENT with a plain name", path, n+1)
+	for i, text := range recipients {
+		name, recipient, named := strings.Cut(text, "=")
+		if !named {
+			name, recipient = "custodian "+strconv.Itoa(i+1), text
 		}
-		all = append(all, backup.Custodian{Name: words[0], Recipient: words[1]})
+		if strings.HasPrefix(recipient, "AGE-SECRET-KEY-") {
+			return nil, errors.New("--recipient: that is a secret identity, not a recipient; and it has been seen on a command line now")
+		}
+		all = append(all, backup.Custodian{Name: name, Recipient: recipient})
 	}
 	return all, nil
 }
 
-// walletRestore puts a backup's wallets into a fresh token that is bound to a journal of its own (a successor's), and
-// journals their ceremonies there. It can be interrupted and run again.
-func walletRestore(ctx context.Context, in *invocation) error {
-	var configPath, contentsPath string
-	var sharePaths, present []string
-	err := in.flags("wallet restore", func(f *flag.FlagSet) {
-		f.StringVar(&configPath, "config", "", "configuration file")
-		f.StringVar(&contentsPath, "contents", "", "contents.age of the backup")
-		f.Var((*repeated)(&sharePaths), "share", "a custodian's share, decrypted with age -d; once for each")
-		f.Var((*repeated)(&present), "present", "who is there, for the record; once for each")
-	}, "config", "contents", "share", "present")
-	if err != nil {
+// readImports takes the keys that only the import itself had, and holds each to the wallet it is for.
+func readImports(ctx context.Context, t *token.Token, genesis [32]byte, imports []string) (held []token.SeedBackup, err error) {
+	for _, text := range imports {
+		name, number, _ := strings.Cut(text, "=")
+		fd, err := strconv.Atoi(number)
+		if err != nil {
+			return held, exit(exitUsage, fmt.Errorf("--imported %q: want NAME=FD", text))
+		}
+		info, err := t.Wallet(ctx, name)
+		if err != nil {
+			return held, err
+		}
+		if !info.Imported || info.Custody != token.CustodyToken {
+			return held, exit(exitUsage, fmt.Errorf("--imported: wallet %q was not imported into the token", name))
+		}
+		seed, err := token.ReadPrivateKeyFD(info.Network.Chain(), fd)
+		if err != nil {
+			return held, err
+		}
+		held = append(held, token.SeedBackup{Spec: token.WalletSpec{Name: name, Network: info.Network, Genesis: genesis}, Seed: seed})
+		if public := token.PublicKeyOf(info.Network, seed); public != info.PublicKey {
+			return held, fmt.Errorf("the key for wallet %q leads to %s, not to %s", name, public.Address(info.Network), info.Address)
+		}
+	}
+	return held, nil
+}
+
+// list notes the wallets whose keys are in the backup, and returns the others.
+func (f *backupFile) list(wallets []token.WalletInfo, names []string, held []token.SeedBackup) (missing []token.WalletInfo) {
+	for _, w := range wallets {
+		in := w.Custody == token.CustodySealed && (len(names) == 0 || slices.Contains(names, w.Name)) ||
+			slices.ContainsFunc(held, func(one token.SeedBackup) bool { return one.Spec.Name == w.Name })
+		if !in {
+			missing = append(missing, w)
+			continue
+		}
+		f.Wallets = append(f.Wallets, backedUp{w.Name, w.Network.String(), w.Address.String(), w.Imported})
+	}
+	return missing
+}
+
+func (f *backupFile) fill(archive backup.Archive) (err error) {
+	if f.Contents, err = armored(archive.Contents); err != nil {
 		return err
 	}
-	c, err := readConfig(configPath)
-	if err != nil {
-		return err
-	}
-	contents, err := os.ReadFile(contentsPath)
-	if err != nil {
-		return err
-	}
-	var shares [][]byte
-	for _, path := range sharePaths {
-		share, err := os.ReadFile(path)
+	for _, s := range archive.Shares {
+		text, err := armored(s.File)
 		if err != nil {
 			return err
 		}
-		defer clear(share)
-		shares = append(shares, share)
-	}
-	unlock, err := lockState(c.StateDir)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	d := &daemon{config: c, log: slog.New(slog.NewTextHandler(in.stderr, &slog.HandlerOptions{Level: slog.LevelError}))}
-	defer d.close()
-	if err := d.open(ctx); err != nil {
-		return err
-	}
-	ceremonies, err := d.token.Restore(ctx, contents, shares)
-	if err != nil {
-		return err
-	}
-	records := make([]ledger.Wallet, len(ceremonies))
-	for i, ceremony := range ceremonies {
-		records[i] = host.Record(ceremony)
-	}
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- d.signer.Run(running) }()
-	err = d.signer.RecordCeremonies(ctx, records, present)
-	stop()
-	if err := errors.Join(err, <-ended); err != nil {
-		return err
-	}
-	for _, r := range records {
-		say(in.stdout, "restored %s  %s  %s\n", r.Name, r.Network, r.Address)
+		f.Shares = append(f.Shares, custodyShare{s.Custodian, text})
 	}
 	return nil
+}
+
+// describe says what the backup contains, and what it does not.
+func (f *backupFile) describe(w io.Writer, path string, missing []token.WalletInfo) {
+	say(w, "backup %s in %s: any %d of %d custodians restore it\n", f.Backup, path, f.Threshold, len(f.Shares))
+	for _, s := range f.Shares {
+		say(w, "  %s\n", s.Custodian)
+	}
+	say(w, "It contains the keys of\n")
+	for _, b := range f.Wallets {
+		say(w, "  %s  %s  %s\n", b.Name, b.Network, b.Address)
+	}
+	if len(missing) == 0 {
+		return
+	}
+	say(w, "It does not contain the keys of\n")
+	for _, m := range missing {
+		why := "not named"
+		switch {
+		case m.Custody == token.CustodyToken && m.Imported:
+			why = "imported into the token, which does not give it back: give the key once more with --imported"
+		case m.Custody == token.CustodyToken:
+			why = "made in the token and never out of it: only the token's own backup keeps it"
+		}
+		say(w, "  %s  %s  %s  %s\n", m.Name, m.Network, m.Address, why)
+	}
 }

@@ -2,50 +2,68 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"encoding/hex"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"filippo.io/age"
+	"filippo.io/age/armor"
+	"github.com/go-json-experiment/json"
 
+	"kura/audit"
+	"kura/cmd/kura-signer/host"
+	"kura/journal"
+	"kura/journal/anchorfile"
+	"kura/journal/embedded"
+	"kura/ledger"
+	"kura/nem"
+	"kura/signer"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
+	"kura/statement"
 )
 
-// TestBackupAndRestore brings a sealed wallet back onto another token, in a successor journal, from two of three shares.
-func TestBackupAndRestore(t *testing.T) {
-	x := install(t)
-	x.start("")
-	x.equip(t.Context())
-	var lines strings.Builder
-	identities := map[string]*age.X25519Identity{}
+// custodians are three people with age identities.
+type custodians struct {
+	identities map[string]*age.X25519Identity
+	flags      []string
+}
+
+func newCustodians(t *testing.T) custodians {
+	t.Helper()
+	c := custodians{identities: map[string]*age.X25519Identity{}}
 	for _, name := range []string{"ann", "ben", "cem"} {
 		identity, err := age.GenerateX25519Identity()
 		if err != nil {
 			t.Fatal(err)
 		}
-		identities[name] = identity
-		lines.WriteString(name + " " + identity.Recipient().String() + "\n")
+		c.identities[name] = identity
+		c.flags = append(c.flags, "--recipient", name+"="+identity.Recipient().String())
 	}
-	x.write("custodians", lines.String())
-	kept := filepath.Join(x.dir, "kept")
-	x.must("wallet", "backup", "--config", x.config, "--custodians", filepath.Join(x.dir, "custodians"), "--threshold", "2", "--out", kept)
-	checkpoint, err := x.gateway.Checkpoint(t.Context())
+	return c
+}
+
+// share decrypts a custodian's share with nothing of Kura.
+func (c custodians) share(t *testing.T, backupPath, name string) []byte {
+	t.Helper()
+	var f backupFile
+	text, err := os.ReadFile(backupPath)
+	if err == nil {
+		err = json.Unmarshal(text, &f)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.stop()
-
-	y := install(t, "--predecessor", x.genesis.String(), "--predecessor-checkpoint", save(t, x.dir, "checkpoint", checkpoint.Checkpoint))
-	args := []string{"wallet", "restore", "--config", y.config, "--contents", filepath.Join(kept, "contents.age"), "--present", "ann"}
-	for _, name := range []string{"ann", "cem"} {
-		file, err := os.ReadFile(filepath.Join(kept, "share-"+name+".age"))
-		if err != nil {
-			t.Fatal(err)
+	for _, s := range f.Shares {
+		if s.Custodian != name {
+			continue
 		}
-		r, err := age.Decrypt(bytes.NewReader(file), identities[name])
+		r, err := age.Decrypt(armor.NewReader(strings.NewReader(s.Share)), c.identities[name])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,30 +71,197 @@ func TestBackupAndRestore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if name == "cem" {
-			if _, stderr, code := y.run(args...); code == exitOK {
-				t.Errorf("one share restored: %s", stderr)
-			}
-		}
-		args = append(args, "--share", save(t, y.dir, name, share))
+		return share
 	}
-	for range 2 { // the second time there is nothing left to do
-		if out := y.must(args...); !strings.Contains(out, x.wallets[signertest.XEM].Address) {
-			t.Errorf("restore:\n%s", out)
+	t.Fatalf("%s has no share", name)
+	return nil
+}
+
+// TestBackupAndRestore loses token, journal and everything else of an installation, and goes on in a successor journal
+// from two of three custodians' shares: with the old policy, after the wait, from the same address.
+func TestBackupAndRestore(t *testing.T) {
+	x := install(t)
+	x.start("")
+	x.equip(t.Context())
+	if a := x.Submit(t.Context(), x.gateway, "shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.Small)); a.State != rpc.StateSigned {
+		t.Fatalf("before the loss: %s", a.State)
+	}
+	people := newCustodians(t)
+	kept := filepath.Join(t.TempDir(), "kura.backup")
+	out := x.must(append([]string{"wallet", "backup", "--config", x.config, "--need", "2", "--out", kept}, people.flags...)...)
+	contains, misses, ok := strings.Cut(out, "It does not contain")
+	if xem, xym := x.wallets[signertest.XEM].Address, x.wallets[signertest.XYM].Address; !ok || !strings.Contains(contains, xem) || !strings.Contains(misses, xym) {
+		t.Errorf("wallet backup says\n%s", out)
+	}
+	if _, stderr, code := x.run(append([]string{"wallet", "backup", "--config", x.config, "--need", "2", "--out", kept}, people.flags...)...); code == exitOK {
+		t.Errorf("a backup was replaced: %s", stderr)
+	}
+	x.stop()
+	before := x.export(t)
+	checkpoint := save(t, x.dir, "last", before.checkpoint)
+
+	// Everything but the backup, the policy and that checkpoint is gone.
+	for _, name := range []string{"tokens", "state", "journal", "anchor", "pin"} {
+		if err := os.RemoveAll(filepath.Join(x.dir, name)); err != nil {
+			t.Fatal(err)
 		}
 	}
-	y.start("")
-	wallets, err := y.admin.ListWallets(t.Context())
+	if err := os.Mkdir(filepath.Join(x.dir, "tokens"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	x.must("token", "init", "--config", x.config)
+
+	verdict := func(who string) string {
+		return string(x.Sign(who, x.Verdict(statement.Approve, x.Force.Hash(), statement.HashText(string(before.checkpoint)))).Encode())
+	}
+	policyPath := save(t, x.dir, "policy-in-force", x.Force.Text())
+	restore := func(verdicts []string, more ...string) []string {
+		return append([]string{
+			"restore", "--config", x.config, "--backup", kept, "--present", "ann", "--policy", policyPath,
+			"--policy-hash", x.Force.Hash().String(), "--predecessor", x.genesis.String(), "--predecessor-checkpoint", checkpoint,
+			"--verdicts", save(t, x.dir, "succession", []byte(strings.Join(verdicts, "\n")+"\n")),
+		}, more...)
+	}
+	ann := save(t, x.dir, "ann.share", people.share(t, kept, "ann"))
+	cem := save(t, x.dir, "cem.identity", []byte(people.identities["cem"].String()+"\n"))
+	if _, stderr, code := x.run(restore([]string{verdict("alice")}, "--share", ann, "--identity", cem)...); code == exitOK {
+		t.Errorf("one director opened a successor: %s", stderr)
+	}
+	quorum := []string{verdict("alice"), verdict("bob")}
+	if _, stderr, code := x.run(restore(quorum, "--share", ann)...); code == exitOK {
+		t.Errorf("one custodian restored: %s", stderr)
+	}
+	for range 2 { // the first finds the successor opened; the second finds nothing left to do
+		out = x.must(restore(quorum, "--share", ann, "--identity", cem)...)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	next, err := journal.ParseGenesis(lines[len(lines)-1])
+	if err != nil || !strings.Contains(out, "restored      "+signertest.XEM) || !strings.Contains(out, "not restored  "+signertest.XYM) {
+		t.Fatalf("restore says, %v\n%s", err, out)
+	}
+
+	// The daemon serves the successor, refuses the old journal's statements, and signs nothing yet.
+	replayed := x.Withdrawal(x.wallets[signertest.XEM], signertest.Small)
+	x.genesis, x.Journal = next, statement.Hash(next.Hash)
+	x.start("")
+	if _, err := x.gateway.Submit(t.Context(), x.Sign("shop", replayed).Encode(), 0); err == nil {
+		t.Error("a statement for the old journal was taken")
+	}
+	a := x.Submit(t.Context(), x.gateway, "shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.Small))
+	if a.State != rpc.StateDenied || a.Decision.Code != ledger.CodePredecessorAlive {
+		t.Errorf("at once: %s %+v", a.State, a.Decision)
+	}
+	x.stop()
+
+	x.payLater(t)
+	after := x.export(t)
+	r, err := audit.Verify(t.Context(), bytes.NewReader(after.bytes), audit.Options{Genesis: next.String(), Predecessor: bytes.NewReader(before.bytes)})
+	if err != nil || !r.OK || r.Counts.Signatures != 1 {
+		t.Errorf("the successor: %v, %+v, %v", err, r, r.Failure)
+	}
+}
+
+// payLater runs a signer on what was restored, under a clock that leaps, and pays from the restored wallet.
+func (x *installation) payLater(t *testing.T) {
+	t.Helper()
+	c, err := readConfig(x.config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := x.wallets[signertest.XEM]
-	if len(wallets) != 1 || wallets[0].PublicKey != want.PublicKey || wallets[0].State != "active" {
-		t.Errorf("after the restore: %+v", wallets)
+	keys, err := openToken(t.Context(), c, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := y.admin.CreateWallet(t.Context(), rpc.NewWallet{ID: want.ID, Network: want.Network, Present: []string{"ann"}}); err == nil {
-		t.Error("a wallet was made over the restored one")
+	defer keys.Close() //nolint:errcheck // a test's
+	store, err := embedded.Open(c.Journal.Path)
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer store.Close() //nolint:errcheck // a test's
+	clock := signertest.NewClock()
+	s, err := signer.Open(t.Context(), signer.Config{
+		Genesis: x.genesis, Store: store, Token: host.Keys{Token: keys}, Clock: clock, Version: "test", Log: slog.New(slog.DiscardHandler),
+		Anchors: []journal.Anchor{anchorfile.New(c.AnchorFile)}, TokenAnchor: host.Anchor{Token: keys},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	x.Parties.Now = func() int64 { now, _ := clock.Now(); return now }
+	wallet := x.wallets[signertest.XEM]
+	pay := func() rpc.Answer { return x.Submit(ctx, s, "shop", x.Withdrawal(wallet, signertest.Small)) }
+	x.Until("the signer has started", func() bool {
+		r, err := s.Ready(ctx)
+		return err == nil && r.Ready
+	})
+	clock.Pass(30 * signertest.Hour)
+	if a := pay(); a.State != rpc.StateDenied || a.Decision.Code != ledger.CodePredecessorAlive {
+		t.Errorf("after 30 hours: %s %+v", a.State, a.Decision)
+	}
+	clock.Pass(signertest.Hour)
+	a := pay()
+	if a.State != rpc.StateSigned {
+		t.Fatalf("after 31 hours: %s %+v", a.State, a.Decision)
+	}
+	var announced struct{ Data, Signature string }
+	if err := json.Unmarshal([]byte(a.Transaction.Announce.Body), &announced, json.MatchCaseInsensitiveNames(true)); err != nil {
+		t.Fatal(err)
+	}
+	data, err := hex.DecodeString(announced.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := nem.Decode(nem.NIS1Testnet, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if signed := tx.Signer().Address(nem.NIS1Testnet).String(); signed != wallet.Address {
+		t.Errorf("%s paid, want %s", signed, wallet.Address)
+	}
+}
+
+// exported is a journal as an auditor gets it.
+type exported struct {
+	bytes      []byte
+	checkpoint journal.Checkpoint
+}
+
+// export reads the embedded store of an installation whose daemon does not run.
+func (x *installation) export(t *testing.T) exported {
+	t.Helper()
+	store, err := embedded.Open(filepath.Join(x.dir, "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close() //nolint:errcheck // it was only read
+	checkpoint, err := store.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := journal.OpenCheckpoint(x.genesis, checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err = audit.Export(&out, x.genesis, checkpoint, func(yield func([]byte, error) bool) {
+		for row, err := range store.Entries(t.Context(), 0, head.Size) {
+			if !yield(row.Bytes, err) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exported{out.Bytes(), checkpoint}
 }
 
 func save(t *testing.T, dir, name string, b []byte) string {

@@ -7,13 +7,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"kura/cmd/kura-signer/host"
 	"kura/journal"
 	"kura/journal/anchorfile"
-	"kura/ledger"
 	"kura/policy"
 	"kura/signer"
 	"kura/statement"
@@ -23,20 +21,14 @@ import (
 const maxVerdicts = 256
 
 // initJournal founds the journal: entry 0, entry 1, the genesis hash in the token.
-func initJournal(ctx context.Context, in *invocation) error {
-	var configPath, policyPath, verdictsPath, hashText, line, checkpointPath string
-	err := in.flags("init", func(f *flag.FlagSet) {
+func initJournal(ctx context.Context, in *invocation) (err error) {
+	var configPath, policyPath, verdictsPath, hashText string
+	err = in.flags("init", func(f *flag.FlagSet) {
 		f.StringVar(&configPath, "config", "", "configuration file")
 		f.StringVar(&policyPath, "policy", "", "policy 1 as JSON, as kura policy compile writes it")
 		f.StringVar(&verdictsPath, "verdicts", "", "the directors' approvals, one envelope a line")
 		f.StringVar(&hashText, "policy-hash", "", "SHA-256 of the policy, as the directors read it to each other")
-		f.StringVar(&line, "predecessor", "", "after a restore: the genesis line of the journal that this one follows")
-		f.StringVar(&checkpointPath, "predecessor-checkpoint", "", "and a file with its last cosigned checkpoint")
 	}, "config", "policy", "verdicts", "policy-hash")
-	if err != nil {
-		return err
-	}
-	predecessor, err := readPredecessor(line, checkpointPath)
 	if err != nil {
 		return err
 	}
@@ -44,26 +36,16 @@ func initJournal(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	hash, err := policy.ParseHash(hashText)
-	if err != nil {
-		return exit(exitUsage, fmt.Errorf("--policy-hash: %w", err))
-	}
-	text, err := os.ReadFile(policyPath)
+	founding, err := readFounding(policyPath, verdictsPath, hashText)
 	if err != nil {
 		return err
 	}
-	verdicts, err := readVerdicts(verdictsPath)
+	x, err := in.begin(ctx, c)
 	if err != nil {
 		return err
 	}
-	unlock, err := lockState(c.StateDir)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	genesis, err := in.found(ctx, c, signer.Founding{
-		Origin: c.Origin, Policy: bytes.TrimSuffix(text, []byte("\n")), Verdicts: verdicts, PolicyHash: hash, Predecessor: predecessor,
-	})
+	defer func() { err = errors.Join(err, x.end()) }()
+	genesis, err := x.found(ctx, founding)
 	if err != nil {
 		return err
 	}
@@ -72,17 +54,27 @@ func initJournal(ctx context.Context, in *invocation) error {
 	return err
 }
 
-// found opens what a founding needs beside the documents.
-func (in *invocation) found(ctx context.Context, c *Config, f signer.Founding) (g journal.Genesis, err error) {
-	t, err := openToken(ctx, c, slog.New(slog.NewTextHandler(in.stderr, nil)))
+// readFounding reads the documents of a founding.
+func readFounding(policyPath, verdictsPath, hashText string) (signer.Founding, error) {
+	hash, err := policy.ParseHash(hashText)
 	if err != nil {
+		return signer.Founding{}, exit(exitUsage, fmt.Errorf("--policy-hash: %w", err))
+	}
+	text, err := os.ReadFile(policyPath)
+	if err != nil {
+		return signer.Founding{}, err
+	}
+	verdicts, err := readVerdicts(verdictsPath)
+	return signer.Founding{Policy: bytes.TrimSuffix(text, []byte("\n")), Verdicts: verdicts, PolicyHash: hash}, err
+}
+
+// found opens what a founding needs beside its documents, and founds the journal.
+func (x *ceremony) found(ctx context.Context, f signer.Founding) (g journal.Genesis, err error) {
+	f.Origin = x.config.Origin
+	if f.LogKey, err = x.token.LogPublicKey(); err != nil {
 		return g, err
 	}
-	defer func() { err = errors.Join(err, t.Close()) }()
-	if f.LogKey, err = t.LogPublicKey(); err != nil {
-		return g, err
-	}
-	s, err := openStore(ctx, c.Journal)
+	s, err := openStore(ctx, x.config.Journal)
 	if err != nil {
 		return g, fmt.Errorf("open the journal's store: %w", err)
 	}
@@ -90,32 +82,10 @@ func (in *invocation) found(ctx context.Context, c *Config, f signer.Founding) (
 	if f.Clock, err = host.NewMachineClock(); err != nil {
 		return g, err
 	}
-	f.Store, f.Token = s, host.Keys{Token: t}
-	f.Anchors = []journal.Anchor{anchorfile.New(c.AnchorFile), host.Anchor{Token: t}}
-	f.Bind = func(genesis journal.Hash) error { return t.BindGenesis(genesis) }
+	f.Store, f.Token = s, host.Keys{Token: x.token}
+	f.Anchors = []journal.Anchor{anchorfile.New(x.config.AnchorFile), host.Anchor{Token: x.token}}
+	f.Bind = func(genesis journal.Hash) error { return x.token.BindGenesis(genesis) }
 	return signer.Found(ctx, f)
-}
-
-// readPredecessor reads what a successor's genesis names, and holds the checkpoint to the line.
-func readPredecessor(line, checkpointPath string) (*ledger.Predecessor, error) {
-	if line == "" && checkpointPath == "" {
-		return nil, nil
-	}
-	if line == "" || checkpointPath == "" {
-		return nil, exit(exitUsage, errors.New("--predecessor and --predecessor-checkpoint go together"))
-	}
-	genesis, err := journal.ParseGenesis(line)
-	if err != nil {
-		return nil, exit(exitUsage, fmt.Errorf("--predecessor: %w", err))
-	}
-	checkpoint, err := os.ReadFile(checkpointPath)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := journal.OpenCheckpoint(genesis, checkpoint); err != nil {
-		return nil, fmt.Errorf("%s: %w", checkpointPath, err)
-	}
-	return &ledger.Predecessor{Genesis: line, Checkpoint: string(checkpoint)}, nil
 }
 
 func readVerdicts(path string) ([]statement.Envelope, error) {

@@ -55,15 +55,14 @@ type installation struct {
 	ended   chan struct{}
 }
 
-// install prepares a token on SoftHSM with the real commands, and founds a journal in the embedded store; flags are
-// further ones of init.
-func install(t *testing.T, flags ...string) *installation {
+// install prepares a token on SoftHSM with the real commands, and founds a journal in the embedded store.
+func install(t *testing.T) *installation {
 	t.Helper()
-	return installWith(t, func(*installation) {}, flags...)
+	return installWith(t, func(*installation) {})
 }
 
 // installWith is install with a change of the configuration before it is used.
-func installWith(t *testing.T, change func(*installation), flags ...string) *installation {
+func installWith(t *testing.T, change func(*installation)) *installation {
 	t.Helper()
 	if _, err := os.Stat(softHSM); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -107,8 +106,8 @@ path = "journal"
 		lines = append(lines, string(v.Encode()))
 	}
 	x.write("verdicts", strings.Join(lines, "\n")+"\n")
-	line := x.must(append([]string{"init", "--config", x.config, "--policy", filepath.Join(dir, "policy.json"),
-		"--verdicts", filepath.Join(dir, "verdicts"), "--policy-hash", x.First.Hash().String()}, flags...)...)
+	line := x.must("init", "--config", x.config, "--policy", filepath.Join(dir, "policy.json"),
+		"--verdicts", filepath.Join(dir, "verdicts"), "--policy-hash", x.First.Hash().String())
 	if x.genesis, err = journal.ParseGenesis(strings.TrimSpace(line)); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"kura/cmd/kura-signer/host"
+	"kura/journal"
+	"kura/journal/anchorfile"
+	"kura/ledger"
+	"kura/signer"
+	"kura/signer/token"
+)
+
+// leaseTimeout is how long a ceremony waits for the lease of a shared journal: whoever leads it does not give it up.
+const leaseTimeout = 5 * time.Second
+
+// A ceremony is a command that works on token and journal while no signer runs.
+type ceremony struct {
+	config *Config
+	token  *token.Token
+	unlock func()
+}
+
+// begin takes the lock that excludes a signer, then opens the token.
+func (in *invocation) begin(ctx context.Context, c *Config) (*ceremony, error) {
+	unlock, err := lockState(c.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	t, err := openToken(ctx, c, slog.New(slog.NewTextHandler(in.stderr, nil)))
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return &ceremony{c, t, unlock}, nil
+}
+
+func (x *ceremony) end() error {
+	defer x.unlock()
+	return x.token.Close()
+}
+
+// record journals what inputs returns for the state that the journal adds up to.
+func (x *ceremony) record(ctx context.Context, inputs func(*ledger.State) []ledger.Input) (err error) {
+	genesis, err := genesisOf(x.config, x.token)
+	if err != nil {
+		return err
+	}
+	s, err := openStore(ctx, x.config.Journal)
+	if err != nil {
+		return fmt.Errorf("open the journal's store: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := x.lead(ctx, s); err != nil {
+		return err
+	}
+	clock, err := host.NewMachineClock()
+	if err != nil {
+		return err
+	}
+	return signer.Record(ctx, signer.Config{
+		Genesis: genesis, Store: s, Token: host.Keys{Token: x.token}, Clock: clock, Version: version,
+		Anchors: []journal.Anchor{anchorfile.New(x.config.AnchorFile)}, TokenAnchor: host.Anchor{Token: x.token},
+	}, inputs)
+}
+
+// lead makes sure that no signer on another host leads a shared journal, until the store is closed.
+func (x *ceremony) lead(ctx context.Context, s store) error {
+	lease, err := leaseOf(x.config.Journal, s)
+	if err != nil || lease == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
+	if _, err := lease.Hold(ctx); err != nil {
+		return exit(exitBusy, fmt.Errorf("another signer leads the journal, stop it first: %w", err))
+	}
+	return nil
+}
