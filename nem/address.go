@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/crypto/ripemd160" //nolint:gosec // both chains' addresses are made with it
+	//lint:ignore SA1019 both chains hash public keys with RIPEMD-160 into addresses
+
+	"golang.org/x/crypto/ripemd160"
 )
 
 // Raw and text lengths of the two chains' addresses.
