@@ -7,7 +7,7 @@ import (
 
 	//lint:ignore SA1019 both chains hash public keys with RIPEMD-160 into addresses
 
-	"golang.org/x/crypto/ripemd160"
+	"golang.org/x/crypto/ripemd160" //nolint:gosec // the same
 )
 
 // Raw and text lengths of the two chains' addresses.
