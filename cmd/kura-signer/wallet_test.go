@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"kura/nem"
+	"kura/signer/signertest"
+)
+
+// The first vector of NIS1's key derivation (nem.md, section 1), and where it leads.
+const (
+	nis1Key    = "575DBB3062267EFF57C970A336EBBC8FBCFE12C5BD3ED7BC11EB0481D7704CED"
+	nis1Public = "C5F54BA980FCBB657DBAAA42700539B207873E134D2375EFEAB5F1AB52F87844"
+)
+
+// runWithKey runs a command with text on descriptor 3.
+func (x *installation) runWithKey(text string, args ...string) (stdout, stderr string, code int) {
+	x.TB.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		x.TB.Fatal(err)
+	}
+	defer read.Close() //nolint:errcheck // a test's
+	if _, err := write.WriteString(text); err != nil {
+		x.TB.Fatal(err)
+	}
+	if err := write.Close(); err != nil {
+		x.TB.Fatal(err)
+	}
+	cmd := exec.CommandContext(x.TB.Context(), binary, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &out, &errs, []*os.File{read}
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	if err := cmd.Run(); err != nil {
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) {
+			x.TB.Fatal(err)
+		}
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// addressOf derives the address that a seed leads to.
+func addressOf(t *testing.T, n nem.Network, seedHex string) string {
+	t.Helper()
+	raw, err := hex.DecodeString(seedHex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := [32]byte(raw)
+	if n.Chain() == nem.NIS1 {
+		return nem.NIS1PublicKey(&seed).Address(n).String()
+	}
+	return nem.PublicKey(ed25519.NewKeyFromSeed(raw).Public().(ed25519.PublicKey)).Address(n).String()
+}
+
+// reversed is the seed of a key that NIS1 tools print.
+func reversed(t *testing.T, keyHex string) string {
+	t.Helper()
+	raw, err := hex.DecodeString(strings.Repeat("0", 64-len(keyHex)) + keyHex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(raw)
+	return hex.EncodeToString(raw)
+}
+
+// TestWalletCommands drives the commands that make wallets and take them out of service.
+func TestWalletCommands(t *testing.T) {
+	x := install(t)
+	x.start("")
+	nis1, symbol := nem.NIS1Testnet, nem.SymbolTestnet
+	public, err := nem.ParsePublicKey(nis1Public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, short, plain := "e"+strings.Repeat("71", 31)+"f", strings.Repeat("5c", 30), strings.Repeat("3d", 32)
+	imports := []struct{ name, text, network, address string }{
+		{"vector", nis1Key + "\n", nis1.String(), public.Address(nis1).String()},
+		{"signed", "00" + top, nis1.String(), addressOf(t, nis1, reversed(t, top))},
+		{"zeros", short + "\n", nis1.String(), addressOf(t, nis1, reversed(t, short))},
+		{"xym", plain + "\n", symbol.String(), addressOf(t, symbol, plain)},
+	}
+	importing := func(name, network, address string) []string {
+		return []string{"wallet", "import", "--config", x.config, "--name", name, "--network", network, "--address", address, "--present", "alice", "--key-fd", "3"}
+	}
+	for _, refused := range []struct{ text, network, address string }{
+		{nis1Key, nis1.String(), imports[1].address},      // another account's
+		{nis1Key, symbol.String(), imports[3].address},    // the same digits are another key there
+		{"01" + top, nis1.String(), imports[1].address},   // 66 digits
+		{"0x" + short, nis1.String(), imports[2].address}, // not a digit
+		{short, symbol.String(), imports[3].address},      // Symbol's are 64
+		{"", nis1.String(), imports[0].address},
+		{strings.Repeat(nis1Key, 40), nis1.String(), imports[0].address},
+	} {
+		stdout, stderr, code := x.runWithKey(refused.text, importing("refused", refused.network, refused.address)...)
+		if code != exitFailed {
+			t.Errorf("%d digits for %s were imported: %s%s", len(refused.text), refused.network, stdout, stderr)
+		}
+		if len(refused.text) > 8 && strings.Contains(strings.ToUpper(stdout+stderr), strings.ToUpper(refused.text[:8])) {
+			t.Errorf("the key is repeated: %s", stderr)
+		}
+	}
+	for _, one := range imports {
+		stdout, stderr, code := x.runWithKey(one.text, importing(one.name, one.network, one.address)...)
+		if code != exitOK || !strings.Contains(stdout, one.address) || !strings.Contains(stdout, "imported") {
+			t.Errorf("%s: exit %d\n%s%s", one.name, code, stdout, stderr)
+		}
+	}
+	x.must("wallet", "create", "--config", x.config, "--name", "made", "--network", symbol.String(), "--present", "alice")
+
+	x.must("wallet", "suspend", "--config", x.config, "--name", "zeros", "--reason", "a test")
+	x.must("wallet", "retire", "--config", x.config, "--name", "zeros", "--reason", "a test")
+	x.must("wallet", "suspend", "--config", x.config, "--name", "vector", "--reason", "a test")
+	if out, stderr, code := x.run("wallet", "suspend", "--config", x.config, "--name", "zeros", "--reason", "again"); code == exitOK {
+		t.Errorf("a retired wallet was suspended: %s%s", out, stderr)
+	}
+	list := x.must("wallet", "list", "--config", x.config)
+	for _, want := range []struct{ wallet, state string }{
+		{"vector", "suspended"}, {"signed", "active"}, {"zeros", "retired"}, {"xym", "active"}, {"made", "active"},
+	} {
+		if line := lineOf(list, want.wallet); !strings.Contains(line, " "+want.state+" ") || strings.Contains(line, "imported") == (want.wallet == "made") {
+			t.Errorf("wallet list says of %s: %q", want.wallet, line)
+		}
+	}
+	x.backupImported(t, plain)
+	x.stop()
+
+	objects := x.must("token", "list", "--config", x.config)
+	for _, label := range []string{"sealing key", "log key", "xym", "made"} {
+		if !strings.Contains(objects, label) {
+			t.Errorf("token list says nothing of %q:\n%s", label, objects)
+		}
+	}
+	if strings.Contains(strings.ToLower(objects), strings.ToLower(plain)) {
+		t.Error("token list shows a key")
+	}
+}
+
+func lineOf(text, first string) string {
+	for line := range strings.Lines(text) {
+		if words := strings.Fields(line); len(words) > 0 && words[0] == first {
+			return line
+		}
+	}
+	return ""
+}
+
+// backupImported keeps a key in a backup that the token does not give out: it is read once more.
+func (x *installation) backupImported(t *testing.T, key string) {
+	t.Helper()
+	people := newCustodians(t)
+	path := filepath.Join(x.dir, "imported.backup")
+	args := append([]string{"wallet", "backup", "--config", x.config, "--need", "2", "--out", path, "--imported", "xym=3"}, people.flags...)
+	if _, stderr, code := x.runWithKey(strings.Repeat("4d", 32), args...); code == exitOK {
+		t.Errorf("another key was kept for the wallet: %s", stderr)
+	}
+	out, stderr, code := x.runWithKey(key, args...)
+	contains, misses, _ := strings.Cut(out, "It does not contain")
+	if code != exitOK || lineOf(contains, "xym") == "" || lineOf(contains, "vector") == "" || lineOf(misses, "made") == "" || lineOf(misses, "xym") != "" {
+		t.Errorf("exit %d\n%s%s", code, out, stderr)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || bytes.Contains(bytes.ToLower(text), []byte(key)) {
+		t.Errorf("the backup shows a key, or nothing: %v", err)
+	}
+}
+
+// TestDoctor looks at a sound installation, beside its signer and without, and at one that is not.
+func TestDoctor(t *testing.T) {
+	x := install(t)
+	if out := x.must("doctor", "--config", x.config); lineWith(out, "token_leaky") == "" || lineWith(out, "no_witness") == "" || lineWith(out, "pin_beside_token") == "" {
+		t.Errorf("without a signer:\n%s", out)
+	}
+	x.start("")
+	if out := x.must("doctor", "--config", x.config); !strings.HasPrefix(lineWith(out, "it runs"), "ok") {
+		t.Errorf("beside a signer:\n%s", out)
+	}
+	x.equip(t.Context())
+	x.Submit(t.Context(), x.gateway, "shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.Small))
+	x.stop()
+	if err := os.Remove(filepath.Join(x.dir, "anchor")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(x.dir, "state"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, _, code := x.run("doctor", "--config", x.config)
+	if code != exitFailed || !strings.HasPrefix(lineWith(out, "anchor is empty"), "fail") && !strings.HasPrefix(lineWith(out, "anchors"), "fail") || !strings.HasPrefix(lineWith(out, "has mode"), "fail") {
+		t.Errorf("exit %d, without its anchor and with an open state directory:\n%s", code, out)
+	}
+}
+
+func lineWith(text, part string) string {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, part) {
+			return line
+		}
+	}
+	return ""
+}
