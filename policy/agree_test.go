@@ -66,7 +66,7 @@ func TestAgreesWithNaive(t *testing.T) {
 	}
 	for _, code := range []string{
 		policy.CodeSigned, policy.CodeApproved, policy.CodeNeedsApproval, policy.CodeCoolingOff, policy.CodeWaitsForRoom, policy.CodeFrozen,
-		policy.CodeClientUnknown, policy.CodeClientLastDay, policy.CodeClientStopped, policy.CodeKeySuspended, policy.CodeExpired,
+		policy.CodeClientUnknown, policy.CodeClientLastDay, policy.CodeClientStopped, policy.CodeKeyRemoved, policy.CodeKeySuspended, policy.CodeExpired,
 		policy.CodeWalletUnknown, policy.CodeWalletMismatch, policy.CodeBadValue, policy.CodeAssetNotRegistered, policy.CodeFeeAboveCap, policy.CodeFeeCapAbovePolicy,
 		policy.CodeDestinationStopped, policy.CodeMessageNotAllowed, policy.CodeDestinationUnlisted, policy.CodeNoRule, policy.CodeDeniedByRule,
 		policy.CodeLimit, policy.CodeLimitNever, policy.CodeRejected, policy.CodeApprovalExpired,

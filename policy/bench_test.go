@@ -112,7 +112,7 @@ func benchInput(p *policy.Policy, book *policy.Book, u *policy.Usage, to nem.Add
 		Assets: []statement.AssetAmount{{Asset: "nem:xem", Amount: 5_000_000}}, Message: statement.Message{Kind: "text", Value: "1029384756"}, MaxFee: 1_000_000, Customer: "customer 77",
 	}
 	now := base + benchEvents + 10
-	return policy.Input{Policy: p, Book: book, Usage: u, Request: policy.Request{Client: "c1", Withdrawal: w, Since: now}, Now: policy.Now{Clock: now, Time: now}}
+	return policy.Input{Policy: p, Book: book, Usage: u, Request: policy.Request{Client: "c1", Key: statement.Key(p.Document().Clients[0].Keys[0]), Withdrawal: w, Since: now}, Now: policy.Now{Clock: now, Time: now}}
 }
 
 // BenchmarkDecide signs one withdrawal under 50 rules, 10,000 entries, 20 limits

@@ -97,6 +97,11 @@ func (j *judge) asker() {
 	if _, stopped := in.Overlay.ClientStopped(c.ID, in.Now.Time); stopped {
 		j.deny(CodeClientStopped, "")
 	}
+	// A request outlives its key's suspension, which the next policy ends by taking
+	// the key out: whoever stole it must not find a held payment decided anew.
+	if j.p.keys[in.Request.Key] != (Actor{ClientActor, string(c.ID)}) {
+		j.deny(CodeKeyRemoved, "")
+	}
 	if in.Overlay.KeySuspended(in.Request.Key) {
 		j.deny(CodeKeySuspended, "")
 	}

@@ -21,7 +21,7 @@ func (n Now) latest() int64 { return max(n.Clock, n.Time) }
 type Request struct {
 	Hash       statement.Hash
 	Client     ClientID
-	Key        statement.Key // that signed it
+	Key        statement.Key // that signed it; of a request that nobody signed, one of its client's
 	Withdrawal *statement.Withdrawal
 	Since      int64 // policy time at which it was first judged
 }
@@ -87,6 +87,7 @@ const (
 	CodeClientUnknown       = "client_unknown"
 	CodeClientLastDay       = "client_last_day"
 	CodeClientStopped       = "client_stopped"
+	CodeKeyRemoved          = "key_removed" // the policy in force does not name it as this client's
 	CodeKeySuspended        = "key_suspended"
 	CodeExpired             = "expired"
 	CodeWalletUnknown       = "wallet_unknown"

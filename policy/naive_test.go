@@ -85,6 +85,9 @@ func (n *naiveJudge) decide() naiveDecision {
 	} else if dayOver(client.LastDay, n.later()) {
 		n.denies = append(n.denies, "client_last_day")
 	}
+	if ok && !slices.Contains(client.Keys, string(in.request.Key)) {
+		n.denies = append(n.denies, "key_removed")
+	}
 	for _, s := range in.stops {
 		if ok && s.Kind == statement.TargetClient && s.Name == string(client.ID) && (s.Until == 0 || in.now.Time < s.Until) {
 			n.denies = append(n.denies, "client_stopped")
@@ -101,7 +104,7 @@ func (n *naiveJudge) decide() naiveDecision {
 		n.denies = n.denies[:1]
 	}
 	slices.SortStableFunc(n.denies, func(a, b string) int {
-		order := []string{"client_unknown", "client_last_day", "client_stopped", "key_suspended", "expired"}
+		order := []string{"client_unknown", "client_last_day", "client_stopped", "key_removed", "key_suspended", "expired"}
 		return slices.Index(order, a) - slices.Index(order, b)
 	})
 	outflows, network, payment, good := n.subject()

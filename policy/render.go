@@ -68,6 +68,7 @@ var codeWords = map[string]string{
 	CodeClientUnknown:       "the policy names no such client",
 	CodeClientLastDay:       "the client's last day is over",
 	CodeClientStopped:       "the client is frozen or suspended",
+	CodeKeyRemoved:          "the policy does not name the key that signed it as this client's",
 	CodeKeySuspended:        "the key that signed it is suspended",
 	CodeExpired:             "its time to be authorised is over",
 	CodeWalletUnknown:       "the policy names no such wallet",

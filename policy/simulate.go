@@ -74,7 +74,8 @@ type SimulatedLimit struct {
 // Simulate decides a recorded history anew under a policy, in the order of
 // time, starting from empty limits. Each withdrawal is decided when it first was,
 // and again, with what people had said by then, when it last was; their verdicts
-// count as if given under this policy. What it signs takes usage, as it would have.
+// count as if given under this policy, and requests as if signed with a key that
+// their client has in it. What it signs takes usage, as it would have.
 func Simulate(p *Policy, book *Book, history []Recorded) (Simulation, error) {
 	s := simulator{policy: p, book: book, usage: NewUsage(p), peaks: map[string]*SimulatedLimit{}}
 	type moment struct {
@@ -132,6 +133,9 @@ type simulator struct {
 func (s *simulator) decide(r *Recorded, now Now) (SimulatedRow, error) {
 	in := Input{Policy: s.policy, Book: s.book, Usage: s.usage, Request: r.Request, Now: now}
 	in.Request.Since = r.First.Time
+	if c, ok := s.policy.Client(r.Request.Client); ok && len(c.Keys) > 0 && !slices.Contains(c.Keys, string(r.Request.Key)) {
+		in.Request.Key = statement.Key(c.Keys[0])
+	}
 	for _, v := range r.Verdicts {
 		if v.At <= now.Time {
 			v.Policy = s.policy.hash

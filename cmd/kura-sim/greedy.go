@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -242,9 +243,13 @@ func (x *planner) decide(a *ask) (policy.Decision, error) {
 	if err != nil {
 		return policy.Decision{}, err
 	}
+	client, ok := x.policy.Client(x.client)
+	if !ok {
+		return policy.Decision{}, fmt.Errorf("the policy has no client %q", x.client)
+	}
 	return policy.Decide(policy.Input{
 		Policy: x.policy, Book: x.book, Usage: x.usage, Now: policy.Now{Clock: a.at, Time: a.at},
-		Request: policy.Request{Client: x.client, Withdrawal: w, Since: a.at},
+		Request: policy.Request{Client: x.client, Key: statement.Key(client.Keys[0]), Withdrawal: w, Since: a.at},
 	}), nil
 }
 

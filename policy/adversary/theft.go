@@ -44,7 +44,7 @@ func Replay(p *policy.Policy, book *policy.Book, client policy.ClientID, wallet 
 		at := midnight + step.Minute*60_000
 		in := policy.Input{
 			Policy: p, Book: book, Usage: usage, Now: policy.Now{Clock: at, Time: at},
-			Request: policy.Request{Client: client, Since: at, Withdrawal: &statement.Withdrawal{
+			Request: policy.Request{Client: client, Key: keyOf(p, client), Since: at, Withdrawal: &statement.Withdrawal{
 				ID: identity(at, uint64(i)), Expires: at + 60_000, Wallet: string(wallet), WalletAddress: address.String(), Destination: to.String(),
 				Assets: []statement.AssetAmount{{Asset: asset.Asset, Amount: nem.Amount(step.XEM * unit)}}, Message: statement.Message{Kind: statement.MessageNone}, MaxFee: nem.Amount(says.MaxFee),
 			}},

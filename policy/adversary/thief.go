@@ -177,9 +177,17 @@ func (t *thief) input(v variant, amount uint64, now int64) policy.Input {
 	}
 	return policy.Input{
 		Policy: t.g.p, Book: t.g.book, Usage: t.usage,
-		Request: policy.Request{Hash: statement.Hash(sha256.Sum256([]byte(w.ID.String()))), Client: v.client, Withdrawal: w, Since: now},
+		Request: policy.Request{Hash: statement.Hash(sha256.Sum256([]byte(w.ID.String()))), Client: v.client, Key: keyOf(t.g.p, v.client), Withdrawal: w, Since: now},
 		Now:     policy.Now{Clock: now, Time: now},
 	}
+}
+
+// keyOf is the first of a client's keys.
+func keyOf(p *policy.Policy, client policy.ClientID) statement.Key {
+	if c, ok := p.Client(client); ok && len(c.Keys) > 0 {
+		return statement.Key(c.Keys[0])
+	}
+	return ""
 }
 
 func identity(now int64, serial uint64) statement.ID {
