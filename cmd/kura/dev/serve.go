@@ -103,7 +103,7 @@ func (d *deployment) whereThingsAre(g journal.Genesis) {
 	d.say("logs        %s", d.path(logDir))
 	d.say("")
 	d.say("A withdrawal, signed by the client's key and posted with curl:")
-	d.say("  kura --home %s withdraw --wallet hot-xem \\", relative(d.home("backend")))
+	d.say("  %s --home %s withdraw --wallet hot-xem \\", relative(d.binary("kura")), relative(d.home("backend")))
 	d.say("    --to %s --amount '12.5 XEM' \\", examplePayee)
 	d.say("    --message customer-1029 --print |")
 	d.say("  curl --cacert %s --json @- \\", relative(d.path(caFile)))
