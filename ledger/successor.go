@@ -11,7 +11,7 @@ import (
 )
 
 // A successor is the journal that follows one whose token is lost. It knows nothing of what the one before
-// it authorised, so it takes the worst for true (docs/decisions/0004-successor-journal.md).
+// it authorised, so it takes the worst for true (docs/decisions/0008-successor-journal.md).
 
 // succeeds tells whether this journal is a successor.
 func (s *State) succeeds() bool { return s.genesis != nil && s.genesis.Predecessor != nil }
