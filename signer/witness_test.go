@@ -207,6 +207,38 @@ func TestNothingLeavesUncosigned(t *testing.T) {
 	d.Until("the signer decides again", func() bool { return ready(t, d.Signer).Ready })
 }
 
+// TestStartShowsNothingUncosigned asks a signer that was started again, and whose witnesses are away, for what the one
+// before it had signed: it may have been signed on a journal that no witness knows.
+func TestStartShowsNothingUncosigned(t *testing.T) {
+	w := newWitnesses(t, 3, 2, true)
+	d := signertest.New(t, signertest.Options{Open: w.open})
+	sent := d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small))
+	first, err := d.Signer.Submit(t.Context(), sent.Encode(), 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	announced(t, d, first)
+	_ = d.Stop()
+	w.setDown(true, 0, 1, 2)
+	if err := d.TryStart(); err != nil {
+		t.Fatal(err)
+	}
+	d.Until("it waits for its witnesses", func() bool { return hasReason(ready(t, d.Signer), "witnesses_missing") })
+	a, err := d.Signer.Submit(t.Context(), sent.Encode(), 0)
+	if p, ok := err.(*rpc.Problem); !ok || p.Code != "starting" && p.Code != "witnesses_missing" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
+		t.Errorf("without witnesses it answers %+v, %v", a, err)
+	}
+	if c, err := d.Signer.Checkpoint(t.Context()); err == nil {
+		t.Errorf("without witnesses it shows %s", c.Checkpoint)
+	}
+	w.setDown(false, 0, 1, 2)
+	d.Until("it is ready", func() bool { return ready(t, d.Signer).Ready })
+	again, err := d.Signer.Submit(t.Context(), sent.Encode(), 10_000)
+	if err != nil || again.Transaction == nil || *again.Transaction != *first.Transaction {
+		t.Errorf("with witnesses again: %+v, %v", again, err)
+	}
+}
+
 func statementID(t *testing.T, e statement.Envelope) string {
 	t.Helper()
 	signed, err := statement.Open(e)
