@@ -14,13 +14,15 @@ import (
 // never expected: something is broken, and people are called.
 const CodeSelfCheck = "self_check_failed"
 
-// An unfitError says why there is no transaction for what was decided: its bytes would not say what the
-// statement says (I5). Other errors say that nothing can be authorised now.
-type unfitError struct{ why string }
+// An unfitError says why there is no transaction for what was decided: above all, its bytes would not say
+// what the statement says (I5). Other errors say that nothing can be authorised now.
+type unfitError struct{ code, why string }
 
 func (e *unfitError) Error() string { return e.why }
 
-func unfit(format string, args ...any) error { return &unfitError{fmt.Sprintf(format, args...)} }
+func unfit(format string, args ...any) error {
+	return &unfitError{CodeSelfCheck, fmt.Sprintf(format, args...)}
+}
 
 // An intent is what a transaction must say: what somebody signed that should be paid, read from the
 // statement itself, and what was decided beside it.

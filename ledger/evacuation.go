@@ -8,14 +8,15 @@ import (
 )
 
 // evacuation builds the transaction that sweeps a wallet to its rescue address. No limit counts it and no
-// stop that was in force when it was approved holds it back.
+// stop that was in force when it was approved holds it back; nor does the state of the wallet's key, since a
+// key that is given up is why wallets are swept.
 func (j *judgement) evacuation(p *Proposal) (*TransactionRecord, error) {
 	e, err := policy.ParseEvacuation([]byte(p.Body.Document))
 	if err != nil {
 		return nil, unfit("%v", err)
 	}
-	if code := j.s.walletReady(e.Wallet); code != "" {
-		return nil, unfit("%s", code)
+	if !j.s.hasKey(e.Wallet) {
+		return nil, &unfitError{CodeWalletNotReady, "no key of the wallet with the policy's public key had a ceremony"}
 	}
 	transfer, err := e.Transfer(j.s.policy)
 	if err != nil {

@@ -157,8 +157,8 @@ func (j *judgement) enforce(p *Proposal) (Result, error) {
 		var err error
 		var broken *unfitError
 		if t, err = j.evacuation(p); errors.As(err, &broken) {
-			res = j.proposalOutcome(res, policy.ProposalDecision{State: policy.ProposalLapsed, Code: CodeSelfCheck}, nil)
-			j.alarm(CodeSelfCheck, &p.Hash, Fact{"why", broken.why})
+			res = j.proposalOutcome(res, policy.ProposalDecision{State: policy.ProposalLapsed, Code: broken.code}, nil)
+			j.alarm(broken.code, &p.Hash, Fact{"why", broken.why})
 			return res, nil
 		} else if err != nil {
 			return res, err

@@ -8,6 +8,7 @@ import (
 
 	"kura/ledger"
 	"kura/ledger/ledgertest"
+	"kura/nem"
 	"kura/policy"
 	"kura/statement"
 )
@@ -149,6 +150,36 @@ func evacuate(w *ledgertest.World) ledger.Result {
 	w.Verdict("alice", statement.Approve, p.About)
 	w.Verdict("bob", statement.Approve, p.About)
 	return p
+}
+
+// TestEvacuationOfAKeyThatIsGivenUp sweeps wallets that sign nothing else any more.
+func TestEvacuationOfAKeyThatIsGivenUp(t *testing.T) {
+	for _, state := range []string{ledger.WalletSuspended, ledger.WalletRetired, ledger.WalletCompromised} {
+		w := ledgertest.New(t)
+		w.Must(ledger.WalletStateInput{WalletState: ledger.WalletState{Wallet: "hot-xem", State: state, Reason: "test"}})
+		w.Advance(1)
+		p := evacuate(w)
+		if r, ok := w.State.RequestByStatement(p.About); !ok || w.SignAll() != 1 || r.State != ledger.StateSigned {
+			t.Errorf("a %s wallet: not signed, the proposal is %s", state, proposalState(w, p))
+		}
+	}
+}
+
+// TestEvacuationWithoutACeremony names a wallet whose key nobody made: that is told, not taken for a fault.
+func TestEvacuationWithoutACeremony(t *testing.T) {
+	w := ledgertest.NewWith(t, func(doc *policy.Document) {
+		x := doc.Wallets[0]
+		x.ID, x.PublicKey = "later", nem.NIS1PublicKey(&[32]byte{1}).String()
+		doc.Wallets = append(doc.Wallets, x)
+	})
+	p := w.Propose("alice", statement.ProposeEvacuation, `{"wallet":"later","assets":[{"asset":"xem","amount":"1"}],"maxFee":"5000000"}`, "")
+	w.Verdict("alice", statement.Approve, p.About)
+	w.Verdict("bob", statement.Approve, p.About)
+	rec, _ := w.State.ByStatement(p.About)
+	alarms := w.State.Alarms()
+	if last := alarms[len(alarms)-1].Code; rec.State != ledger.StateLapsed || rec.Code != ledger.CodeWalletNotReady || last != ledger.CodeWalletNotReady {
+		t.Errorf("it is %s (%s), people are called for %s", rec.State, rec.Code, last)
+	}
 }
 
 func TestEvacuationWorksUnderAFreeze(t *testing.T) {

@@ -57,15 +57,21 @@ func (j *judgement) precheck(w *statement.Withdrawal, actor policy.Actor) string
 // walletReady tells why a wallet that the policy names has no key to sign with; what the policy does not
 // name is for Decide to refuse.
 func (s *State) walletReady(id policy.WalletID) string {
-	network, key, _, _, named := s.policy.WalletAccount(id)
-	if !named {
+	if _, named := s.policy.Wallet(id); !named {
 		return ""
 	}
-	w := s.wallets[string(id)]
-	if w == nil || w.State != WalletActive || w.PublicKey != key.String() || w.Network != network.String() {
+	if w := s.wallets[string(id)]; !s.hasKey(id) || w.State != WalletActive {
 		return CodeWalletNotReady
 	}
 	return ""
+}
+
+// hasKey tells whether a wallet of the policy had a ceremony with the policy's public key, whatever became of
+// the key since.
+func (s *State) hasKey(id policy.WalletID) bool {
+	network, key, _, _, named := s.policy.WalletAccount(id)
+	w := s.wallets[string(id)]
+	return named && w != nil && w.PublicKey == key.String() && w.Network == network.String()
 }
 
 // replaces judges the rule for a request that stands in for an earlier one (I3): the earlier one must be
