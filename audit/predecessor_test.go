@@ -9,6 +9,7 @@ import (
 	"kura/audit"
 	"kura/ledger"
 	"kura/ledger/ledgertest"
+	"kura/policy"
 )
 
 // TestPredecessor verifies a successor together with the journal that it follows.
@@ -64,5 +65,31 @@ func TestPredecessor(t *testing.T) {
 	w.Genesis = old.Genesis
 	if r := verify(before); r.OK || r.Failure.Code != audit.FailPredecessor {
 		t.Errorf("a journal without a predecessor: %+v", r.Failure)
+	}
+}
+
+// TestPredecessorEndedUnderAnotherPolicy has directors who go on under an older policy than the one that was in force.
+func TestPredecessorEndedUnderAnotherPolicy(t *testing.T) {
+	old := ledgertest.New(t)
+	s := old.Succeed()
+	body, err := ledger.DecodeBody(ledger.KindFounding, old.Entries[1].Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := policy.Parse([]byte(body.(*ledger.Founding).Policy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Genesis.Policy, s.Founding = first.Hash(), ledger.FoundingInput{Policy: string(first.Text())}
+	for _, director := range []string{"alice", "bob"} {
+		s.Founding.Verdicts = append(s.Founding.Verdicts, old.Envelope(director, s.Verdict()))
+	}
+	w, err := s.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := audit.Verify(t.Context(), bytes.NewReader(w.Export()), audit.Options{Predecessor: bytes.NewReader(old.Export())})
+	if err != nil || r.OK || r.Failure.Code != audit.FailPredecessor {
+		t.Errorf("%v, %+v", err, r.Failure)
 	}
 }
