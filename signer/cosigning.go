@@ -82,8 +82,9 @@ type signedHead struct {
 type testimony struct {
 	signedHead        // as the witness gave it
 	line       string // its signature line; "" when it says nothing about this round
-	seconds    uint64 // its time, unix
-	heard      int64  // boottime, milliseconds; 0 for never
+	seconds    uint64 // its latest time, unix
+	heard      int64  // boottime, milliseconds, at which that time was new; 0 for never
+	asked      int64  // boottime at which it was last given a head
 	shown      int64  // boottime at which it was last asked for what it has
 	trouble    string // why the gateway's last attempt failed, as the gateway says
 }
@@ -138,11 +139,14 @@ func (c *cosigning) record(k cosign.Key, h signedHead, line string, seconds uint
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.seen[k.Name]
-	t.heard, t.trouble = c.boot(), ""
+	t.trouble = ""
+	if seconds > t.seconds { // a gateway that brings an old line again does not make its witness answer
+		t.heard, t.seconds = c.boot(), seconds
+	}
 	if h.Size < t.Size {
 		return false // it came late
 	}
-	t.signedHead, t.line, t.seconds = h, line, seconds
+	t.signedHead, t.line = h, line
 	c.changed.notify()
 	lines, count := "", 0
 	for _, k := range c.Keys {

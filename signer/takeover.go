@@ -73,8 +73,14 @@ func (s *Signer) standBy(ctx context.Context) error {
 	}
 	held := make(chan outcome, 1)
 	go func() {
-		lost, err := s.lease.Hold(waiting)
-		held <- outcome{lost, err}
+		for {
+			lost, err := s.lease.Hold(waiting)
+			if err == nil || !pause(waiting, longestPause) {
+				held <- outcome{lost, err}
+				return
+			}
+			s.log.Warn("the journal's lease could not be waited for", "error", err)
+		}
 	}()
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
@@ -82,10 +88,7 @@ func (s *Signer) standBy(ctx context.Context) error {
 		select {
 		case o := <-held:
 			if o.err != nil {
-				if ctx.Err() != nil {
-					return errStopping
-				}
-				return fmt.Errorf("wait for the journal's lease: %w", o.err)
+				return errStopping // nothing else ends the wait
 			}
 			go s.stopWhenLost(ctx, o.lost)
 			if err := s.followTo(ctx); err != nil {

@@ -2,6 +2,7 @@ package signer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -71,7 +72,7 @@ func TestStandbyOnOldRows(t *testing.T) {
 		t.Errorf("a standby is %+v", r)
 	}
 	_, err = s.Submit(t.Context(), d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)).Encode(), 0)
-	if p, ok := err.(*rpc.Problem); !ok || p.Code != "standby" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
+	if p, ok := errors.AsType[*rpc.Problem](err); !ok || p.Code != "standby" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
 		t.Errorf("a standby answers %v", err)
 	}
 	if _, err := s.Admin().FreezeHost(t.Context(), rpc.Caller{}, "test"); codeOf(err) != "standby" {
@@ -110,7 +111,7 @@ func TestStaleLeaseLetsNothingOut(t *testing.T) {
 		return nil
 	}
 	a, err := d.Signer.Submit(t.Context(), d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small)).Encode(), 1_000)
-	if p, ok := err.(*rpc.Problem); !ok || p.Code != "lease_lost" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectUnknown {
+	if p, ok := errors.AsType[*rpc.Problem](err); !ok || p.Code != "lease_lost" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectUnknown {
 		t.Errorf("with a stale lease: %+v, %v", a, err)
 	}
 	if a, err := d.Signer.Submit(t.Context(), first.Encode(), 0); err == nil {
@@ -169,6 +170,14 @@ func TestForgedCosignatures(t *testing.T) {
 	}
 	if _, err := d.Signer.WitnessNext(t.Context(), rpc.WitnessQuery{Witness: "nobody.test"}, 0); codeOf(err) != "bad_parameter" {
 		t.Errorf("for nobody: %v", err)
+	}
+	answers := func() bool { return ready(t, d.Signer).Witnesses[0].Answers }
+	if !answers() {
+		t.Error("a witness that has just cosigned does not answer")
+	}
+	d.Clock.Pass(2 * signertest.Minute)
+	if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, []byte(whole)); err != nil || answers() {
+		t.Errorf("an old line that is brought again makes its witness answer: %v", err)
 	}
 	if r := ready(t, d.Signer); !r.Ready {
 		t.Errorf("forgeries stopped the signer: %+v", r.Reasons)

@@ -87,9 +87,10 @@ func (c *cosigning) next(q rpc.WitnessQuery) (ask string, round signedHead, agai
 		}
 		return "", round, time.Duration(showEvery-(now-t.shown)) * time.Millisecond
 	}
-	if t.line != "" && t.Head == c.round.Head && now-t.heard < renewEvery {
-		return "", round, time.Duration(renewEvery-(now-t.heard)) * time.Millisecond
+	if age := now - max(t.heard, t.asked); t.line != "" && t.Head == c.round.Head && age < renewEvery {
+		return "", round, time.Duration(renewEvery-age) * time.Millisecond
 	}
+	t.asked = now
 	return rpc.WitnessAdd, c.round, 0
 }
 

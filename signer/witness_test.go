@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -225,7 +226,7 @@ func TestStartShowsNothingUncosigned(t *testing.T) {
 	}
 	d.Until("it waits for its witnesses", func() bool { return hasReason(ready(t, d.Signer), "witnesses_missing") })
 	a, err := d.Signer.Submit(t.Context(), sent.Encode(), 0)
-	if p, ok := err.(*rpc.Problem); !ok || p.Code != "starting" && p.Code != "witnesses_missing" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
+	if p, ok := errors.AsType[*rpc.Problem](err); !ok || p.Code != "starting" && p.Code != "witnesses_missing" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
 		t.Errorf("without witnesses it answers %+v, %v", a, err)
 	}
 	if c, err := d.Signer.Checkpoint(t.Context()); err == nil {
@@ -249,7 +250,7 @@ func statementID(t *testing.T, e statement.Envelope) string {
 }
 
 func codeOf(err error) string {
-	if p, ok := err.(*rpc.Problem); ok && p != nil {
+	if p, ok := errors.AsType[*rpc.Problem](err); ok {
 		return p.Code
 	}
 	return fmt.Sprint(err)

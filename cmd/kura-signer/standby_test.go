@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -224,7 +225,7 @@ func TestLeaderPaused(t *testing.T) {
 		}
 		c.Until("the others stand by", func() bool { r := n.ready(t.Context()); return r.Role == "standby" && !r.Ready })
 		_, err := n.gateway.Submit(t.Context(), c.Sign("shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small)).Encode(), 0)
-		if p, ok := err.(*rpc.Problem); !ok || p.Code != "standby" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
+		if p, ok := errors.AsType[*rpc.Problem](err); !ok || p.Code != "standby" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
 			t.Errorf("a standby answers %v", err)
 		}
 	}

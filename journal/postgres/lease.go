@@ -34,11 +34,11 @@ func (s *Store) Hold(ctx context.Context) (lost <-chan struct{}, err error) {
 	if _, err := s.lease(ctx); err != nil {
 		return nil, err
 	}
-	s.held.Store(true)
-	gone := make(chan struct{})
 	if err := s.beat(ctx); err != nil {
 		return nil, err
 	}
+	s.held.Store(true)
+	gone := make(chan struct{})
 	go s.keep(gone) //nolint:gosec // it ends with the lease, not with the call that took it
 	return gone, nil
 }
