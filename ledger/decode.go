@@ -315,6 +315,9 @@ func (d *decoder) memory() {
 		}
 		m.ids[rec.ID], m.hashes[rec.Hash] = item.r, item.r
 		m.due = append(m.due, item)
+		if r, ok := item.r.(*Request); ok && r.State != "" {
+			m.noteHeir(r)
+		}
 		if r := transactionOf(item.r); r != nil && r.Transaction.Deadline >= d.s.time {
 			d.s.recent.add(r)
 			recent++
@@ -436,7 +439,7 @@ func (d *decoder) request() *Request {
 		Record: d.record(), Wallet: policy.WalletID(d.word()), Destination: d.text(), Since: d.number(),
 		ReasonsSeq: d.count(), SignatureSeq: d.count(), adopted: d.count(),
 	}
-	d.raw(r.ReplacedBy[:])
+	d.raw(r.Replaces[:])
 	r.wakeAt, r.ready = d.number(), d.flag()
 	r.Withdrawal = body[*statement.Withdrawal](d)
 	r.Key = statement.Key(d.text())

@@ -279,7 +279,7 @@ func (e *encoder) request(r *Request) {
 	e.text(r.Destination)
 	e.number(r.Since)
 	e.count(r.ReasonsSeq, r.SignatureSeq, r.adopted)
-	e.raw(r.ReplacedBy[:])
+	e.raw(r.Replaces[:])
 	e.number(r.wakeAt)
 	e.flag(r.ready)
 	e.body(r.Withdrawal, r.Withdrawal != nil)

@@ -14,7 +14,7 @@ import (
 // order of heaps, whether an empty list is nil, and the copies of texts that records share make no difference.
 func DiffStates(a, b *State) string {
 	return cmp.Diff(a, b,
-		cmp.AllowUnexported(State{}, timeline{}, memory{}, dueItem{}, recentBytes{}, recentItem{}, Request{}, Proposal{},
+		cmp.AllowUnexported(State{}, timeline{}, memory{}, original{}, dueItem{}, recentBytes{}, recentItem{}, Request{}, Proposal{},
 			Freeze{}, verdict{}, clientRecord{}),
 		cmpopts.IgnoreFields(State{}, "names"),
 		cmpopts.EquateEmpty(),

@@ -3,6 +3,7 @@ package ledger
 import (
 	"container/heap"
 
+	"kura/policy"
 	"kura/statement"
 )
 
@@ -15,6 +16,13 @@ type memory struct {
 	// in again.
 	floor map[statement.Type]int64
 	due   dueHeap
+	heirs map[original]*Request // requests that stand in for another and did not end without an authorisation
+}
+
+// An original is what a request stands in for: a client's id, of a request that may be forgotten.
+type original struct {
+	by policy.Actor
+	id statement.ID
 }
 
 func newMemory() memory {
@@ -22,6 +30,7 @@ func newMemory() memory {
 		ids:    map[statement.ID]remembered{},
 		hashes: map[statement.Hash]remembered{},
 		floor:  map[statement.Type]int64{},
+		heirs:  map[original]*Request{},
 	}
 }
 
@@ -30,6 +39,27 @@ func (m *memory) remember(r remembered, until int64) {
 	m.ids[rec.ID] = r
 	m.hashes[rec.Hash] = r
 	heap.Push(&m.due, dueItem{until, rec.StatementSeq, r})
+}
+
+// noteHeir remembers a judged request by what it stands in for, until it ends without an authorisation.
+func (m *memory) noteHeir(r *Request) {
+	key := original{r.By, r.Replaces}
+	switch {
+	case r.Replaces.IsZero():
+	case !r.dead():
+		m.heirs[key] = r
+	case m.heirs[key] == r:
+		delete(m.heirs, key)
+	}
+}
+
+func (m *memory) forget(r remembered) {
+	rec := r.record()
+	delete(m.ids, rec.ID)
+	delete(m.hashes, rec.Hash)
+	if r, ok := r.(*Request); ok && m.heirs[original{r.By, r.Replaces}] == r {
+		delete(m.heirs, original{r.By, r.Replaces})
+	}
 }
 
 // A dueItem says when to think about forgetting a record.
@@ -75,9 +105,7 @@ func (s *State) forget() {
 			heap.Push(&s.memory.due, item)
 			continue
 		}
-		rec := item.r.record()
-		delete(s.memory.ids, rec.ID)
-		delete(s.memory.hashes, rec.Hash)
+		s.memory.forget(item.r)
 	}
 	s.recent.dropBefore(s.time)
 	s.expireStops()

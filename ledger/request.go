@@ -24,7 +24,7 @@ type Request struct {
 	ReasonsSeq   uint64
 	SignatureSeq uint64 // 0: no signature recorded
 	Transaction  *Transaction
-	ReplacedBy   statement.ID // the newest request that stands in for this one
+	Replaces     statement.ID // what it stands in for; zero: nothing
 	adopted      uint64       // of an evacuation: seq of its adoption; 0: it is a withdrawal
 
 	// While it is held only:
@@ -101,9 +101,7 @@ func (s *State) applyOutcome(e journal.Entry, b *Outcome) error {
 
 // applyRequest moves a request along.
 func (s *State) applyRequest(r *Request, before string, e journal.Entry, b *Outcome) error {
-	if before == "" {
-		s.markReplaced(r)
-	}
+	s.memory.noteHeir(r)
 	if before != StateHeld && b.State == StateHeld {
 		s.held = append(s.held, r)
 		s.client(policy.ClientID(r.By.ID)).pending++
@@ -139,12 +137,6 @@ func (s *State) applyRequest(r *Request, before string, e journal.Entry, b *Outc
 // close drops what only a held request needs.
 func (r *Request) close() {
 	r.Key, r.Withdrawal, r.Waits, r.Verdicts, r.ready = "", nil, nil, nil, false
-}
-
-func (s *State) markReplaced(r *Request) {
-	if old, ok := s.memory.ids[r.Withdrawal.Replaces].(*Request); ok && old.By == r.By && r.State != StateDenied {
-		old.ReplacedBy = r.ID
-	}
 }
 
 // wakeTime is the earliest policy time at which something other than a person can let a request go on.

@@ -255,11 +255,11 @@ func TestEveryFieldIsWritten(t *testing.T) {
 	want := []string{
 		"ledger.State next clock time genesis journal line policy book overlay usage spent former memory recent held unsigned proposals freezes stopsEnd wallets clients alarms pending names(only shares texts)",
 		"ledger.timeline bootID boot base credit proven",
-		"ledger.memory ids hashes(by the records) floor due",
+		"ledger.memory ids hashes(by the records) floor due heirs(by the requests)",
 		"ledger.dueItem at seq(of the record) r",
 		"ledger.recentBytes seen(by the requests) order(by the requests) floor",
 		"ledger.recentItem hash(of the request's bytes) request",
-		"ledger.Request Record Wallet Destination Since ReasonsSeq SignatureSeq Transaction ReplacedBy adopted Withdrawal Key Waits Verdicts wakeAt ready",
+		"ledger.Request Record Wallet Destination Since ReasonsSeq SignatureSeq Transaction Replaces adopted Withdrawal Key Waits Verdicts wakeAt ready",
 		"ledger.Proposal Record Body Since Verdicts AdoptedAt Effective Evacuation adopted ready",
 		"ledger.Freeze Record Body Lifts ready",
 		"ledger.verdict Record body key",

@@ -150,7 +150,7 @@ func (s *State) applyStatement(e journal.Entry, b *Statement) error {
 	case *statement.Withdrawal:
 		r = &Request{
 			Record: rec, Wallet: policy.WalletID(s.shared(body.Wallet)), Destination: body.Destination,
-			Since: e.Time, Withdrawal: body, Key: statement.Key(b.Key),
+			Replaces: body.Replaces, Since: e.Time, Withdrawal: body, Key: statement.Key(b.Key),
 		}
 	case *statement.Proposal:
 		r = &Proposal{Record: rec, Body: body, Since: e.Time}

@@ -30,7 +30,7 @@ func (j *judgement) withdrawal(in statement.Signed, w *statement.Withdrawal, act
 	if code != "" {
 		return j.outcome(res, w, policy.Decision{Outcome: policy.Deny, Code: code}, StateDenied, nil), nil
 	}
-	if until := j.s.opensAt(); j.now.Time < until {
+	if until := j.s.OpensAt(); j.now.Time < until {
 		d := policy.Decision{Outcome: policy.Deny, Code: CodePredecessorAlive, Waits: []policy.Wait{{Kind: policy.WaitTime, Until: until}}}
 		return j.outcome(res, w, d, StateDenied, nil), nil
 	}
@@ -76,8 +76,12 @@ func (s *State) hasKey(id policy.WalletID) bool {
 
 // replaces judges the rule for a request that stands in for an earlier one (I3): the earlier one must be
 // the same client's, must have no stand-in that lives, and must be beyond being paid by every clock there
-// is. An id that was never seen may still arrive, so it cannot be replaced before it is too old.
+// is. An id that was never seen may still arrive, so it cannot be replaced before it is too old. What is
+// forgotten has one stand-in at a time as well: those that live are remembered by what they stand in for.
 func (j *judgement) replaces(id statement.ID, actor policy.Actor) string {
+	if j.s.memory.heirs[original{actor, id}] != nil {
+		return CodeReplacesReplaced
+	}
 	old, ok := j.s.memory.ids[id].(*Request)
 	if !ok {
 		if j.s.memory.ids[id] == nil && id.Born() <= j.s.memory.floor[statement.TypeWithdrawal] {
@@ -87,9 +91,6 @@ func (j *judgement) replaces(id statement.ID, actor policy.Actor) string {
 	}
 	if old.By != actor {
 		return CodeReplacesUnknown
-	}
-	if heir, known := j.s.memory.ids[old.ReplacedBy].(*Request); !old.ReplacedBy.IsZero() && (!known || !heir.dead()) {
-		return CodeReplacesReplaced
 	}
 	if old.dead() {
 		return ""
