@@ -54,11 +54,11 @@ func (p *Predecessor) checkVerdict(v *statement.Verdict, first *policy.Policy, n
 	return nil
 }
 
-// opensAt returns the policy time from which a successor authorises withdrawals: when nothing that its
-// predecessor authorised can be paid any more, by the longest life that any policy can give on the wallets'
+// OpensAt returns the policy time from which a successor authorises withdrawals, in unix milliseconds: when
+// nothing that its predecessor authorised can be paid any more, by the longest life that any policy can give on the wallets'
 // chains. 0: this journal has no predecessor. What starts are given without proof, and what the machine's
 // count may run ahead by, is waited for in addition.
-func (s *State) opensAt() int64 {
+func (s *State) OpensAt() int64 {
 	if !s.succeeds() {
 		return 0
 	}

@@ -219,3 +219,18 @@ func TestSealing(t *testing.T) {
 		t.Errorf("after it: %+v", got)
 	}
 }
+
+// TestSuccessorEvacuatesAtOnce sweeps to the rescue address while nothing else is signed: the old token may be in other
+// hands.
+func TestSuccessorEvacuatesAtOnce(t *testing.T) {
+	w := inService(t, succeed(t, unchanged))
+	p := evacuate(w)
+	for _, proposal := range w.State.Proposals() {
+		if proposal.Hash == p.About {
+			t.Fatalf("the evacuation is %s", proposal.State)
+		}
+	}
+	if signed := w.SignAll(); signed != 1 {
+		t.Errorf("%d transactions to sign, want the evacuation", signed)
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"kura/ledger"
 	"kura/signer/rpc"
+	"kura/statement"
 )
 
 // Roles of a signer.
@@ -22,7 +24,14 @@ func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 	s.mu.RLock()
 	policyHash := s.state.PolicyInForce().Hash()
 	_, frozen := s.state.Overlay().Frozen("")
+	opens := s.state.OpensAt()
+	waits := s.state.PolicyTime(s.clock.Now()) < opens
 	s.mu.RUnlock()
+	if waits {
+		s.conditions.set(ledger.CodePredecessorAlive, "", "a successor: what the journal before this one authorised may still be paid; withdrawals are denied until "+statement.FormatTime(opens), false)
+	} else {
+		s.conditions.clear("", ledger.CodePredecessorAlive)
+	}
 	if frozen {
 		s.conditions.set(conditionFrozen, "", "a freeze of everything is in force", false)
 	} else {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,7 @@ import (
 	"kura/signer"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
+	"kura/signer/token/backup"
 	"kura/statement"
 )
 
@@ -111,6 +113,7 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	x.must("token", "init", "--config", x.config)
 
+	lost := x.genesis.String()
 	verdict := func(who string) string {
 		return string(x.Sign(who, x.Verdict(statement.Approve, x.Force.Hash(), statement.HashText(string(before.checkpoint)))).Encode())
 	}
@@ -118,7 +121,7 @@ func TestBackupAndRestore(t *testing.T) {
 	restore := func(verdicts []string, more ...string) []string {
 		return append([]string{
 			"restore", "--config", x.config, "--backup", kept, "--present", "ann", "--policy", policyPath,
-			"--policy-hash", x.Force.Hash().String(), "--predecessor", x.genesis.String(), "--predecessor-checkpoint", checkpoint,
+			"--policy-hash", x.Force.Hash().String(), "--predecessor", lost, "--predecessor-checkpoint", checkpoint,
 			"--verdicts", save(t, x.dir, "succession", []byte(strings.Join(verdicts, "\n")+"\n")),
 		}, more...)
 	}
@@ -144,8 +147,14 @@ func TestBackupAndRestore(t *testing.T) {
 	replayed := x.Withdrawal(x.wallets[signertest.XEM], signertest.Small)
 	x.genesis, x.Journal = next, statement.Hash(next.Hash)
 	x.start("")
+	if _, stderr, code := x.run(restore(quorum, "--share", ann, "--identity", cem)...); code != exitBusy {
+		t.Errorf("a restore beside a running signer: exit %d\n%s", code, stderr)
+	}
 	if _, err := x.gateway.Submit(t.Context(), x.Sign("shop", replayed).Encode(), 0); err == nil {
 		t.Error("a statement for the old journal was taken")
+	}
+	if r, err := x.admin.Ready(t.Context()); err != nil || !slices.ContainsFunc(r.Reasons, func(why rpc.Reason) bool { return why.Code == ledger.CodePredecessorAlive }) {
+		t.Errorf("the signer does not say that it waits: %v, %+v", err, r)
 	}
 	a := x.Submit(t.Context(), x.gateway, "shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.Small))
 	if a.State != rpc.StateDenied || a.Decision.Code != ledger.CodePredecessorAlive {
@@ -271,4 +280,49 @@ func save(t *testing.T, dir, name string, b []byte) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// FuzzParseBackup reads files that anybody may have written: what is taken has the members of a backup, and its parts are
+// decrypted or refused.
+func FuzzParseBackup(f *testing.F) {
+	people := []backup.Custodian{}
+	for _, name := range []string{"ann", "ben"} {
+		identity, err := age.GenerateX25519Identity()
+		if err != nil {
+			f.Fatal(err)
+		}
+		people = append(people, backup.Custodian{Name: name, Recipient: identity.Recipient().String()})
+	}
+	archive, err := backup.Seal([]byte("plain"), people, 2)
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := backupFile{Format: backupFormat, Backup: archive.ID, Threshold: 2, Wallets: []backedUp{{Name: "w"}}}
+	if err := good.fill(archive); err != nil {
+		f.Fatal(err)
+	}
+	text, err := good.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	stranger, err := age.GenerateX25519Identity()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"format":"kura-backup/1","shares":[{"custodian":"ann","share":"-----BEGIN AGE ENCRYPTED FILE-----\n-----END AGE ENCRYPTED FILE-----\n"}]}`))
+	f.Add([]byte(`{"format":"kura-backup/1","format":"x"}`))
+	f.Add([]byte(`{"format":"kura-backup/2"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		parsed, err := parseBackup(text)
+		if err != nil {
+			return
+		}
+		if parsed.Format != backupFormat {
+			t.Errorf("format %q was taken", parsed.Format)
+		}
+		if share, err := parsed.open([]byte(stranger.String())); err == nil {
+			t.Errorf("a stranger opened a share of %d bytes", len(share))
+		}
+	})
 }

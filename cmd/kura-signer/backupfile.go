@@ -75,12 +75,22 @@ func readBackup(path string) (*backupFile, error) {
 	if err != nil {
 		return nil, err
 	}
+	f, err := parseBackup(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a backup as wallet backup writes it: %w", path, err)
+	}
+	return f, nil
+}
+
+func parseBackup(text []byte) (*backupFile, error) {
 	var f backupFile
 	switch err := json.Unmarshal(text, &f, json.RejectUnknownMembers(true)); {
 	case err != nil:
-		return nil, fmt.Errorf("%s is not a backup as wallet backup writes it: %w", path, err)
+		return nil, err
+	case len(text) > maxBackupFile:
+		return nil, fmt.Errorf("more than %d bytes", maxBackupFile)
 	case f.Format != backupFormat:
-		return nil, fmt.Errorf("%s is not a backup as wallet backup writes it: its format is %q, not %q", path, f.Format, backupFormat)
+		return nil, fmt.Errorf("its format is %q, not %q", f.Format, backupFormat)
 	}
 	return &f, nil
 }
