@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -159,6 +160,8 @@ func TestDamagedSnapshotIsRefused(t *testing.T) {
 	}
 	refused("a byte too much", append(bytes.Clone(good), 0))
 	refused("twice", append(bytes.Clone(good), good...))
+	line := bytes.IndexByte(good, '\n') + 1
+	refused("a number in a longer form", slices.Concat(good[:line], []byte{good[line] | 0x80, 0}, good[line+1:]))
 }
 
 // reseal gives changed content the hash and checksum that belong to it: what somebody does who can write.
@@ -253,7 +256,7 @@ func FuzzRestoreSnapshot(f *testing.F) {
 // goes up; or it follows from others, and that is said here.
 func TestEveryFieldIsWritten(t *testing.T) {
 	want := []string{
-		"ledger.State next clock time genesis journal line policy book overlay usage spent former memory recent held unsigned proposals freezes stopsEnd wallets clients alarms pending names(only shares texts)",
+		"ledger.State next clock time genesis journal line policy book overlay usage spent former memory recent held unsigned proposals freezes stopsEnd wallets clients parties alarms pending names(only shares texts)",
 		"ledger.timeline bootID boot base credit proven",
 		"ledger.memory ids hashes(by the records) floor due heirs(by the requests)",
 		"ledger.dueItem at seq(of the record) r",
@@ -268,6 +271,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		"ledger.WalletRecord Wallet State Seq",
 		"ledger.AlarmRecord Alarm Seq Time",
 		"ledger.clientRecord since entries pending refused suspicious trips",
+		"ledger.partyRecord since entries",
 		"policy.Usage policy events last limits(from policy and events) wallets clients assets full",
 		"policy.Overlay stops",
 		"policy.Stop Hash Action Kind Name Amount By At Until Person",
@@ -322,4 +326,34 @@ func TestSnapshotOfManyEntries(t *testing.T) {
 	w, twin = nil, nil
 	runtime.GC()
 	t.Logf("%d entries, snapshot of %d KB: %s", n, len(b)>>10, strings.Join(stages, ", "))
+}
+
+// TestSnapshotOfRareStates restores what random journals hardly come to: a suspension that ends by itself, and the
+// windows of a successor, which count as full.
+func TestSnapshotOfRareStates(t *testing.T) {
+	suspended := ledgertest.New(t)
+	x := suspended.Wallets[0]
+	for range 3 {
+		b := suspended.Withdrawal(x, ledgertest.Small)
+		b.WalletAddress = x.Stranger.String()
+		suspended.Submit("shop", b)
+	}
+	if _, stopped := suspended.State.Overlay().ClientStopped("shop", suspended.State.Last().Time); !stopped {
+		t.Fatal("the tripwire did not suspend the client")
+	}
+	successor := inService(t, succeed(t, unchanged))
+	for name, w := range map[string]*ledgertest.World{"suspended": suspended, "successor": successor} {
+		twin := restore(t, snapshotOf(t, w.State))
+		if diff := ledger.DiffStates(w.State, twin); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		from := len(w.Entries)
+		w.Advance(13 * ledgertest.Hour)
+		w.Ticks()
+		w.Submit("shop", w.Withdrawal(x, ledgertest.Small))
+		judgeAgain(t, twin, w.Entries[from:])
+		if twin.Hash() != w.State.Hash() {
+			t.Errorf("%s: the restored state goes on differently", name)
+		}
+	}
 }
