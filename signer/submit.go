@@ -29,7 +29,9 @@ func (s *Signer) Submit(ctx context.Context, envelope []byte, waitMillis int64) 
 		if res, ok := s.recorded(signed.Hash); ok { // to ask for what is known is to read
 			return s.answer(ctx, res)
 		}
-		return rpc.Answer{}, problem
+		if !s.mayStop(problem, signed) {
+			return rpc.Answer{}, problem
+		}
 	}
 	res, err := s.judge(ctx, ledger.StatementInput{Signed: signed})
 	if err != nil {

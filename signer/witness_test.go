@@ -30,7 +30,7 @@ import (
 
 // witnesses are real witnesses on real sockets, and couriers between them and the signers of a test.
 type witnesses struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	quorum int
 	before bool
@@ -43,7 +43,7 @@ type witnesses struct {
 	stop     context.CancelFunc // of the couriers of the signer that was opened last
 }
 
-func newWitnesses(t *testing.T, n, quorum int, before bool) *witnesses {
+func newWitnesses(t testing.TB, n, quorum int, before bool) *witnesses {
 	t.Helper()
 	w := &witnesses{t: t, dir: t.TempDir(), quorum: quorum, before: before, down: make([]atomic.Bool, n), stop: func() {}}
 	for i := range n {
@@ -206,6 +206,43 @@ func TestNothingLeavesUncosigned(t *testing.T) {
 		t.Errorf("the receipt's head carries %d cosignatures", n)
 	}
 	d.Until("the signer decides again", func() bool { return ready(t, d.Signer).Ready })
+}
+
+// TestFreezeWhileWitnessesAreAway has an authorisation wait for its witnesses, and a freeze come before they are back:
+// it is never signed.
+func TestFreezeWhileWitnessesAreAway(t *testing.T) {
+	w := newWitnesses(t, 1, 1, true)
+	d := signertest.New(t, signertest.Options{Open: w.open})
+	token := d.Token.(*signertest.FakeToken)
+	d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
+	before := token.Signatures.Load()
+	w.setDown(true, 0)
+	ask := func(who string, body statement.Body) chan answer {
+		answered := make(chan answer, 1)
+		sent, size := d.Sign(who, body), ready(t, d.Signer).Size
+		go func() {
+			a, err := d.Signer.Submit(context.Background(), sent.Encode(), 20_000)
+			answered <- answer{a, err}
+		}()
+		d.Until("it is in the journal", func() bool { return ready(t, d.Signer).Size > size })
+		return answered
+	}
+	paid := ask("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
+	d.Until("the signer takes nothing in", func() bool {
+		d.Clock.Pass(10)
+		return hasReason(ready(t, d.Signer), "witnesses_missing")
+	})
+	frozen := ask("alice", d.Freeze(statement.TargetAll, ""))
+	w.setDown(false, 0)
+	if a := <-frozen; a.err != nil || a.State != rpc.StateInForce {
+		t.Errorf("the freeze: %+v", a)
+	}
+	if a := <-paid; a.err != nil || a.Transaction != nil || a.State == rpc.StateSigned {
+		t.Errorf("the payment: %+v", a)
+	}
+	if made := token.Signatures.Load() - before; made != 0 {
+		t.Errorf("%d signatures after the freeze", made)
+	}
 }
 
 // TestStartShowsNothingUncosigned asks a signer that was started again, and whose witnesses are away, for what the one
@@ -454,4 +491,33 @@ func headSize(t *testing.T, path string, g journal.Genesis) uint64 {
 		t.Fatal(err)
 	}
 	return h.Size
+}
+
+// BenchmarkSubmitCosigned is BenchmarkSubmit with two of three witnesses before release: what a round costs on one
+// machine, where each witness syncs its state to the same disk.
+func BenchmarkSubmitCosigned(b *testing.B) {
+	for _, clients := range []int{1, 64} {
+		b.Run(fmt.Sprint(clients), func(b *testing.B) {
+			w := newWitnesses(b, 3, 2, true)
+			d := signertest.New(b, signertest.Options{Open: w.open})
+			envelopes := make([]statement.Envelope, b.N)
+			for i := range envelopes {
+				envelopes[i] = d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], 1))
+			}
+			var next atomic.Int64
+			var asking sync.WaitGroup
+			b.ResetTimer()
+			for range clients {
+				asking.Go(func() {
+					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+						if a, err := d.Signer.Submit(context.Background(), envelopes[i-1].Encode(), 20_000); err != nil || a.State != rpc.StateSigned {
+							b.Errorf("%+v, %v", a, err)
+							return
+						}
+					}
+				})
+			}
+			asking.Wait()
+		})
+	}
 }
