@@ -16,7 +16,7 @@ import (
 )
 
 // leaseTimeout is how long a ceremony waits for the lease of a shared journal: whoever leads it does not give it up.
-const leaseTimeout = 5 * time.Second
+const leaseTimeout = 2 * time.Second
 
 // A ceremony is a command that works on token and journal while no signer runs.
 type ceremony struct {

@@ -35,8 +35,9 @@ func tokenRotate(ctx context.Context, in *invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.end()) }()
-	if _, err := genesisOf(c, x.token); err != nil {
-		return err // without a journal there is nothing to record it in
+	// Nothing is changed before the journal is known to take the record.
+	if err := x.record(ctx, func(*ledger.State) []ledger.Input { return nil }); err != nil {
+		return err
 	}
 	rotation, err := x.token.RotateSealingKey(ctx)
 	if err != nil {

@@ -119,3 +119,39 @@ func TestSealingOfUnknownWallets(t *testing.T) {
 		t.Errorf("%+v", inputs)
 	}
 }
+
+// TestRotateSealingOfSeveralSigners keeps the old key until every host has the new files.
+func TestRotateSealingOfSeveralSigners(t *testing.T) {
+	c := newCluster(t)
+	first, second := c.nodes[0], c.nodes[1]
+	c.startNode(first)
+	c.waitLeader(t.Context(), nil)
+	c.wallets = c.Equip(t.Context(), first.gateway, func(w rpc.NewWallet) (rpc.Ceremony, error) { return first.admin.CreateWallet(t.Context(), w) })
+	c.shareWallets(first)
+	rotate := func(n *node, more ...string) []string {
+		return append([]string{"token", "rotate-sealing", "--config", n.config, "--present", "alice"}, more...)
+	}
+	before := c.files(filepath.Join(second.dir, "state", "wallets"))
+	if _, stderr, code := c.run(rotate(second)...); code != exitBusy || !strings.Contains(stderr, "leads the journal") {
+		t.Errorf("while another host's signer leads: exit %d\n%s", code, stderr)
+	}
+	if !slices.Equal(before, c.files(filepath.Join(second.dir, "state", "wallets"))) {
+		t.Error("and it sealed anew all the same")
+	}
+	if err := first.process.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-first.ended
+	if out := c.must(rotate(first)...); strings.Contains(out, "destroyed") || !strings.Contains(out, "--copied") {
+		t.Errorf("the first time:\n%s", out)
+	}
+	c.shareWallets(first)
+	if out := c.must(rotate(first, "--copied")...); !strings.Contains(out, "destroyed") {
+		t.Errorf("the second time:\n%s", out)
+	}
+	c.startNode(second)
+	c.waitLeader(t.Context(), first)
+	if a := c.Submit(t.Context(), second.gateway, "shop", c.Withdrawal(c.wallets[signertest.XEM], signertest.Small)); a.State != rpc.StateSigned {
+		t.Errorf("after it: %s %+v", a.State, a.Decision)
+	}
+}
