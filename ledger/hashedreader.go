@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/sha256"
+	"errors"
 	"hash"
 	"io"
 )
@@ -41,7 +42,7 @@ func (h *hashedReader) have(n int) bool {
 
 // failure is why there is nothing more.
 func (h *hashedReader) failure() error {
-	if h.err == io.EOF && h.at < h.end {
+	if errors.Is(h.err, io.EOF) && h.at < h.end {
 		return io.ErrUnexpectedEOF
 	}
 	return h.err

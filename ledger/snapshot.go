@@ -111,7 +111,7 @@ func RestoreSnapshot(r io.Reader) (*State, journal.Head, error) {
 	if _, err := io.ReadFull(in, end[:]); err != nil {
 		return bad("the end is missing: %w", err)
 	}
-	if _, err := in.ReadByte(); err != io.EOF {
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
 		return bad("something follows its end")
 	}
 	hash := s.Hash()

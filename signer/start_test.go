@@ -64,7 +64,7 @@ func TestStartOfManyEntries(t *testing.T) {
 	dir := t.TempDir()
 	buildJournal(t, dir, n, int64(pace))
 	for _, name := range []string{"from entry 0", "from a snapshot"} {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestStartOfManyEntries$", "-test.v") //nolint:gosec // this very program
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestStartOfManyEntries$", "-test.v")
 		cmd.Env = append(os.Environ(), "KURA_START_DIR="+dir)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
