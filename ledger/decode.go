@@ -217,6 +217,12 @@ func decodeState(in *hashedReader) (*State, error) {
 		}
 		s.clients[policy.ClientID(d.text())] = d.client()
 	}
+	for range d.small() {
+		if d.err != nil {
+			break
+		}
+		s.parties[d.actor()] = &partyRecord{since: d.number(), entries: d.small()}
+	}
 	s.alarms = list(d, func() (a AlarmRecord) {
 		d.json(&a.Alarm)
 		a.Seq, a.Time = d.count(), d.number()

@@ -131,6 +131,7 @@ func (s *State) encode(w io.Writer) error {
 	e.memory(s)
 	e.wallets(s)
 	e.clients(s.clients)
+	e.parties(s.parties)
 	e.count(uint64(len(s.alarms)))
 	for _, a := range s.alarms {
 		e.json(a.Alarm)
@@ -354,4 +355,18 @@ func (e *encoder) clients(all map[policy.ClientID]*clientRecord) {
 		e.count(uint64(len(c.suspicious)))
 		e.number(c.suspicious...)
 	}
+}
+
+func (e *encoder) parties(all map[policy.Actor]*partyRecord) {
+	e.count(uint64(len(all)))
+	for _, by := range slices.SortedFunc(maps.Keys(all), compareActors) {
+		e.count(uint64(by.Kind))
+		e.text(by.ID)
+		e.number(all[by].since)
+		e.count(uint64(all[by].entries))
+	}
+}
+
+func compareActors(a, b policy.Actor) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 }

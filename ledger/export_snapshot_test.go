@@ -15,7 +15,7 @@ import (
 func DiffStates(a, b *State) string {
 	return cmp.Diff(a, b,
 		cmp.AllowUnexported(State{}, timeline{}, memory{}, original{}, dueItem{}, recentBytes{}, recentItem{}, Request{}, Proposal{},
-			Freeze{}, verdict{}, clientRecord{}),
+			Freeze{}, verdict{}, clientRecord{}, partyRecord{}),
 		cmpopts.IgnoreFields(State{}, "names"),
 		cmpopts.EquateEmpty(),
 		cmp.Comparer(func(x, y *policy.Policy) bool { return x.Hash() == y.Hash() }),
@@ -35,6 +35,6 @@ func DiffStates(a, b *State) string {
 // StateTypes are the types that a State is made of, with all their fields.
 var StateTypes = []any{
 	State{}, timeline{}, memory{}, dueItem{}, recentBytes{}, recentItem{}, Request{}, Proposal{}, Freeze{}, verdict{},
-	Record{}, Transaction{}, WalletRecord{}, AlarmRecord{}, clientRecord{},
+	Record{}, Transaction{}, WalletRecord{}, AlarmRecord{}, clientRecord{}, partyRecord{},
 	policy.Usage{}, policy.Overlay{}, policy.Stop{}, policy.Book{}, policy.Verdict{}, policy.Wait{}, policy.Actor{},
 }

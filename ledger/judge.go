@@ -106,7 +106,7 @@ type Result struct {
 const (
 	CodeUnknownKey   = "unknown_key"   // the policy in force names no such key
 	CodeWrongJournal = "wrong_journal" // meant for another deployment
-	CodeOverBudget   = "over_budget"   // its client has used up its budget of entries
+	CodeOverBudget   = "over_budget"   // its sender has used up its budget of entries
 	CodeConflict     = "id_conflict"   // another text has this id
 )
 

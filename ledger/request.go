@@ -86,6 +86,9 @@ func (s *State) applyOutcome(e journal.Entry, b *Outcome) error {
 	}
 	before := rec.State
 	rec.State, rec.Code, rec.Policy, rec.OutcomeSeq = s.shared(b.State), s.shared(b.Code), b.Policy, e.Seq
+	if before == "" {
+		s.countInVain(rec)
+	}
 	switch r := r.(type) {
 	case *Request:
 		return s.applyRequest(r, before, e, b)

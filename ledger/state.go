@@ -33,6 +33,7 @@ type State struct {
 	stopsEnd  int64                        // policy time at which the next of them ends by itself; 0: none does
 	wallets   map[string]*WalletRecord
 	clients   map[policy.ClientID]*clientRecord
+	parties   map[policy.Actor]*partyRecord // who is no client
 	alarms    []AlarmRecord
 	pending   *Request // authorised by the last outcome; its reasons, which come next, count it
 
@@ -67,6 +68,7 @@ func NewState() *State {
 		former:    map[statement.Key]bool{},
 		wallets:   map[string]*WalletRecord{},
 		clients:   map[policy.ClientID]*clientRecord{},
+		parties:   map[policy.Actor]*partyRecord{},
 		names:     map[string]string{},
 	}
 }

@@ -44,6 +44,16 @@ func (j *judgement) statement(in statement.Signed) (Result, error) {
 	if actor.Kind == policy.ClientActor && j.s.overBudget(policy.ClientID(actor.ID), j.now) {
 		return res.refused(CodeOverBudget), nil
 	}
+	judged, err := j.body(in, actor, code, res)
+	if err == nil && actor.Kind != policy.ClientActor && j.s.inVain(actor, j.now) && !takes(in.Body.Type(), judged.State) {
+		j.drafts = nil
+		return res.refused(CodeOverBudget), nil
+	}
+	return judged, err
+}
+
+// body judges a statement by what it says. code is why it is refused whatever it says, "" if it is not.
+func (j *judgement) body(in statement.Signed, actor policy.Actor, code string, res Result) (Result, error) {
 	j.writeStatement(in, actor)
 	switch body := in.Body.(type) {
 	case *statement.Withdrawal:

@@ -14,6 +14,9 @@ const maxDoublings = 10
 // canaryKey freezes everything: nobody honest holds the key that signed this. Whoever sent it is answered
 // as if nobody knew the key.
 func (j *judgement) canaryKey(in statement.Signed, actor policy.Actor, res Result) (Result, error) {
+	if j.s.inVain(actor, j.now) && j.s.stoppedBy(tripwireActor, statement.ActionFreeze, Target{Kind: statement.TargetAll}) {
+		return res.refused(CodeUnknownKey), nil
+	}
 	j.writeStatement(in, actor)
 	res.State, res.Code, res.Refused = StateRefused, CodeUnknownKey, true
 	if in.Body.Type() == statement.TypeWithdrawal {

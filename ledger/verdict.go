@@ -102,10 +102,12 @@ func refusalCode(r *policy.Refusal) string {
 	return r.Code
 }
 
-// repeats tells whether the party said the same under the same policy before.
+// repeats tells whether the party said the same before: to approve and to lift count under the policy that
+// they name, everything else under any.
 func repeats(verdicts []policy.Verdict, said policy.Verdict) bool {
+	bound := said.Kind == statement.Approve || said.Kind == statement.Lift
 	return slices.ContainsFunc(verdicts, func(v policy.Verdict) bool {
-		return v.By == said.By && v.Kind == said.Kind && v.Policy == said.Policy
+		return v.By == said.By && v.Kind == said.Kind && (!bound || v.Policy == said.Policy)
 	})
 }
 
