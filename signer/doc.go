@@ -13,6 +13,11 @@
 //	           more whether a freeze came in between, and hand the transaction to whoever waits
 //	sequencer  journals the signatures with the next group, within a second when idle
 //
+// With witnesses, the committer has each head cosigned by them (through the gateway: the signer has no network); where
+// they come before release, groups wait in their order for a quorum, while the next ones are appended. Every start has
+// the head that it found cosigned anew. With several signers on one journal, those without the lease follow its entries,
+// warm; the one that gets it holds what it found to anchors and witnesses before it decides, and ends when it loses it.
+//
 // It trusts: package ledger for every decision, package journal for what is durable, the token for nothing but
 // keeping keys (its signatures are verified), the clock as far as ledger.State.PolicyTime lets it go.
 //
