@@ -89,7 +89,7 @@ func covers(stop policy.Stop, r *Request) bool {
 	case statement.TargetClient:
 		return r.By.Kind == policy.ClientActor && stop.Name == r.By.ID
 	case statement.TargetAddress:
-		return stop.Name == r.Destination
+		return r.paysTo(stop.Name)
 	default: // people and numbers: they stop no authorisation
 		return false
 	}

@@ -136,6 +136,9 @@ func (j *judgement) tickChange() (Result, error) {
 		switch j.dueChange(p) {
 		case policy.ProposalAdopted:
 		case policy.ProposalInForce:
+			if j.inDoubt && p.Body.Proposes == statement.ProposeEvacuation {
+				continue
+			}
 			res, err := j.enforce(p)
 			if !errors.Is(err, ErrClock) {
 				return res, err

@@ -34,7 +34,8 @@ type (
 	// TickInput asks for the next thing that is due: a time-lock that ended, a proposal or request that
 	// expired, a request that an earlier input made ready to be decided again, or one that waited for
 	// time or for room. It does one of them; the caller goes on until nothing comes back. See Due.
-	TickInput struct{}
+	// In doubt nothing is authorised: what would be goes on waiting, and everything else is done.
+	TickInput struct{ InDoubt bool }
 
 	// SignatureInput is a signature that the token made. The caller has verified it.
 	SignatureInput struct {
@@ -187,6 +188,8 @@ type judgement struct {
 	now    policy.Now
 	drafts []Draft
 	err    error
+
+	inDoubt bool // nothing is to be authorised
 }
 
 // write adds a draft and returns the seq that it will get.
@@ -202,7 +205,7 @@ func (j *judgement) write(b Body) uint64 {
 func (in GenesisInput) judge(j *judgement) (Result, error)     { return j.genesis(in) }
 func (in FoundingInput) judge(j *judgement) (Result, error)    { return j.founding(in) }
 func (in StatementInput) judge(j *judgement) (Result, error)   { return j.statement(in.Signed) }
-func (in TickInput) judge(j *judgement) (Result, error)        { return j.tick() }
+func (in TickInput) judge(j *judgement) (Result, error)        { return j.tick(in) }
 func (in SignatureInput) judge(j *judgement) (Result, error)   { return j.signature(in) }
 func (in StrandInput) judge(j *judgement) (Result, error)      { return j.strand(in) }
 func (in StopInput) judge(j *judgement) (Result, error)        { return j.stop(in) }

@@ -168,7 +168,9 @@ type InForce struct {
 }
 
 // A Tick begins what was due because time passed or because an earlier input made it so.
-type Tick struct{}
+type Tick struct {
+	InDoubt bool `json:"inDoubt,omitzero"` // nothing was to be authorised: the signer was in doubt
+}
 
 // A Stop is a freeze or a suspension by the host's administrator or by a tripwire.
 type Stop struct {

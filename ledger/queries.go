@@ -96,6 +96,18 @@ func (s *State) Strandable(clock int64) []*Request {
 	})
 }
 
+// Withheld tells whether a stop in force, or the state of its wallet's key, keeps an authorisation from being signed, and
+// its signature from being handed out. It is MaySign's rule: an evacuation is held back only by a stop that came after it.
+func (s *State) Withheld(r *Request) bool { return s.covered(r) }
+
+// ClockBehind tells whether the clock is so far behind the journal that a wallet's transactions cannot be authorised
+// (see ErrClock).
+func (s *State) ClockBehind(clock int64) bool {
+	return slices.ContainsFunc(s.policy.Document().Wallets, func(w policy.Wallet) bool {
+		return clock+int64(w.Life) <= s.recent.floor
+	})
+}
+
 // Covered tells whether a stop in force keeps the wallet from paying.
 func (s *State) Covered(wallet policy.WalletID) bool {
 	_, frozen := s.overlay.Frozen(wallet)

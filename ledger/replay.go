@@ -32,7 +32,7 @@ func InputOf(e journal.Entry) (Input, error) {
 		}
 		return StatementInput{signed}, nil
 	case *Tick:
-		return TickInput{}, nil
+		return TickInput{InDoubt: b.InDoubt}, nil
 	case *Signature:
 		signature, err := nem.ParseSignature(b.Signature)
 		if err != nil {

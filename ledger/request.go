@@ -56,6 +56,17 @@ func (r *Request) payableUntil() int64 {
 	return r.Transaction.Deadline + settleMargin
 }
 
+// paysTo tells whether a request is for a payment to this address. Where its statement is not kept any more, or is an
+// evacuation's, its transaction says it.
+func (r *Request) paysTo(address string) bool {
+	if r.Destination != "" || r.Transaction == nil {
+		return r.Destination == address
+	}
+	tx, err := nem.Decode(r.Transaction.Network, r.Transaction.Unsigned)
+	transfer, ok := tx.TransferBody()
+	return err != nil || !ok || transfer.Recipient.String() == address // what cannot be read is stopped
+}
+
 // dead tells that a request ended without an authorisation.
 func (r *Request) dead() bool {
 	switch r.State {

@@ -52,8 +52,9 @@ func (s *State) outlived(r *Request) bool {
 
 // tick does the first thing that is due, and only one: whatever it decides uses up room or changes rules
 // for the next.
-func (j *judgement) tick() (Result, error) {
-	j.write(&Tick{})
+func (j *judgement) tick(in TickInput) (Result, error) {
+	j.write(&Tick{InDoubt: in.InDoubt})
+	j.inDoubt = in.InDoubt
 	var behind error
 	for _, step := range []func() (Result, error){j.tickChange, j.tickLifts, j.tickProposals, j.tickUnsigned, j.tickHeld} {
 		res, err := step()

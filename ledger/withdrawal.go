@@ -114,6 +114,9 @@ func (j *judgement) decide(res Result, request policy.Request, held *Request, qu
 	var broken *unfitError
 	switch d.Outcome {
 	case policy.Sign:
+		if j.inDoubt {
+			return res, nil // a tick's: it goes on being held
+		}
 		var err error
 		t, err = j.authorize(request.Withdrawal, nem.Amount(d.Fee))
 		state = StateAuthorized

@@ -23,8 +23,8 @@ type standing struct {
 	unsigned  []byte
 	fee       nem.Amount
 	deadline  int64
-	signature nem.Signature // only with state signed, and only while no stop covers it
-	show      bool          // the signature may be shown
+	signature nem.Signature // only with state signed
+	withheld  string        // why its transaction is not handed out; "" if it is, once it is signed
 }
 
 // standing copies a withdrawal out of the state.
@@ -47,19 +47,15 @@ func (s *Signer) standing(about statement.Hash) (standing, bool) {
 		case r.State == ledger.StateSigned: // made by a token that never makes it again: not before it is durable
 			st.state = ledger.StateAuthorized
 		}
-		st.show = st.state == ledger.StateSigned && !s.covered(r)
+		switch err := s.halted(); {
+		case st.state != ledger.StateAuthorized && st.state != ledger.StateSigned:
+		case err != nil:
+			st.withheld = "this signer has stopped and hands no transaction out: " + err.Error()
+		case s.state.Withheld(r):
+			st.withheld = "a stop covers it: the transaction is not handed out"
+		}
 	}
 	return st, true
-}
-
-// covered tells whether a stop in force keeps a transaction from being handed out. The caller holds mu.
-func (s *Signer) covered(r *ledger.Request) bool {
-	overlay := s.state.Overlay()
-	if _, frozen := overlay.Frozen(r.Wallet); frozen {
-		return true
-	}
-	_, stopped := overlay.ClientStopped(policy.ClientID(r.By.ID), s.state.Last().Time)
-	return stopped
 }
 
 // answer says where the statement of a result stands now, with the receipt of its outcome.
@@ -80,12 +76,14 @@ func (s *Signer) answerWithdrawal(ctx context.Context, st standing) (rpc.Answer,
 		StatementHash: st.record.Hash.String(), Receipt: receipt,
 		Decision: decision(st.state, st.record.Code, st.waits),
 	}
+	if st.withheld != "" {
+		a.Decision.Detail = st.withheld
+	}
 	if st.state != ledger.StateSigned {
 		return a, nil
 	}
 	a.Chain = &rpc.Chain{State: "unseen"}
-	if !st.show {
-		a.Decision.Detail = "signed before a freeze that now covers it: the transaction is not handed out again"
+	if st.withheld != "" {
 		return a, nil
 	}
 	a.Transaction, err = transaction(st)

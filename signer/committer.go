@@ -39,6 +39,9 @@ func (s *Signer) commit(ctx context.Context) {
 // settle lets out what a group allows, or tells those who wait for it why it is nothing.
 func (s *Signer) settle(g *group, err error) {
 	if err == nil {
+		err = s.halted() // it came while the group was written or cosigned
+	}
+	if err == nil {
 		s.release(g)
 	}
 	for _, answer := range g.answers {

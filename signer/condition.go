@@ -41,6 +41,12 @@ const (
 // walletConditions are those that a good signature of the wallet's key disproves.
 var walletConditions = []string{codeWrongSignature, codeSigningFailed, "token_no_key", "token_key_unsafe", "token_wrong_key", "sealed_blob_invalid"}
 
+// unwritableConditions are those under which no entry can be acknowledged: not even a freeze is taken, so that whoever
+// sent it hears at once that it does not stand.
+var unwritableConditions = []string{
+	conditionStarting, conditionStopping, conditionStandby, conditionLeaseLost, conditionUnclear, conditionJournal, conditionAnchor,
+}
+
 // conditions are the things that are wrong now, by code and what they are about.
 type conditions struct {
 	log     *slog.Logger
@@ -126,15 +132,38 @@ func (c *conditions) list() []rpc.Reason {
 
 // stop returns the first condition that stops signing, if there is any.
 func (c *conditions) stop() (rpc.Reason, bool) {
+	return c.stopWhere(func(string) bool { return true })
+}
+
+// stopBy returns the first condition that stops signing and has one of these codes.
+func (c *conditions) stopBy(codes ...string) (rpc.Reason, bool) {
+	return c.stopWhere(func(code string) bool { return slices.Contains(codes, code) })
+}
+
+func (c *conditions) stopWhere(wanted func(code string) bool) (rpc.Reason, bool) {
 	c.mu.Lock()
 	stopping := c.stopping
 	c.mu.Unlock()
 	if stopping == 0 {
 		return rpc.Reason{}, false
 	}
-	all := c.list() // what stops comes first; it may have ended by now
-	if len(all) == 0 || !all[0].Stops {
+	all := c.list() // it may have ended by now
+	i := slices.IndexFunc(all, func(r rpc.Reason) bool { return r.Stops && wanted(r.Code) })
+	if i < 0 {
 		return rpc.Reason{}, false
 	}
-	return all[0], true
+	return all[i], true
+}
+
+// about returns what there is a condition with one of these codes about.
+func (c *conditions) about(codes ...string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []string
+	for key := range c.all {
+		if slices.Contains(codes, key.code) && !slices.Contains(all, key.about) {
+			all = append(all, key.about)
+		}
+	}
+	return all
 }

@@ -11,6 +11,7 @@ import (
 	"kura/journal"
 	"kura/ledger"
 	"kura/nem"
+	"kura/policy"
 	"kura/signer"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
@@ -92,8 +93,15 @@ type faults struct {
 
 func newFaults(t *testing.T) *faults {
 	t.Helper()
+	return newFaultsUnder(t, nil)
+}
+
+// newFaultsUnder has the policy that names the wallets adjusted.
+func newFaultsUnder(t *testing.T, adjust func(*policy.Document)) *faults {
+	t.Helper()
 	f := &faults{}
 	f.Deployment = signertest.New(t, signertest.Options{
+		Adjust:     adjust,
 		WrapStore:  func(s journal.Store) journal.Store { f.store = &faultyStore{Store: s}; return f.store },
 		WrapAnchor: func(a journal.Anchor) journal.Anchor { f.anchor = &faultyAnchor{Anchor: a}; return f.anchor },
 	})

@@ -31,7 +31,18 @@ func isContext(err error) bool {
 
 // refusing returns the problem of a statement that is not even looked at, because nothing can be decided now.
 func (s *Signer) refusing() *rpc.Problem {
-	r, stops := s.conditions.stop()
+	return notNow(s.conditions.stop())
+}
+
+// unwritable returns the problem of any statement while nothing that is decided could become durable.
+func (s *Signer) unwritable() *rpc.Problem {
+	if h := s.haltedBy.Load(); h != nil {
+		return notNow(rpc.Reason{Code: h.code, Detail: h.detail}, true)
+	}
+	return notNow(s.conditions.stopBy(unwritableConditions...))
+}
+
+func notNow(r rpc.Reason, stops bool) *rpc.Problem {
 	if !stops {
 		return nil
 	}

@@ -155,8 +155,11 @@ func (s *sequencer) wakeUp() {
 	if len(s.late) > 0 {
 		s.flush()
 	}
+	clock, boot := s.clock.Now()
+	if !s.state.ClockBehind(clock) {
+		s.conditions.clear("", conditionClock)
+	}
 	s.ticks()
-	_, boot := s.clock.Now()
 	for _, counted := range s.refusals.due(boot) {
 		s.decide(&request{in: ledger.RefusedInput{Refused: counted}, done: func(_ ledger.Result, err error) {
 			if err != nil {
@@ -191,7 +194,14 @@ func (s *sequencer) decide(r *request) {
 	})
 }
 
-// ticks does all that is due.
+// inDoubt reports whether something stops signing: then nothing is authorised either. At the start it does not: what is
+// authorised there is signed only once it is durable, with which the start is over.
+func (s *sequencer) inDoubt() bool {
+	_, doubt := s.conditions.stopWhere(func(code string) bool { return code != conditionStarting })
+	return doubt
+}
+
+// ticks does all that is due. In doubt payments go on waiting; what ends them, and stops that are lifted, do not.
 func (s *sequencer) ticks() {
 	for range maxTicks {
 		now := s.now()
@@ -199,7 +209,7 @@ func (s *sequencer) ticks() {
 			return
 		}
 		before := len(s.open.entries)
-		if _, err := s.judge(ledger.TickInput{}, now); err != nil {
+		if _, err := s.judge(ledger.TickInput{InDoubt: s.inDoubt()}, now); err != nil {
 			s.log.Error("what is due could not be decided", "error", err)
 			return
 		}
@@ -218,8 +228,6 @@ func (s *sequencer) judge(in ledger.Input, now policy.Now) (ledger.Result, error
 	drafts, res, err := ledger.Judge(s.state, in, now)
 	if errors.Is(err, ledger.ErrClock) {
 		s.conditions.set(conditionClock, "", err.Error(), true)
-	} else if err == nil {
-		s.conditions.clear("", conditionClock)
 	}
 	if err != nil {
 		return ledger.Result{}, err

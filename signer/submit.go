@@ -25,7 +25,11 @@ func (s *Signer) Submit(ctx context.Context, envelope []byte, waitMillis int64) 
 	if signed.Body.Type() == statement.TypeLogin {
 		return rpc.Answer{}, refusedUnjudged(codeWrongPlace, "a login opens a session; it is not submitted")
 	}
-	if problem := s.refusing(); problem != nil {
+	problem := s.refusing()
+	if onlyStops(signed.Body) {
+		problem = s.unwritable()
+	}
+	if problem != nil {
 		if res, ok := s.recorded(signed.Hash); ok { // to ask for what is known is to read
 			return s.answer(ctx, res)
 		}
@@ -58,6 +62,17 @@ func (s *Signer) Submit(ctx context.Context, envelope []byte, waitMillis int64) 
 		s.waitSigned(ctx, res.About, waitMillis)
 	}
 	return s.answer(ctx, res)
+}
+
+// onlyStops tells whether a statement can do nothing but keep something from happening: such a one is taken in doubt, too.
+func onlyStops(body statement.Body) bool {
+	switch body := body.(type) {
+	case *statement.Freeze:
+		return true
+	case *statement.Verdict:
+		return body.Verdict == statement.Reject || body.Verdict == statement.Veto || body.Verdict == statement.Cancel
+	}
+	return false
 }
 
 // ownOf tells whether a key stands for the party.
@@ -113,7 +128,7 @@ func (s *Signer) uncounted(res ledger.Result) *rpc.Problem {
 
 // OpenSession implements rpc.Gateway.
 func (s *Signer) OpenSession(ctx context.Context, envelope []byte) (rpc.Session, error) {
-	if problem := s.refusing(); problem != nil {
+	if problem := s.unwritable(); problem != nil { // in doubt the service goes on serving reads
 		return rpc.Session{}, problem
 	}
 	signed, err := s.openEnvelope(envelope)
@@ -148,6 +163,10 @@ func (s *Signer) waitSigned(ctx context.Context, about statement.Hash, waitMilli
 func (s *Signer) waitWhile(ctx context.Context, about statement.Hash, waitMillis int64, unwanted func(standing) bool) {
 	ctx, cancel := waitFor(ctx, waitMillis)
 	defer cancel()
+	down := s.down
+	if s.halted() != nil {
+		down = nil // whoever asks again does not do so without a pause
+	}
 	for {
 		changed, off := s.watches.on(about)
 		st, ok := s.standing(about)
@@ -158,6 +177,9 @@ func (s *Signer) waitWhile(ctx context.Context, about statement.Hash, waitMillis
 		select {
 		case <-changed:
 			off()
+		case <-down: // nothing will change any more
+			off()
+			return
 		case <-ctx.Done():
 			off()
 			return

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"kura/nem"
+	"kura/policy"
 )
 
 const (
@@ -18,6 +21,7 @@ func (s *Signer) watchToken(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		s.checkToken(ctx)
+		s.testWallets(ctx)
 		s.checkTime()
 		select {
 		case <-tick.C:
@@ -45,6 +49,37 @@ func (s *Signer) checkToken(ctx context.Context) {
 	default:
 		s.conditions.set(conditionToken, "token", codeOf(err, conditionToken)+": "+err.Error(), true)
 	}
+}
+
+// testMessage is what a wallet's key signs to show that it can. It is no transaction: a Symbol transaction's signing bytes
+// begin with its network's 32-byte seed, a NIS1 transaction's with its type.
+const testMessage = "kura tests a key: this pays nothing"
+
+// testWallets tries the keys that something was wrong with: an authorisation that showed it may be over, and none comes
+// while signing is stopped. The signature is verified and dropped.
+func (s *Signer) testWallets(ctx context.Context) {
+	for _, wallet := range s.conditions.about(walletConditions...) {
+		s.mu.RLock()
+		network, key, _, _, named := s.state.PolicyInForce().WalletAccount(policy.WalletID(wallet))
+		s.mu.RUnlock()
+		if !named { // no policy lets it sign any more
+			s.conditions.clear(wallet, walletConditions...)
+			continue
+		}
+		if s.testWallet(ctx, Key{Wallet: wallet, Network: network, PublicKey: key}) == nil {
+			s.conditions.clear(wallet, walletConditions...)
+		}
+	}
+}
+
+func (s *Signer) testWallet(ctx context.Context, k Key) error {
+	ctx, cancel := context.WithTimeout(ctx, signTimeout)
+	defer cancel()
+	signature, err := s.token.Sign(ctx, k, []byte(testMessage))
+	if err != nil {
+		return err
+	}
+	return nem.Verify(k.Network, k.PublicKey, []byte(testMessage), signature)
 }
 
 // toleratedBehind is how far policy time may stay behind the clock before it is worth a word.

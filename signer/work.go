@@ -97,8 +97,8 @@ func (s *Signer) sign(ctx context.Context) {
 }
 
 func (s *Signer) signOne(ctx context.Context, j *job) {
-	if !s.leads() {
-		return // whoever leads now finds it in the journal
+	if !s.mayRelease() {
+		return // whoever leads now, or the next start, finds it in the journal
 	}
 	if !s.maySign(j) {
 		s.strand(j)
@@ -110,13 +110,13 @@ func (s *Signer) signOne(ctx context.Context, j *job) {
 		return
 	}
 	s.conditions.clear(j.wallet, walletConditions...)
-	if !s.leads() {
+	if !s.mayRelease() {
 		return
 	}
 	// Where the token would make the same signature again after a crash, it may leave before it is journalled.
 	early := s.token.Deterministic()
 	if early && !s.publish(j, signature) {
-		s.strand(j)
+		s.strand(j) // which a halt does not let through
 		return
 	}
 	s.send(&request{
@@ -126,6 +126,9 @@ func (s *Signer) signOne(ctx context.Context, j *job) {
 	})
 }
 
+// mayRelease reports whether this signer may sign and let anything out: it leads, and has not halted.
+func (s *Signer) mayRelease() bool { return s.leads() && s.halted() == nil }
+
 // maySign asks whether a stop or the deadline came in between.
 func (s *Signer) maySign(j *job) bool {
 	clock, _ := s.clock.Now()
@@ -134,8 +137,10 @@ func (s *Signer) maySign(j *job) bool {
 	return s.state.MaySign(j.about, clock)
 }
 
-// strand gives an authorisation up that must not be signed any more, which its client is told.
+// strand gives an authorisation up that must not be signed any more, which its client is told. What is wrong with its
+// wallet's key may have nothing left to disprove it but a test.
 func (s *Signer) strand(j *job) {
+	s.prodToken()
 	s.send(&request{in: ledger.StrandInput{About: j.about}, done: s.givenUp(j.about)})
 }
 
@@ -193,12 +198,12 @@ func (s *Signer) failed(j *job, err error) {
 	time.AfterFunc(pause, func() { s.work.push(j) })
 }
 
-// publish hands a signature to whoever waits for it. It reports false, and hands out nothing, if a stop came while the
-// token signed: nothing leaves after a freeze that the state knows.
+// publish hands a signature to whoever waits for it. It reports false, and hands out nothing, if a stop or a halt came
+// while the token signed: nothing leaves after a freeze that the state knows, nor from a state that is not trusted.
 func (s *Signer) publish(j *job, signature nem.Signature) bool {
 	clock, _ := s.clock.Now()
 	s.mu.Lock()
-	may := s.state.MaySign(j.about, clock)
+	may := s.halted() == nil && s.state.MaySign(j.about, clock)
 	if may {
 		s.signatures[j.about] = signature
 	}

@@ -12,6 +12,7 @@ import (
 	"kura/journal/anchorfile"
 	"kura/journal/embedded"
 	"kura/ledger"
+	"kura/policy"
 	"kura/signer"
 	"kura/signer/rpc"
 	"kura/statement"
@@ -80,6 +81,8 @@ type Options struct {
 	Store      journal.Store // instead of an embedded one; stays open
 	WrapStore  func(journal.Store) journal.Store
 	WrapAnchor func(journal.Anchor) journal.Anchor
+	// Adjust changes the policy that names the wallets; may be nil.
+	Adjust func(*policy.Document)
 	// Open is signer.Open, with whatever the test adds to the configuration.
 	Open func(signer.Config) (*signer.Signer, error)
 }
@@ -115,6 +118,7 @@ func New(t testing.TB, o Options) *Deployment {
 		d.options.Bind = func(journal.Hash) error { return nil }
 	}
 	d.Token = d.options.Token
+	d.Adjust = o.Adjust
 	d.openStore()
 	anchors := []journal.Anchor{d.AnchorFile()}
 	if d.options.TokenAnchor != nil {

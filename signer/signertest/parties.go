@@ -51,6 +51,8 @@ type Parties struct {
 	First   *policy.Policy // policy 1
 	Force   *policy.Policy // the policy in force
 	Now     func() int64   // the signer's clock, unix milliseconds
+	// Adjust changes the policy that names the wallets; may be nil.
+	Adjust func(*policy.Document)
 }
 
 // NewParties makes keys for everybody and policy 1.
@@ -251,7 +253,11 @@ func (p *Parties) Equip(ctx context.Context, g rpc.Gateway, create func(rpc.NewW
 		wallets[w.ID] = c.Wallet
 		list = append(list, c.Wallet)
 	}
-	next, err := policy.New(p.document(p.Force, list))
+	document := p.document(p.Force, list)
+	if p.Adjust != nil {
+		p.Adjust(&document)
+	}
+	next, err := policy.New(document)
 	p.check(err)
 	proposal := p.Sign("carol", &statement.Proposal{
 		Journal: p.Journal, ID: p.ID(), Expires: p.Now() + Day, Proposes: statement.ProposePolicy,

@@ -1,0 +1,20 @@
+package signer
+
+import (
+	"context"
+
+	"kura/statement"
+)
+
+// Halt ends this run as a journal that proves forked, rolled back or altered does.
+func (s *Signer) Halt(code, detail string) { s.halt(code, detail) }
+
+// SignAgain is a worker's turn with an authorisation.
+func (s *Signer) SignAgain(ctx context.Context, about statement.Hash) {
+	s.mu.RLock()
+	r, ok := s.state.RequestByStatement(about)
+	s.mu.RUnlock()
+	if ok {
+		s.signOne(ctx, newJob(r))
+	}
+}
