@@ -2,146 +2,22 @@ package signer_test
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"kura/api"
 	"kura/journal"
 	"kura/journal/anchorfile"
-	"kura/journal/cosign"
 	"kura/signer"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
 	"kura/statement"
-	"kura/witness"
 )
-
-// witnesses are real witnesses on real sockets, and couriers between them and the signers of a test.
-type witnesses struct {
-	t      testing.TB
-	dir    string
-	quorum int
-	before bool
-
-	keys     []cosign.Key
-	privates []ed25519.PrivateKey
-	servers  []*httptest.Server
-	down     []atomic.Bool
-	once     sync.Once
-	stop     context.CancelFunc // of the couriers of the signer that was opened last
-}
-
-func newWitnesses(t testing.TB, n, quorum int, before bool) *witnesses {
-	t.Helper()
-	w := &witnesses{t: t, dir: t.TempDir(), quorum: quorum, before: before, down: make([]atomic.Bool, n), stop: func() {}}
-	for i := range n {
-		public, private, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.keys = append(w.keys, cosign.Key{Name: fmt.Sprintf("w%d.test", i), Public: [32]byte(public)})
-		w.privates = append(w.privates, private)
-	}
-	t.Cleanup(func() {
-		w.stop()
-		for _, s := range w.servers {
-			s.Close()
-		}
-	})
-	return w
-}
-
-func (w *witnesses) serve(g journal.Genesis) {
-	for i, key := range w.keys {
-		one, err := witness.Open(g, key, w.privates[i], filepath.Join(w.dir, key.Name), time.Now)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		handler := one.Handler(nil, nil, slog.New(slog.DiscardHandler))
-		w.servers = append(w.servers, httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if w.down[i].Load() {
-				http.Error(rw, "down (test)", http.StatusServiceUnavailable)
-				return
-			}
-			handler.ServeHTTP(rw, r)
-		})))
-	}
-}
-
-// config adds the witnesses to a signer's configuration.
-func (w *witnesses) config(c signer.Config, cosigned string) signer.Config {
-	c.Witnesses = signer.Witnesses{Keys: w.keys, Quorum: w.quorum, BeforeRelease: w.before, Newest: anchorfile.New(cosigned)}
-	return c
-}
-
-func (w *witnesses) cosigned() string { return filepath.Join(w.dir, "cosigned") }
-
-// open is for signertest.Options.
-func (w *witnesses) open(c signer.Config) (*signer.Signer, error) {
-	w.once.Do(func() { w.serve(c.Genesis) })
-	s, err := signer.Open(context.Background(), w.config(c, w.cosigned()))
-	if err != nil {
-		return nil, err
-	}
-	w.stop()
-	w.stop = w.carry(s)
-	return s, nil
-}
-
-// carry runs the gateway's couriers for a signer.
-func (w *witnesses) carry(s rpc.Witnessed) (stop context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	for i, server := range w.servers {
-		c := &api.Courier{Name: w.keys[i].Name, URL: server.URL, Signer: s, Client: server.Client(), Log: slog.New(slog.DiscardHandler)}
-		running.Go(func() { c.Run(ctx) })
-	}
-	return func() {
-		cancel()
-		running.Wait()
-	}
-}
-
-func (w *witnesses) setDown(down bool, which ...int) {
-	for _, i := range which {
-		w.down[i].Store(down)
-	}
-}
-
-// cosignedBy counts the witnesses whose valid lines a receipt's checkpoint carries.
-func (w *witnesses) cosignedBy(t *testing.T, r *rpc.Receipt) int {
-	t.Helper()
-	found, err := cosign.Verify(r.Checkpoint, w.keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(found)
-}
-
-func ready(t *testing.T, s *signer.Signer) rpc.Ready {
-	t.Helper()
-	r, err := s.Ready(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func hasReason(r rpc.Ready, code string) bool {
-	return slices.ContainsFunc(r.Reasons, func(reason rpc.Reason) bool { return reason.Code == code })
-}
 
 // TestNothingLeavesUncosigned holds back a signature and its answer for as long as one witness too few cosigns.
 func TestNothingLeavesUncosigned(t *testing.T) {
@@ -491,33 +367,4 @@ func headSize(t *testing.T, path string, g journal.Genesis) uint64 {
 		t.Fatal(err)
 	}
 	return h.Size
-}
-
-// BenchmarkSubmitCosigned is BenchmarkSubmit with two of three witnesses before release: what a round costs on one
-// machine, where each witness syncs its state to the same disk.
-func BenchmarkSubmitCosigned(b *testing.B) {
-	for _, clients := range []int{1, 64} {
-		b.Run(fmt.Sprint(clients), func(b *testing.B) {
-			w := newWitnesses(b, 3, 2, true)
-			d := signertest.New(b, signertest.Options{Open: w.open})
-			envelopes := make([]statement.Envelope, b.N)
-			for i := range envelopes {
-				envelopes[i] = d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], 1))
-			}
-			var next atomic.Int64
-			var asking sync.WaitGroup
-			b.ResetTimer()
-			for range clients {
-				asking.Go(func() {
-					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
-						if a, err := d.Signer.Submit(context.Background(), envelopes[i-1].Encode(), 20_000); err != nil || a.State != rpc.StateSigned {
-							b.Errorf("%+v, %v", a, err)
-							return
-						}
-					}
-				})
-			}
-			asking.Wait()
-		})
-	}
 }
