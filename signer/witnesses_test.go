@@ -21,7 +21,6 @@ import (
 	"kura/journal/cosign"
 	"kura/signer"
 	"kura/signer/rpc"
-	"kura/signer/signertest"
 	"kura/witness"
 )
 
