@@ -181,12 +181,12 @@ func (x *installation) payLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer keys.Close() //nolint:errcheck // a test's
+	defer keys.Close() // a test's
 	store, err := embedded.Open(c.Journal.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // a test's
+	defer store.Close() // a test's
 	clock := signertest.NewClock()
 	s, err := signer.Open(t.Context(), signer.Config{
 		Genesis: x.genesis, Store: store, Token: host.Keys{Token: keys}, Clock: clock, Version: "test", Log: slog.New(slog.DiscardHandler),
@@ -250,7 +250,7 @@ func (x *installation) export(t *testing.T) exported {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // it was only read
+	defer store.Close() // it was only read
 	checkpoint, err := store.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)

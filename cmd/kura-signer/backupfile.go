@@ -70,7 +70,7 @@ func readBackup(path string) (*backupFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close() // it was only read
 	text, err := io.ReadAll(io.LimitReader(file, maxBackupFile+1))
 	if err != nil {
 		return nil, err

@@ -182,7 +182,7 @@ func (x *examination) openAll(ctx context.Context) {
 		x.fail("token", "%v", err)
 		return
 	}
-	defer t.Close() //nolint:errcheck // it was only asked
+	defer t.Close() // it was only asked
 	x.ok("token", "it opens")
 	if t.Leaky() {
 		x.warn("token_leaky", "it gives private keys to whoever has its PIN (C_DigestKey); accepted because: %s", x.config.Token.AcceptLeakyToken)
@@ -220,7 +220,7 @@ func (x *examination) journal(ctx context.Context, genesis journal.Genesis, anch
 		x.fail("journal", "%v", err)
 		return
 	}
-	defer s.Close() //nolint:errcheck // it was only read
+	defer s.Close() // it was only read
 	head, _, err := journal.Verify(ctx, s, journal.Verification{Genesis: genesis, EverySignature: true})
 	if err != nil {
 		x.fail("journal", "%v", err)

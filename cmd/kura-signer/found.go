@@ -93,7 +93,7 @@ func readVerdicts(path string) ([]statement.Envelope, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close() // it was only read
 	var all []statement.Envelope
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, statement.MaxEnvelope)

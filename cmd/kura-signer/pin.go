@@ -25,7 +25,7 @@ func openPIN(c TokenConfig) (*token.PIN, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no PIN is configured (token.pin_file, pin_fd or pin_credential) and there is no terminal to ask on: %w", err)
 	}
-	defer terminal.Close() //nolint:errcheck // it was only asked on
+	defer terminal.Close() // it was only asked on
 	return token.PromptPIN(terminal, "PIN of token "+c.Label+": ")
 }
 
@@ -72,7 +72,7 @@ func (c *Config) tokenDirectory() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close() // it was only read
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		if name, value, ok := strings.Cut(lines.Text(), "="); ok && strings.TrimSpace(name) == "directories.tokendir" {
 			return strings.TrimSpace(value), nil

@@ -140,7 +140,7 @@ func readSeed(chain nem.Chain, fd int) (*token.Secret, error) {
 	if err != nil {
 		return nil, fmt.Errorf("there is no terminal to ask for the private key on, and no --key-fd: %w", err)
 	}
-	defer terminal.Close() //nolint:errcheck // it was only asked on
+	defer terminal.Close() // it was only asked on
 	restore, err := hideInput(terminal)
 	if err != nil {
 		return nil, err

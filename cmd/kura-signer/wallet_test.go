@@ -5,12 +5,16 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"kura/nem"
 	"kura/signer/signertest"
@@ -29,7 +33,7 @@ func (x *installation) runWithKey(text string, args ...string) (stdout, stderr s
 	if err != nil {
 		x.TB.Fatal(err)
 	}
-	defer read.Close() //nolint:errcheck // a test's
+	defer read.Close() // a test's
 	if _, err := write.WriteString(text); err != nil {
 		x.TB.Fatal(err)
 	}
@@ -207,4 +211,72 @@ func lineWith(text, part string) string {
 		}
 	}
 	return ""
+}
+
+// TestImportFromThePrompt types a key on a terminal, which does not show it.
+func TestImportFromThePrompt(t *testing.T) {
+	x := install(t)
+	x.start("")
+	master, terminal := openTerminal(t)
+	key := strings.Repeat("6e", 32)
+	cmd := exec.CommandContext(t.Context(), binary, "wallet", "import", "--config", x.config, "--name", "typed",
+		"--network", nem.SymbolTestnet.String(), "--address", addressOf(t, nem.SymbolTestnet, key), "--present", "alice")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.Stdin = &out, &out, terminal
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	shown := readUntil(t, master, "(not shown): ")
+	if _, err := master.WriteString(key + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	if _, err := terminal.WriteString("end"); err != nil {
+		t.Fatal(err)
+	}
+	shown += readUntil(t, master, "end")
+	if strings.Contains(shown+out.String(), key[:8]) {
+		t.Errorf("the key is shown: %q", shown)
+	}
+	if lineOf(x.must("wallet", "list", "--config", x.config), "typed") == "" {
+		t.Error("the wallet is not listed")
+	}
+}
+
+// openTerminal makes a pseudo-terminal: what is written to the master is typed on the terminal.
+func openTerminal(t *testing.T) (master, terminal *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("there are no pseudo-terminals: %v", err)
+	}
+	t.Cleanup(func() { _ = master.Close() })
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = terminal.Close() })
+	return master, terminal
+}
+
+// readUntil reads what is shown, up to an end.
+func readUntil(t *testing.T, master *os.File, end string) string {
+	t.Helper()
+	var shown []byte
+	for b := make([]byte, 1); !bytes.HasSuffix(shown, []byte(end)); shown = append(shown, b[0]) {
+		if _, err := master.Read(b); err != nil {
+			t.Fatalf("after %q: %v", shown, err)
+		}
+	}
+	return string(shown)
 }
