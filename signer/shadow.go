@@ -24,6 +24,8 @@ type shadow struct {
 	head  journal.Head  // up to which it has folded
 	mark  mark
 	equal uint64 // size at which both were found equal last
+	// waited is how long the newest mark made the sequencer wait.
+	waited time.Duration
 }
 
 // A mark is what the state that decides was at a size. The shadow may come there only later: what was decided is not
@@ -36,8 +38,8 @@ type mark struct {
 const (
 	// compareEvery is how long a journal that hardly grows goes without a comparison.
 	compareEvery = 10 * time.Minute
-	// restShare is how much of its time the shadow rests after a round, in rounds: what it does costs the sequencer a
-	// pause and everybody processor time.
+	// restShare is how much longer than the sequencer waited for a mark the shadow rests after a round, so that it takes
+	// no more than a twentieth of the sequencer's time however large the state is.
 	restShare = 20
 	// workSlice is how long it folds at a stretch before it rests as long: a fold from zero takes its time.
 	workSlice = 10 * time.Millisecond
@@ -60,17 +62,14 @@ func (s *shadow) run(ctx context.Context) {
 	tick := time.NewTicker(compareEvery)
 	defer tick.Stop()
 	for {
-		began, fresh := time.Now(), s.state == nil
 		err := s.round(ctx)
-		rest := restShare * time.Since(began)
+		rest := restShare * s.waited
 		switch {
 		case ctx.Err() != nil || s.hopeless(err):
 			return
 		case err != nil:
 			s.live.log.Warn("the journal could not be folded beside the state: it will be again, from entry 0", "error", err)
 			s.state, rest = nil, retryAfter
-		case fresh:
-			rest = 0
 		}
 		if !pause(ctx, rest) || !s.wait(ctx, tick.C) {
 			return
@@ -132,7 +131,9 @@ func (s *shadow) round(ctx context.Context) error {
 		s.state, s.head = ledger.NewState(), journal.Head{}
 	}
 	if s.mark.size <= s.equal || s.mark.size < s.state.Next() {
+		asked := time.Now()
 		s.mark = s.live.markOf()
+		s.waited = time.Since(asked)
 	}
 	before := s.equal
 	if err := s.compare(); err != nil {
