@@ -30,6 +30,8 @@ func newBody(kind string) Body {
 		return new(InForce)
 	case KindTick:
 		return new(Tick)
+	case KindLook:
+		return new(Look)
 	case KindStop:
 		return new(Stop)
 	case KindWallet:

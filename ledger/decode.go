@@ -385,6 +385,7 @@ func findTransaction(d *decoder) *Request {
 func (d *decoder) waiting() {
 	s := d.s
 	s.held = list(d, func() *Request { return find[*Request](d) })
+	s.looked = d.number()
 	for _, r := range list(d, func() *Request { return findTransaction(d) }) {
 		s.unsigned[r.Hash] = r
 	}

@@ -206,6 +206,7 @@ func (e *encoder) memory(s *State) {
 	for _, r := range s.held {
 		e.count(r.StatementSeq)
 	}
+	e.number(s.looked)
 	waiting := inOrder(s.unsigned)
 	e.count(uint64(len(waiting)))
 	for _, r := range waiting {

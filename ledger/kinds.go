@@ -19,6 +19,7 @@ const (
 	KindAdoption    = "adoption/1"    // a proposal got its quorum; its time-lock runs
 	KindInForce     = "inforce/1"     // what was adopted acts from here on
 	KindTick        = "tick/1"        // time passed, and something was due
+	KindLook        = "look/1"        // what waits past its time was looked at, and still waits
 	KindStop        = "stop/1"        // a freeze or suspension without a statement: the host's or a tripwire's
 	KindWallet      = "wallet/1"      // the record of a key ceremony
 	KindWalletState = "walletstate/1" // a wallet's key changes state
@@ -172,6 +173,9 @@ type Tick struct {
 	InDoubt bool `json:"inDoubt,omitzero"` // nothing was to be authorised: the signer was in doubt
 }
 
+// A Look says that no held request whose time has come can go on yet.
+type Look struct{}
+
 // A Stop is a freeze or a suspension by the host's administrator or by a tripwire.
 type Stop struct {
 	By     By                     `json:"by"`
@@ -299,6 +303,7 @@ func (*Reasons) Kind() string     { return KindReasons }
 func (*Adoption) Kind() string    { return KindAdoption }
 func (*InForce) Kind() string     { return KindInForce }
 func (*Tick) Kind() string        { return KindTick }
+func (*Look) Kind() string        { return KindLook }
 func (*Stop) Kind() string        { return KindStop }
 func (*Wallet) Kind() string      { return KindWallet }
 func (*WalletState) Kind() string { return KindWalletState }

@@ -33,6 +33,8 @@ func InputOf(e journal.Entry) (Input, error) {
 		return StatementInput{signed}, nil
 	case *Tick:
 		return TickInput{InDoubt: b.InDoubt}, nil
+	case *Look:
+		return TickInput{}, nil
 	case *Signature:
 		signature, err := nem.ParseSignature(b.Signature)
 		if err != nil {

@@ -256,7 +256,7 @@ func FuzzRestoreSnapshot(f *testing.F) {
 // goes up; or it follows from others, and that is said here.
 func TestEveryFieldIsWritten(t *testing.T) {
 	want := []string{
-		"ledger.State next clock time genesis journal line policy book overlay usage spent former memory recent held unsigned proposals freezes stopsEnd wallets clients parties alarms pending names(only shares texts)",
+		"ledger.State next clock time genesis journal line policy book overlay usage spent former memory recent held looked unsigned proposals freezes stopsEnd wallets clients parties alarms pending names(only shares texts)",
 		"ledger.timeline bootID boot base credit proven",
 		"ledger.memory ids hashes(by the records) floor due heirs(by the requests)",
 		"ledger.dueItem at seq(of the record) r",

@@ -27,6 +27,7 @@ type State struct {
 	memory    memory
 	recent    recentBytes
 	held      []*Request // in the order in which they were journalled
+	looked    int64      // policy time at which those were looked at whose time had come
 	unsigned  map[statement.Hash]*Request
 	proposals map[statement.Hash]*Proposal // open or adopted
 	freezes   map[statement.Hash]*Freeze   // in force
@@ -135,6 +136,8 @@ func (s *State) apply(e journal.Entry, body Body) error {
 		s.applyStart(b)
 	case *Alarm:
 		s.applyAlarm(e, b)
+	case *Look:
+		s.looked = e.Time
 	case *Tick, *Strand, *Refused:
 		// They say where what follows comes from, or count what left no trace; nothing follows from them.
 	}

@@ -11,10 +11,14 @@ import (
 // CodeIDTooOld is the code of a held request that outlived what ids may live under the policy in force.
 const CodeIDTooOld = string(statement.CodeIDTooOld)
 
-// Due tells whether a tick at these times has something to look at. A request that waits for room is
-// looked at from the moment on at which it may fit, and may go on waiting: then Due stays true although
-// ticks return nothing. So: after each input, and once a second, judge ticks while Due and while they
-// return drafts.
+// lookAgain is after how many milliseconds of policy time requests are looked at again that still wait
+// although their time had come. Looking at all of them after every input would let one client with many
+// large requests, none of which fits, slow down everybody.
+const lookAgain = 10 * 1000
+
+// Due tells whether a tick at these times has something to look at. So: after each input, and once a
+// second, judge ticks while Due and while they return drafts. A request that waits for room is looked at
+// when it may first fit, and again every ten seconds if it does not.
 func (s *State) Due(now policy.Now) bool {
 	if s.policy == nil {
 		return false
@@ -35,12 +39,21 @@ func (s *State) Due(now policy.Now) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(s.held, func(r *Request) bool { return s.stirs(r, now) })
+	return s.looking(now) || slices.ContainsFunc(s.held, func(r *Request) bool { return s.stirs(r, now, false) })
 }
 
-// stirs tells whether a held request is to be looked at.
-func (s *State) stirs(r *Request, now policy.Now) bool {
-	return r.ready || r.Expires < now.Clock || r.wakeAt <= now.Time || s.outlived(r)
+// looking tells whether the requests are to be looked at whose time has come: when one's comes, and after
+// a while.
+func (s *State) looking(now policy.Now) bool {
+	again := now.Time >= s.looked+lookAgain
+	return slices.ContainsFunc(s.held, func(r *Request) bool {
+		return r.wakeAt <= now.Time && (again || r.wakeAt > s.looked)
+	})
+}
+
+// stirs tells whether a held request is to be judged again; looking, if its time has come.
+func (s *State) stirs(r *Request, now policy.Now, looking bool) bool {
+	return r.ready || r.Expires < now.Clock || looking && r.wakeAt <= now.Time || s.outlived(r)
 }
 
 // expired tells whether a proposal is open past its last moment.
@@ -66,6 +79,9 @@ func (j *judgement) tick(in TickInput) (Result, error) {
 		}
 	}
 	j.drafts = nil // nothing was due
+	if behind == nil && j.s.looking(j.now) {
+		j.write(&Look{})
+	}
 	return Result{}, behind
 }
 
@@ -82,8 +98,9 @@ func (j *judgement) tickUnsigned() (Result, error) {
 // tickHeld judges the first held request that may go on or has ended.
 func (j *judgement) tickHeld() (Result, error) {
 	var behind error
+	looking := j.s.looking(j.now)
 	for _, r := range j.s.held {
-		if !j.s.stirs(r, j.now) {
+		if !j.s.stirs(r, j.now, looking) {
 			continue
 		}
 		res, err := j.again(r)

@@ -24,6 +24,9 @@ const (
 	maxExpiry       Millis = 30 * day
 	minWalletLife   Millis = minute
 	maxNeed                = 32
+	// maxPending is how many requests of a client can wait: all of them are judged
+	// again whenever one's time comes.
+	maxPending = 1000
 
 	minute Millis = 60_000
 	hour          = 60 * minute
@@ -147,7 +150,7 @@ func (v *validator) parties() {
 		}
 		v.count(path+".budget.entries", x.Budget.Entries, 1, 10_000_000)
 		v.span(path+".budget.window", x.Budget.Window, 1000, day)
-		v.count(path+".budget.pending", x.Budget.Pending, 0, 1_000_000)
+		v.count(path+".budget.pending", x.Budget.Pending, 0, maxPending)
 	}
 }
 
