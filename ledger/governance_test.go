@@ -233,3 +233,34 @@ func TestOnePersonFillsNoMemory(t *testing.T) {
 		t.Errorf("somebody else's: %+v", res)
 	}
 }
+
+// TestEvacuationToASuspendedAddress suspends the rescue address before the proposal, before its quorum, and
+// before its signature.
+func TestEvacuationToASuspendedAddress(t *testing.T) {
+	suspend := func(w *ledgertest.World) ledger.Result {
+		return w.Freeze("watch", statement.ActionSuspend, statement.TargetAddress, w.Wallets[0].Rescue.String())
+	}
+	w := ledgertest.New(t)
+	stop := suspend(w)
+	p := evacuate(w)
+	if rec, _ := w.State.ByStatement(p.About); rec.State != ledger.StateRefused || rec.Code != policy.CodeDestinationStopped {
+		t.Errorf("suspended before: it is %s (%s)", rec.State, rec.Code)
+	}
+	w.Verdict("alice", statement.Lift, stop.About)
+	w.Verdict("bob", statement.Lift, stop.About)
+	p = w.Propose("alice", statement.ProposeEvacuation, `{"wallet":"hot-xem","assets":[{"asset":"xem","amount":"1"}],"maxFee":"5000000"}`, "")
+	w.Verdict("alice", statement.Approve, p.About)
+	stop = suspend(w)
+	w.Verdict("bob", statement.Approve, p.About)
+	if rec, _ := w.State.ByStatement(p.About); w.SignAll() != 0 || rec.Code != policy.CodeDestinationStopped {
+		t.Errorf("suspended before its quorum: it is %s (%s)", rec.State, rec.Code)
+	}
+	w.Verdict("alice", statement.Lift, stop.About)
+	w.Verdict("bob", statement.Lift, stop.About)
+	p = evacuate(w)
+	w.Advance(1)
+	suspend(w)
+	if w.State.MaySign(p.About, w.Clock) || w.SignAll() != 0 {
+		t.Error("suspended before its signature: it may be signed")
+	}
+}

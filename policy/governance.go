@@ -272,8 +272,12 @@ func (in *ProposalInput) document() *Refusal {
 		if err != nil {
 			return refuse(CodeBadDocument, "document", "%v", err)
 		}
-		if _, err := e.Transfer(in.Policy); err != nil {
+		t, err := e.Transfer(in.Policy)
+		if err != nil {
 			return refuse(CodeBadDocument, "document", "%v", err)
+		}
+		if _, suspended := in.Overlay.AddressSuspended(t.Recipient.String()); suspended {
+			return refuse(CodeDestinationStopped, "document.wallet", "the rescue address %s is suspended, and that is to be lifted first", t.Recipient)
 		}
 	case statement.ProposeRecovery:
 		if in.Policy.doc.Governance.Recovery == nil {
