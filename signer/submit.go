@@ -33,9 +33,7 @@ func (s *Signer) Submit(ctx context.Context, envelope []byte, waitMillis int64) 
 		if res, ok := s.recorded(signed.Hash); ok { // to ask for what is known is to read
 			return s.answer(ctx, res)
 		}
-		if !s.mayStop(problem, signed) {
-			return rpc.Answer{}, problem
-		}
+		return rpc.Answer{}, problem
 	}
 	res, err := s.judge(ctx, ledger.StatementInput{Signed: signed})
 	if err != nil {

@@ -144,12 +144,6 @@ func (s *Signer) extendsWitnessed(ctx context.Context, witness string, h signedH
 	return s.readFailed(err)
 }
 
-// mayStop lets a freeze in while witnesses are all that is missing: it acts on what waits for them, though nobody can
-// prove it before they are back. Such a problem is the last in the order of conditions, so it is the only one.
-func (s *Signer) mayStop(problem *rpc.Problem, signed statement.Signed) bool {
-	return problem.Code == conditionWitnesses && !s.waits.Load() && signed.Body.Type() == statement.TypeFreeze
-}
-
 // untilCosigned waits until a quorum has cosigned a head of at least this size.
 func (s *Signer) untilCosigned(ctx context.Context, reached func() bool) error {
 	for {
