@@ -10,7 +10,6 @@ import (
 
 	"kura/journal"
 	"kura/ledger"
-	"kura/nem"
 	"kura/policy"
 	"kura/signer"
 	"kura/signer/rpc"
@@ -87,88 +86,6 @@ func TestHaltedWhileAppending(t *testing.T) {
 	}
 	if n := f.token.Signatures.Load(); n != made {
 		t.Errorf("%d signatures after the halt", n-made)
-	}
-}
-
-// rescued gives every wallet an address to be swept to.
-func rescued(t *testing.T) (addresses map[string]string, adjust func(*policy.Document)) {
-	addresses = map[string]string{}
-	return addresses, func(d *policy.Document) {
-		for i, w := range d.Wallets {
-			n, err := nem.ParseNetwork(w.Network)
-			if err != nil {
-				t.Fatal(err)
-			}
-			addresses[string(w.ID)] = nem.PublicKey{1}.Address(n).String()
-			d.Wallets[i].Rescue = addresses[string(w.ID)]
-		}
-	}
-}
-
-// evacuate has a quorum approve the evacuation of a wallet and returns its statement.
-func (f *faults) evacuate(t *testing.T, wallet, asset string) statement.Envelope {
-	t.Helper()
-	document := `{"wallet":"` + wallet + `","assets":[{"asset":"` + asset + `","amount":"1000000"}],"maxFee":"5000000"}`
-	sent := f.Sign("carol", &statement.Proposal{
-		Journal: f.Journal, ID: f.ID(), Expires: f.Now() + signertest.Hour, Proposes: statement.ProposeEvacuation,
-		Base: f.Force.Hash(), Document: document, Reason: "test",
-	})
-	if _, err := f.Signer.Submit(t.Context(), sent.Encode(), 0); err != nil {
-		t.Fatal(err)
-	}
-	for _, director := range []string{"alice", "bob"} {
-		f.Submit(t.Context(), f.Signer, director, f.Verdict(statement.Approve, statement.HashText(sent.Statement)))
-	}
-	return sent
-}
-
-// untilSigned asks for an evacuation until it is signed.
-func (f *faults) untilSigned(t *testing.T, sent statement.Envelope) (a rpc.Answer) {
-	t.Helper()
-	f.Until("the evacuation is signed", func() bool {
-		var err error
-		if a, err = f.Signer.Submit(t.Context(), sent.Encode(), 0); err != nil {
-			t.Fatal(err)
-		}
-		return a.State == rpc.StateSigned
-	})
-	return a
-}
-
-// TestEvacuationUnderAFreeze: an evacuation that was approved after a freeze is signed and handed out; a freeze after it
-// withholds it.
-func TestEvacuationUnderAFreeze(t *testing.T) {
-	_, adjust := rescued(t)
-	f := newFaultsUnder(t, adjust)
-	f.Submit(t.Context(), f.Signer, "watch", f.Freeze(statement.TargetAll, ""))
-	sent := f.evacuate(t, signertest.XEM, "xem")
-	a := f.untilSigned(t, sent)
-	announced(t, f.Deployment, a)
-	f.Submit(t.Context(), f.Signer, "alice", f.Freeze(statement.TargetWallet, signertest.XEM))
-	if a := f.untilSigned(t, sent); a.Transaction != nil {
-		t.Errorf("handed out under a freeze that came after it: %+v", a)
-	}
-}
-
-// TestSuspendedDestination: a transaction to an address that is suspended is not handed out again, be it a payment or an
-// evacuation.
-func TestSuspendedDestination(t *testing.T) {
-	rescue, adjust := rescued(t)
-	f := newFaultsUnder(t, adjust)
-	payment := f.Withdrawal(f.Wallets[signertest.XYM], signertest.Small)
-	paid := f.Sign("shop", payment)
-	if a, err := f.Signer.Submit(t.Context(), paid.Encode(), 10_000); err != nil || a.Transaction == nil {
-		t.Fatalf("%+v, %v", a, err)
-	}
-	swept := f.evacuate(t, signertest.XEM, "xem")
-	announced(t, f.Deployment, f.untilSigned(t, swept))
-	for sent, address := range map[*statement.Envelope]string{&paid: payment.Destination, &swept: rescue[signertest.XEM]} {
-		suspend := f.Freeze(statement.TargetAddress, address)
-		suspend.Action = statement.ActionSuspend
-		f.Submit(t.Context(), f.Signer, "alice", suspend)
-		if a, err := f.Signer.Submit(t.Context(), sent.Encode(), 0); err != nil || a.State != rpc.StateSigned || a.Transaction != nil {
-			t.Errorf("to a suspended address: %+v, %v", a, err)
-		}
 	}
 }
 

@@ -394,48 +394,6 @@ func TestWrongSignature(t *testing.T) {
 	f.waitReady(t)
 }
 
-// TestFreezeWhileSigning: a freeze that is in the journal before the signature leaves stops it (I9).
-func TestFreezeWhileSigning(t *testing.T) {
-	f := newFaults(t)
-	signing, goOn := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	f.token.After = func(signer.Key) error {
-		once.Do(func() { close(signing); <-goOn })
-		return nil
-	}
-	sent, answered := f.submit(t, signertest.XYM)
-	<-signing
-	frozen := f.Submit(t.Context(), f.Signer, "watch", f.Freeze(statement.TargetAll, ""))
-	if frozen.State != rpc.StateInForce || len(frozen.Alive) != 1 || frozen.Alive[0].StatementHash != statement.HashText(sent.Statement).String() || frozen.Alive[0].Signed {
-		t.Errorf("freeze: %+v", frozen)
-	}
-	close(goOn)
-	a := <-answered
-	if a.err != nil {
-		t.Fatal(a.err)
-	}
-	if a.State != rpc.StateStranded || a.Transaction != nil || a.Decision.Code != ledger.CodeStopped {
-		t.Errorf("%+v", a)
-	}
-}
-
-// TestFrozenTransactionIsNotHandedOutAgain: the same text under a freeze gets its state without the transaction.
-func TestFrozenTransactionIsNotHandedOutAgain(t *testing.T) {
-	f := newFaults(t)
-	sent, answered := f.submit(t, signertest.XEM)
-	if a := <-answered; a.State != rpc.StateSigned {
-		t.Fatalf("%+v", a)
-	}
-	f.Submit(t.Context(), f.Signer, "alice", f.Freeze(statement.TargetWallet, signertest.XEM))
-	again, err := f.Signer.Submit(t.Context(), sent.Encode(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again.State != rpc.StateSigned || again.Transaction != nil {
-		t.Errorf("%+v", again)
-	}
-}
-
 // TestRandomisedToken: signatures of a token that never makes the same one again are journalled before they leave.
 func TestRandomisedToken(t *testing.T) {
 	f := newFaults(t)

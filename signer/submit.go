@@ -126,7 +126,11 @@ func (s *Signer) uncounted(res ledger.Result) *rpc.Problem {
 
 // OpenSession implements rpc.Gateway.
 func (s *Signer) OpenSession(ctx context.Context, envelope []byte) (rpc.Session, error) {
-	if problem := s.unwritable(); problem != nil { // in doubt the service goes on serving reads
+	problem := s.unwritable() // in doubt the service goes on serving reads
+	if problem == nil {
+		problem = notNow(s.conditions.stopBy(conditionWitnesses, conditionToken)) // for which its answer might wait
+	}
+	if problem != nil {
 		return rpc.Session{}, problem
 	}
 	signed, err := s.openEnvelope(envelope)
