@@ -71,3 +71,20 @@ func TestPendingIsBounded(t *testing.T) {
 		t.Error("1001 requests of one client may wait")
 	}
 }
+
+// TestNobodyLooksInDoubt: what could be signed but for the signer's doubt is judged as soon as that is over.
+func TestNobodyLooksInDoubt(t *testing.T) {
+	w := ledgertest.New(t)
+	for range 2 {
+		w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax))
+	}
+	res := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax))
+	w.Advance(ledgertest.Hour)
+	if drafts, _, err := ledger.Judge(w.State, ledger.TickInput{InDoubt: true}, w.Now()); err != nil || len(drafts) != 0 {
+		t.Fatalf("in doubt a tick makes %v: %v", drafts, err)
+	}
+	w.Ticks()
+	if r, _ := w.State.RequestByStatement(res.About); r.State != ledger.StateAuthorized {
+		t.Errorf("when the doubt is over it is %s (%s)", r.State, r.Code)
+	}
+}

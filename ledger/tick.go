@@ -79,7 +79,8 @@ func (j *judgement) tick(in TickInput) (Result, error) {
 		}
 	}
 	j.drafts = nil // nothing was due
-	if behind == nil && j.s.looking(j.now) {
+	// In doubt, or under a clock that is behind, something may wait that would go on otherwise.
+	if behind == nil && !j.inDoubt && j.s.looking(j.now) {
 		j.write(&Look{})
 	}
 	return Result{}, behind
