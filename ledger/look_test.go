@@ -79,6 +79,7 @@ func TestNobodyLooksInDoubt(t *testing.T) {
 		w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax))
 	}
 	res := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax))
+	w.SignAll()
 	w.Advance(ledgertest.Hour)
 	if drafts, _, err := ledger.Judge(w.State, ledger.TickInput{InDoubt: true}, w.Now()); err != nil || len(drafts) != 0 {
 		t.Fatalf("in doubt a tick makes %v: %v", drafts, err)
