@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/sys/unix"
 
 	"kura/journal"
 )
@@ -16,6 +17,7 @@ import (
 // replaced whole.
 type stateFile struct {
 	name string
+	lock *os.File // held for the life of the process: two witnesses on one file could cosign a fork
 
 	Genesis    string             // the pinned line: a file of another journal is refused
 	Head       journal.Head       // the last head that was cosigned; the empty one before
@@ -30,6 +32,32 @@ type stateText struct {
 }
 
 func openState(name string, genesis journal.Genesis) (*stateFile, error) {
+	lock, err := lockFile(name + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	s, err := readState(name, genesis)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+// lockFile takes the lock beside a state file, or refuses at once. The kernel lets
+// go of it when the process ends, however it ends.
+func lockFile(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("another witness uses this state (%s): %w", name, err), f.Close())
+	}
+	return f, nil
+}
+
+func readState(name string, genesis journal.Genesis) (*stateFile, error) {
 	s := &stateFile{name: name, Genesis: genesis.String(), Head: journal.EmptyHead()}
 	raw, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -133,6 +133,13 @@ func checkExtends(last, next journal.Head, proof []journal.Hash) error {
 	return nil
 }
 
+// Close lets go of the state, for another process or a later Open.
+func (w *Witness) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state.lock.Close()
+}
+
 // Stop makes the witness refuse every later checkpoint, durably, with the reason.
 // Only the one who runs the witness can undo it, by [Witness.Resume].
 func (w *Witness) Stop(reason string) error {

@@ -83,6 +83,23 @@ func openWitness(t testing.TB, l *testLog, dir string) *witness.Witness {
 	return w
 }
 
+// reopen is a restart.
+func reopen(t testing.TB, w *witness.Witness, l *testLog, dir string) *witness.Witness {
+	t.Helper()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return openWitness(t, l, dir)
+}
+
+func TestTwoWitnessesNeverShareAState(t *testing.T) {
+	l, dir := newLog(t), t.TempDir()
+	w := openWitness(t, l, dir)
+	if _, err := witness.Open(l.genesis, w.Key(), ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, ed25519.SeedSize)), filepath.Join(dir, "state.json"), time.Now); err == nil {
+		t.Fatal("two witnesses opened one state: each could cosign its own history")
+	}
+}
+
 func TestAWitnessFollowsOneHistory(t *testing.T) {
 	l, dir := newLog(t), t.TempDir()
 	w := openWitness(t, l, dir)
@@ -99,7 +116,7 @@ func TestAWitnessFollowsOneHistory(t *testing.T) {
 			t.Fatalf("the cosignature does not verify: %+v, %v", got, err)
 		}
 		last = l.tree.Head().Size
-		w = openWitness(t, l, dir) // it remembers over a restart
+		w = reopen(t, w, l, dir) // it remembers over a restart
 	}
 }
 
@@ -129,7 +146,7 @@ func TestNoTwoCosignedHeadsDisagree(t *testing.T) {
 				cosigned = append(cosigned, h)
 			}
 			if rapid.Bool().Draw(rt, "restart") {
-				w = openWitness(t, forks[0], dir)
+				w = reopen(t, w, forks[0], dir)
 			}
 		}
 		for _, h := range cosigned {
@@ -204,7 +221,7 @@ func TestAStoppedWitnessCosignsNothing(t *testing.T) {
 	if err := w.Stop("told so"); err != nil {
 		t.Fatal(err)
 	}
-	w = openWitness(t, l, dir)
+	w = reopen(t, w, l, dir)
 	l.grow(1, "a")
 	c := l.sign(t, l.tree.Head())
 	if _, err := w.AddCheckpoint(context.Background(), 0, nil, c); !errors.Is(err, witness.ErrStopped) {
@@ -236,7 +253,9 @@ func TestStateThatCannotBeKept(t *testing.T) {
 
 func TestAStateOfAnotherJournalIsRefused(t *testing.T) {
 	l, dir := newLog(t), t.TempDir()
-	openWitness(t, l, dir)
+	if err := openWitness(t, l, dir).Close(); err != nil {
+		t.Fatal(err)
+	}
 	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, ed25519.SeedSize))
 	key := cosign.Key{Name: "w.example", Public: [32]byte(private[ed25519.SeedSize:])}
 	l.genesis.Hash = journal.LeafHash([]byte("another"))

@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	var quiet *exitError
 	if !errors.As(err, &quiet) || !quiet.quiet {
-		fmt.Fprintln(stderr, "kura:", err)
+		fmt.Fprintln(stderr, visible("kura: "+err.Error()))
 	}
 	return exitCode(err)
 }

@@ -18,7 +18,8 @@ func failure(err error) error {
 	if err == nil || errors.As(err, &coded) {
 		return err
 	}
-	if isContradiction(err) {
+	// What is not proven must not look like an outcome: see docs/decisions/0007.
+	if _, ok := errors.AsType[*client.NotFrozen](err); ok || isContradiction(err) {
 		return withExit(exitNotProven, err)
 	}
 	if _, ok := errors.AsType[*client.Conflict](err); ok {
@@ -27,24 +28,10 @@ func failure(err error) error {
 	if _, ok := errors.AsType[*client.Unknown](err); ok {
 		return withExit(exitUnavailable, err)
 	}
-	if _, ok := errors.AsType[*client.NotFrozen](err); ok {
-		return withExit(exitNotProven, err)
-	}
-	if p, ok := errors.AsType[*rpc.Problem](err); ok {
-		return withExit(problemExit(p), err)
+	if _, ok := errors.AsType[*rpc.Problem](err); ok {
+		return withExit(exitUnavailable, err)
 	}
 	return err
-}
-
-// problemExit follows from what the problem says of its effect.
-func problemExit(p *rpc.Problem) int {
-	switch {
-	case p.Effect == rpc.EffectUnknown, p.Retry == rpc.RetrySame:
-		return exitUnavailable
-	case p.Answer != nil:
-		return exitDenied
-	}
-	return exitFailed
 }
 
 func isUnauthorized(err error) bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -21,8 +22,21 @@ func newPage(w io.Writer) *page { return &page{w: w} }
 
 func (p *page) printf(format string, args ...any) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format, args...)
+		_, p.err = io.WriteString(p.w, visible(fmt.Sprintf(format, args...)))
 	}
+}
+
+// visible replaces whatever a terminal would obey or hide (control characters,
+// escape sequences, bidirectional and zero-width characters) by U+FFFD: no text
+// of others may repaint what a person reads. Foreign text is quoted where it
+// is shown; this is for what was forgotten.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Zs, r) {
+			return r
+		}
+		return '\uFFFD'
+	}, text)
 }
 
 func (p *page) title(format string, args ...any) { p.printf("%s\n", fmt.Sprintf(format, args...)) }

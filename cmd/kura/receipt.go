@@ -41,8 +41,9 @@ func newReceipt() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "ok: entry %d (%s) stands in %s\n%s\n", entry.Seq, entry.Kind, g.Origin, entry.Body)
-			return nil
+			page := newPage(cmd.OutOrStdout())
+			page.printf("ok: entry %d (%s) stands in %s\n%s\n", entry.Seq, entry.Kind, g.Origin, entry.Body)
+			return page.flush()
 		},
 	}
 	verify.Flags().StringVar(&genesis, "genesis", "", "genesis line (default: the one that the home pins)")

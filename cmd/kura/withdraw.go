@@ -104,7 +104,7 @@ func (c *connection) walletAddress(cmd *cobra.Command, id string) (string, error
 		if w.ID == id {
 			return w.Address, nil
 		}
-		known = append(known, w.ID)
+		known = append(known, statement.Quote(w.ID, 64))
 	}
 	return "", usagef("--wallet: there is no wallet %q; there are: %s", id, strings.Join(known, ", "))
 }
@@ -215,12 +215,6 @@ func (c *connection) submit(cmd *cobra.Command, env statement.Envelope, wait tim
 		}
 	} else {
 		o, err = c.Submit(cmd.Context(), env)
-	}
-	if p, ok := errors.AsType[*rpc.Problem](err); ok && asJSON {
-		if err := writeJSONLine(cmd.OutOrStdout(), p); err != nil {
-			return err
-		}
-		return reported(problemExit(p))
 	}
 	if err != nil {
 		return err

@@ -41,5 +41,6 @@ func (d *deployment) migrate(ctx context.Context) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("kura-signer migrate: %w\n%s", err, strings.TrimSpace(string(out)))
 	}
-	return nil
+	// The signer's user gets this directory; the owner's rights are not for it.
+	return os.Remove(d.path(signerDir, ownerDSN))
 }
