@@ -93,6 +93,13 @@ func (s *State) life(t statement.Type) int64 {
 	return statement.MaxLife(t)
 }
 
+// kept says how long records of a type are remembered at least, in milliseconds from their id's birth. An id
+// that could still come as a withdrawal's is not let go of because it was a shorter-lived statement's: a
+// withdrawal is asked for, and replaced, by its id alone.
+func (s *State) kept(t statement.Type) int64 {
+	return max(s.life(t), s.life(statement.TypeWithdrawal))
+}
+
 // forget lets go of what can neither come again nor matter any more at the state's policy time.
 func (s *State) forget() {
 	for t := range s.memory.floor {
@@ -118,7 +125,7 @@ const keepStep = 60 * 1000
 // keepUntil returns the policy time until which a record must be kept, as far as is known now.
 func (s *State) keepUntil(r remembered) int64 {
 	rec := r.record()
-	until := rec.ID.Born() + s.life(rec.Type)
+	until := rec.ID.Born() + s.kept(rec.Type)
 	switch r := r.(type) {
 	case *Request:
 		if r.State == StateHeld {

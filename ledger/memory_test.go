@@ -92,3 +92,27 @@ func TestALongerLifeBringsNoIDBack(t *testing.T) {
 		t.Errorf("a new text with the old id: %+v", res)
 	}
 }
+
+// TestNoOtherStatementsIDComesBackAsAWithdrawals has the id of a freeze and of a verdict come again after they
+// have outlived their own types, as long as a withdrawal could have it.
+func TestNoOtherStatementsIDComesBackAsAWithdrawals(t *testing.T) {
+	w := ledgertest.New(t)
+	stop := w.Freeze("erin", statement.ActionFreeze, statement.TargetWallet, "hot-xym")
+	verdict := w.Verdict("alice", statement.Lift, stop.About)
+	w.Verdict("bob", statement.Lift, stop.About)
+	for range 11 {
+		w.Advance(2 * ledgertest.Hour)
+		w.Submit("desk", w.Withdrawal(w.Wallets[0], 1))
+		for _, id := range []string{stop.ID, verdict.ID} {
+			b := w.Withdrawal(w.Wallets[0], 1)
+			parsed, err := statement.ParseID(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.ID, b.Expires = parsed, w.Clock+ledgertest.Minute
+			if res := w.Submit("shop", b); !res.Refused || res.Code != ledger.CodeConflict {
+				t.Fatalf("%+v", res)
+			}
+		}
+	}
+}

@@ -171,7 +171,7 @@ func (s *State) applyStatement(e journal.Entry, b *Statement) error {
 	case *statement.Login:
 		r = &verdict{Record: rec} // only a canary's gets here
 	}
-	s.memory.remember(r, c.ID.Born()+s.life(b.Type))
+	s.memory.remember(r, c.ID.Born()+s.kept(b.Type))
 	if actor.Kind == policy.ClientActor {
 		s.countEntry(policy.ClientID(actor.ID))
 	}
