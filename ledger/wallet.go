@@ -45,10 +45,11 @@ func (s *State) applyWallet(e journal.Entry, b *Wallet) error {
 	return nil
 }
 
-// walletTransitions says which states may follow. Retired and compromised are for ever.
+// walletTransitions says which states may follow. Whoever is root on the host takes keys out of service and
+// never puts one back: that would take a quorum, and there is no proposal for it.
 var walletTransitions = map[string][]string{
 	WalletActive:    {WalletSuspended, WalletRetired, WalletCompromised},
-	WalletSuspended: {WalletActive, WalletRetired, WalletCompromised},
+	WalletSuspended: {WalletRetired, WalletCompromised},
 	WalletRetired:   {WalletCompromised},
 }
 

@@ -33,14 +33,13 @@ func TestCeremoniesThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestStatesOfKeys tries every change of state: what is retired or compromised never signs again.
+// TestStatesOfKeys tries every change of state: what is out of service never signs again.
 func TestStatesOfKeys(t *testing.T) {
 	all := []string{ledger.WalletActive, ledger.WalletSuspended, ledger.WalletRetired, ledger.WalletCompromised}
 	allowed := map[[2]string]bool{
 		{ledger.WalletActive, ledger.WalletSuspended}:      true,
 		{ledger.WalletActive, ledger.WalletRetired}:        true,
 		{ledger.WalletActive, ledger.WalletCompromised}:    true,
-		{ledger.WalletSuspended, ledger.WalletActive}:      true,
 		{ledger.WalletSuspended, ledger.WalletRetired}:     true,
 		{ledger.WalletSuspended, ledger.WalletCompromised}: true,
 		{ledger.WalletRetired, ledger.WalletCompromised}:   true,
