@@ -8,7 +8,10 @@ import (
 
 // limits asks every limit that counts the request for room. One that is not
 // always does not bind what a rule's quorum approves; where a limit itself asks
-// for approval, its approvers lift that limit alone.
+// for approval, its approvers lift that limit alone, and every other one must
+// have room. What they approved was approved by a quorum all the same: once it is
+// authorised, only limits marked always count it (Event), and a blast radius bounds
+// it by those alone.
 func (j *judge) limits() {
 	u := j.in.Usage
 	quorum := j.needsQuorum()

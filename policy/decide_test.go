@@ -326,3 +326,48 @@ func TestExplainShowsEverything(t *testing.T) {
 		t.Error("an unknown code has words")
 	}
 }
+
+// TestApprovalAboveALimit: what the approvers of one limit let through needs room in every other one, and is
+// counted afterwards by those alone that are marked always.
+func TestApprovalAboveALimit(t *testing.T) {
+	p := small(t, func(d *policy.Document) {
+		approve, usual, always := amountLimit(1_000_000, hour, "approve"), amountLimit(9_000_000, hour, "deny"), amountLimit(12_000_000, hour, "deny")
+		approve.ID, usual.ID, always.ID, always.Always = "approve", "usual", "always", true
+		approve.Approval = &policy.Approval{
+			AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "director", Count: 1}}}}, Expiry: policy.Millis(hour), Rejections: 1,
+		}
+		d.Clients[0].Operators = nil
+		d.Limits = []policy.Limit{approve, usual, always}
+	})
+	u := policy.NewUsage(p)
+	pay := func(amount nem.Amount) policy.Decision {
+		in := ask(p, u)
+		in.Request.Withdrawal.Assets[0].Amount = amount
+		in.Verdicts = []policy.Verdict{{
+			By: policy.Actor{Kind: policy.PersonActor, ID: "bob"}, Key: statement.Key(worldKey("bob")), Kind: statement.Approve, Policy: p.Hash(), At: base,
+		}}
+		d := policy.Decide(in)
+		if d.Outcome == policy.Sign {
+			e, err := d.Event(p, in.Request.Withdrawal, "c1", base)
+			if err == nil {
+				err = u.Add(e)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return d
+	}
+	if d := pay(10_000_000); d.Code != policy.CodeLimit {
+		t.Errorf("above a limit that its approvers do not lift: %v, %s", d.Outcome, d.Code)
+	}
+	for range 2 {
+		d := pay(5_000_000)
+		if d.Outcome != policy.Sign || !d.Quorum || d.Limits[1].Limit != "usual" || d.Limits[1].Before != 0 {
+			t.Errorf("approved: %v, %s, %+v", d.Outcome, d.Code, d.Limits)
+		}
+	}
+	if d := pay(5_000_000); d.Code != policy.CodeLimit || !d.Limits[1].Fits || d.Limits[2].Fits {
+		t.Errorf("above the limit that is always counted: %v, %s, %+v", d.Outcome, d.Code, d.Limits)
+	}
+}
