@@ -112,6 +112,9 @@ func (c *cosigning) begin(h signedHead) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asks, c.done, c.round, c.newest = true, false, h, h
+	if c.reached.Size > h.Size {
+		c.reached = signedHead{} // of another history than the one that this signer leads
+	}
 	for _, t := range c.seen {
 		t.line = ""
 	}
@@ -156,6 +159,11 @@ func (c *cosigning) record(k cosign.Key, h signedHead, line string, seconds uint
 		}
 	}
 	if count < c.Quorum {
+		return false
+	}
+	// While this signer leads, only a head that it asked about is known to be its own: a quorum on any other,
+	// however large, releases nothing.
+	if c.asks && h.Head != c.round.Head {
 		return false
 	}
 	if h.Size > c.reached.Size {
