@@ -102,7 +102,7 @@ func loadConfig(path string) (*config, error) {
 	if err != nil {
 		return nil, errors.Unwrap(err) // the caller names the file
 	}
-	defer f.Close() //nolint:errcheck // it is only read
+	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err != nil {
 		return nil, err
