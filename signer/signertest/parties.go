@@ -284,13 +284,17 @@ func (p *Parties) Equip(ctx context.Context, g rpc.Gateway, create func(rpc.NewW
 	return wallets
 }
 
+// patience is how long something may take that is only waited for: far more than it ever takes, for machines that
+// are busy with other things.
+const patience = 4 * time.Minute
+
 // Until polls what has no event of its own to wait for.
 func (p *Parties) Until(what string, done func() bool) {
 	p.TB.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !done() {
 		if time.Now().After(deadline) {
-			p.TB.Fatalf("after 30 seconds still not: %s", what)
+			p.TB.Fatalf("after %s still not: %s", patience, what)
 		}
 		time.Sleep(time.Millisecond)
 	}
