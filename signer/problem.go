@@ -113,7 +113,7 @@ func retryOf(code string) string {
 var sentences = map[string]string{
 	ledger.CodeUnknownKey:                 "the policy in force names nobody with this key",
 	ledger.CodeWrongJournal:               "the statement names another deployment's genesis hash",
-	ledger.CodeOverBudget:                 "this client has used up its budget of statements for now",
+	ledger.CodeOverBudget:                 "whoever signed it has used up their budget of statements for now",
 	ledger.CodeConflict:                   "another text was judged under this id",
 	ledger.CodeNotActive:                  "the last day of whoever signed is over",
 	string(statement.CodeIDTooOld):        "the id is older than this type of statement may live: sign a new statement with a new id",
