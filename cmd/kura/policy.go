@@ -44,13 +44,9 @@ func readBook(cmd *cobra.Command, name string) (*policy.Book, error) {
 	if name == "" {
 		return nil, nil
 	}
-	text, err := readAll(cmd, name)
+	change, err := readBookChange(cmd, name)
 	if err != nil {
 		return nil, err
-	}
-	change, err := source.Addresses(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s:\n%w", name, err)
 	}
 	book, err := new(policy.Book).Apply(change)
 	if err != nil {

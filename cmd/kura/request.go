@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -213,20 +214,27 @@ func newShow() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return failure(withMirror(cmd, func(_ *connection, m *mirror) error {
-				r, err := m.find(args[0])
-				if err != nil {
-					return err
-				}
-				v, err := m.view(r, m.now())
-				if err != nil {
-					return err
-				}
-				p := newPage(cmd.OutOrStdout())
-				m.show(p, v)
-				return p.flush()
+				_, err := m.showPending(args[0], cmd.OutOrStdout())
+				return err
 			}))
 		},
 	}
+}
+
+// showPending finds a pending request, decodes and judges it here and now, and
+// shows it.
+func (m *mirror) showPending(name string, w io.Writer) (*pendingView, error) {
+	r, err := m.find(name)
+	if err != nil {
+		return nil, err
+	}
+	v, err := m.view(r, m.now())
+	if err != nil {
+		return nil, err
+	}
+	p := newPage(w)
+	m.show(p, v)
+	return v, p.flush()
 }
 
 // show prints all that an officer must know: what, to whom, why them, why now,

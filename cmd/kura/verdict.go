@@ -33,17 +33,8 @@ answer beforehand.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return failure(withMirror(cmd, func(c *connection, m *mirror) error {
-				r, err := m.find(args[0])
+				v, err := m.showPending(args[0], cmd.ErrOrStderr())
 				if err != nil {
-					return err
-				}
-				v, err := m.view(r, m.now())
-				if err != nil {
-					return err
-				}
-				p := newPage(cmd.ErrOrStderr())
-				m.show(p, v)
-				if err := p.flush(); err != nil {
 					return err
 				}
 				if err := confirm(cmd, v, amount, ends); err != nil {
@@ -52,7 +43,7 @@ answer beforehand.`,
 				if err := m.fresh(); err != nil {
 					return err
 				}
-				env, err := c.verdict(cmd, m, statement.Approve, "", r.Hash)
+				env, err := c.verdict(cmd, m, statement.Approve, "", v.request.Hash)
 				if err != nil {
 					return err
 				}
