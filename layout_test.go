@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"signer/process":      {},
 	"signer/rpc":          {},
 	"api":                 {"signer/rpc", "statement", "journal"},
-	"api/client":          {"signer/rpc", "statement", "journal"},
+	"api/client":          {"nem", "signer/rpc", "statement", "journal"},
 	"interop":             {},
 	"audit":               {"nem", "statement", "policy", "journal", "ledger"},
 	"witness":             {"journal", "journal/cosign", "statement"},

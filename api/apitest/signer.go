@@ -11,13 +11,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"kura/journal"
+	"kura/nem"
 	"kura/signer/rpc"
 	"kura/statement"
 )
@@ -194,9 +194,6 @@ func (s *Signer) rule(signed statement.Signed) Ruling {
 	}
 }
 
-// Unsigned is the transaction that every withdrawal of the double is, in hex.
-const Unsigned = "0101000000000098"
-
 // answer journals an outcome and makes its answer. The caller holds the lock.
 func (s *Signer) answer(signed statement.Signed, r Ruling) rpc.Answer {
 	common := signed.Body.Common()
@@ -206,7 +203,7 @@ func (s *Signer) answer(signed statement.Signed, r Ruling) rpc.Answer {
 	}
 	if r.State == rpc.StateSigned || r.State == rpc.StateAuthorized {
 		recorded = rpc.StateAuthorized
-		outcome["transaction"] = map[string]any{"network": "nis1-testnet", "unsigned": Unsigned, "fee": "50000", "deadline": s.Now + 1800000}
+		outcome["transaction"] = map[string]any{"network": network.String(), "unsigned": Unsigned, "fee": "50000", "deadline": nem.UnixMillis(network, deadline)}
 	}
 	outcome["state"] = recorded
 	seq := s.append("outcome/1", outcome)
@@ -217,10 +214,7 @@ func (s *Signer) answer(signed statement.Signed, r Ruling) rpc.Answer {
 		Results:  r.Results,
 	}
 	if r.State == rpc.StateSigned && !r.Withheld {
-		answer.Transaction = &rpc.Transaction{
-			Network: "nis1-testnet", Hash: fmt.Sprintf("%064X", seq), Fee: "50000", Deadline: statement.FormatTime(s.Now + 1800000),
-			Announce: rpc.Announce{Method: "POST", Path: "/transaction/announce", Body: `{"data":"` + Unsigned + `","signature":"00"}`},
-		}
+		answer.Transaction = signedTransaction()
 		answer.Chain = &rpc.Chain{State: "unseen"}
 	}
 	return answer

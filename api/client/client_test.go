@@ -11,6 +11,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -78,6 +79,14 @@ func TestLyingGateway(t *testing.T) {
 			return strings.Replace(inner[:len(inner)-2], `"state":"denied"`, `"state":"signed"`, 1)
 		}, code: 201},
 		{name: "another transaction", tell: swap(apitest.Unsigned, "0101000000000099"), code: 201},
+		{name: "another hash", tell: become(`"hash":"[0-9A-F]{64}"`, `"hash":"`+strings.Repeat("0", 64)+`"`), code: 201},
+		{name: "another fee", tell: swap(`"fee":"50000"`, `"fee":"1"`), code: 201},
+		{name: "another deadline", tell: become(`"deadline":"....`, `"deadline":"2099`), code: 201},
+		{name: "another method", tell: swap(`"method":"POST"`, `"method":"GET"`), code: 201},
+		{name: "another path", tell: swap(`"path":"/transaction/announce"`, `"path":"//evil.example/"`), code: 201},
+		{name: "a signature of zeros", tell: become(`signature\\":\\"[0-9a-f]{128}`, `signature\":\"`+strings.Repeat("0", 128)), code: 201},
+		{name: "no signature", tell: become(`signature\\":\\"[0-9a-f]{128}`, `signature\":\"`), code: 201},
+		{name: "a body in another form", tell: swap(`{\"data\"`, ` {\"data\"`), code: 201},
 		{name: "another network", tell: swap(`"network":"nis1-testnet"`, `"network":"nis1-mainnet"`), code: 201},
 		{name: "no receipt", tell: func(body string) string {
 			return body[:strings.Index(body, `,"receipt":`)] + "}"
@@ -120,6 +129,12 @@ func TestLyingGateway(t *testing.T) {
 // swap replaces the first occurrence.
 func swap(old, with string) func(string) string {
 	return func(body string) string { return strings.Replace(body, old, with, 1) }
+}
+
+// become replaces the first match.
+func become(pattern, with string) func(string) string {
+	re := regexp.MustCompile(pattern)
+	return func(body string) string { return strings.Replace(body, re.FindString(body), with, 1) }
 }
 
 func TestReceiptOfAnotherStatement(t *testing.T) {

@@ -4,7 +4,8 @@
 // What it trusts: the genesis line that its user pinned, and no server. TLS keeps what is read from
 // others; it proves nothing. An outcome counts when its receipt verifies under the pinned line, is about
 // exactly the text that was sent, and, when it is said to be signed, carries the very transaction that
-// the journal authorised. Whatever else a server says is [Unknown], and is asked again with the same text.
+// the journal authorised with a valid signature: its hash, fee, deadline and announcement are derived from
+// its bytes. Whatever else a server says is [Unknown], and is asked again with the same text.
 //
 // What it promises: it never reports a payment, a refusal or a freeze that the journal does not record; it
 // never makes a second statement out of one; [Client.Freeze] says NOT FROZEN unless the freeze is proven.

@@ -1,10 +1,8 @@
 package client
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -15,7 +13,7 @@ import (
 
 // An Outcome is what the journal provably says about one statement. State, Code, Results and Alive come
 // from the proven entry; Answer is what the gateway told besides (prose, what a held one waits for), and is
-// proven only as far as it says the same.
+// proven only as far as it says the same. Its transaction is proven whole: see recordedTransaction.
 type Outcome struct {
 	State   string // of rpc's State constants; signed when the authorised transaction came with its signature
 	Code    string // stable reason, "" where the state says it all
@@ -63,11 +61,6 @@ type recorded struct {
 	Transaction *recordedTransaction `json:"transaction"`
 	Results     []Result             `json:"results"`
 	Alive       []Alive              `json:"alive"`
-}
-
-type recordedTransaction struct {
-	Network  string `json:"network"`
-	Unsigned string `json:"unsigned"` // hex
 }
 
 // errNoReceipt says that an answer came without the proof that it needs.
@@ -131,47 +124,4 @@ func receiptOf(r rpc.Receipt) (journal.Receipt, error) {
 		proof[i] = journal.Hash(h)
 	}
 	return journal.Receipt{Index: r.Index, Entry: r.Entry, Proof: proof, Checkpoint: r.Checkpoint}, nil
-}
-
-// carriedBy checks that what is to be announced is the transaction that the journal authorised, byte for
-// byte, with a signature. Whether that signature holds is for whoever announces it to check (nem.VerifyTransaction),
-// and for the chain.
-func (t *recordedTransaction) carriedBy(signed *rpc.Transaction) error {
-	if t == nil {
-		return errors.New("the receipt is of an authorisation without a transaction")
-	}
-	if signed.Network != t.Network {
-		return fmt.Errorf("the transaction is for %s, the authorised one for %s", statement.Quote(signed.Network, 40), t.Network)
-	}
-	authorised, err := hex.DecodeString(t.Unsigned)
-	if err != nil {
-		return fmt.Errorf("the authorised transaction is not hex: %w", err)
-	}
-	var body struct {
-		Data      string `json:"data"`      // NIS1
-		Signature string `json:"signature"` // NIS1
-		Payload   string `json:"payload"`   // Symbol
-	}
-	if err := json.Unmarshal([]byte(signed.Announce.Body), &body, json.RejectUnknownMembers(true)); err != nil {
-		return fmt.Errorf("the transaction to announce does not decode: %w", err)
-	}
-	text := body.Data
-	if strings.HasPrefix(t.Network, "symbol") {
-		text = body.Payload
-	}
-	announced, err := hex.DecodeString(text)
-	if err != nil {
-		return fmt.Errorf("the transaction to announce is not hex: %w", err)
-	}
-	if strings.HasPrefix(t.Network, "symbol") {
-		// A Symbol transaction has its signature at bytes 8 to 72; the authorised one has zeros there.
-		if len(announced) < 72 {
-			return errors.New("the transaction to announce is cut short")
-		}
-		clear(announced[8:72])
-	}
-	if string(announced) != string(authorised) {
-		return errors.New("the transaction to announce is not the authorised one")
-	}
-	return nil
 }
