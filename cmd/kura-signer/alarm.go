@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
@@ -31,10 +32,14 @@ const alarmFD = "KURA_ALARM_FD"
 // The operator's alarm command runs outside the confinement: a relay, started before it, calls the command for each
 // line on its standard input and ends with the signer. It gets nothing but alarms.
 
-// startRelay starts the relay and leaves a descriptor to it for the image that confine executes.
-func startRelay(argv []string) error {
-	if len(argv) == 0 || os.Getenv(alarmFD) != "" {
+// startRelay starts the relay and leaves a descriptor to it, and the PIN's, for the image that confine executes. The relay
+// inherits neither.
+func startRelay(c *Config) error {
+	if len(c.AlarmCommand) == 0 || os.Getenv(alarmFD) != "" {
 		return nil
+	}
+	if err := inheritNothing(); err != nil {
+		return fmt.Errorf("start the alarm relay: %w", err)
 	}
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
@@ -46,22 +51,36 @@ func startRelay(argv []string) error {
 	}
 	in := os.NewFile(uintptr(ends[0]), "alarms")
 	// No context: the relay outlives this image and ends with its standard input.
-	cmd := exec.Command(binary, append([]string{"alarm", "relay"}, argv...)...) //nolint:gosec,noctx // this very program
+	cmd := exec.Command(binary, append([]string{"alarm", "relay"}, c.AlarmCommand...)...) //nolint:gosec,noctx // this very program
 	cmd.Stdin, cmd.Stderr = in, os.Stderr
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the alarm relay: %w", err)
 	}
-	if _, err := unix.FcntlInt(uintptr(ends[1]), unix.F_SETFD, 0); err != nil {
-		return fmt.Errorf("start the alarm relay: %w", err)
+	keep := []int{ends[1]}
+	if c.Token.PINFD != nil {
+		keep = append(keep, int(*c.Token.PINFD))
+	}
+	for _, fd := range keep {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+			return fmt.Errorf("keep descriptor %d for the confined signer: %w", fd, err)
+		}
 	}
 	return errors.Join(in.Close(), os.Setenv(alarmFD, strconv.Itoa(ends[1])))
+}
+
+// inheritNothing keeps every descriptor but the standard three from programs that are started from now on.
+func inheritNothing() error {
+	return unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 }
 
 // relay is the relay's whole life.
 func relay(_ context.Context, in *invocation) error {
 	if len(in.args) == 0 {
 		return exit(exitUsage, errors.New("kura-signer serve starts this command, nobody else"))
+	}
+	if err := inheritNothing(); err != nil {
+		return err
 	}
 	lines := bufio.NewScanner(in.stdin)
 	lines.Buffer(nil, maxAlarmLine)

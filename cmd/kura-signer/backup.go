@@ -36,6 +36,10 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return exit(exitUsage, err)
 	}
+	c, err := setUp(configPath)
+	if err != nil {
+		return err
+	}
 	file, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -45,10 +49,6 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 			err = errors.Join(err, os.Remove(out))
 		}
 	}()
-	c, err := setUp(configPath)
-	if err != nil {
-		return err
-	}
 	t, err := openToken(ctx, c, slog.New(slog.NewTextHandler(in.stderr, nil)))
 	if err != nil {
 		return err

@@ -108,8 +108,10 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(filepath.Join(x.dir, "tokens"), 0o700); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"state", "tokens"} {
+		if err := os.Mkdir(filepath.Join(x.dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	x.must("token", "init", "--config", x.config)
 

@@ -50,9 +50,10 @@ type installation struct {
 	gateway rpc.GatewayClient
 	admin   rpc.AdminClient
 
-	process *exec.Cmd
-	log     *bytes.Buffer
-	ended   chan struct{}
+	descriptors []*os.File // what the daemon inherits, from 3 on
+	process     *exec.Cmd
+	log         *bytes.Buffer
+	ended       chan struct{}
 }
 
 // install prepares a token on SoftHSM with the real commands, and founds a journal in the embedded store.
@@ -77,8 +78,10 @@ func installWith(t *testing.T, change func(*installation)) *installation {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	x := &installation{Parties: signertest.NewParties(t), dir: dir, config: filepath.Join(dir, "signer.toml")}
 	x.write("softhsm2.conf", fmt.Sprintf("directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\nlibrary.reset_on_fork = true\n", dir))
-	if err := os.Mkdir(filepath.Join(dir, "tokens"), 0o700); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"state", "tokens"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	x.write("signer.toml", fmt.Sprintf(`origin = "signer.test"
 state_dir = "state"
@@ -159,7 +162,7 @@ func (x *installation) start(crash string) {
 	x.process = exec.Command(binary, "serve", "--config", x.config)
 	x.process.Env = []string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}
 	x.log = new(bytes.Buffer)
-	x.process.Stderr = x.log
+	x.process.Stderr, x.process.ExtraFiles = x.log, x.descriptors
 	if err := x.process.Start(); err != nil {
 		x.TB.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 
+	"kura/signer/process"
 	"kura/signer/rpc"
 )
 
@@ -84,6 +85,7 @@ func commands() []command {
 }
 
 func main() {
+	process.Harden() // before any secret is read; serve does it again and logs what is weak
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -12,7 +12,7 @@ import (
 )
 
 // openPIN reads the PIN from where the configuration says; without a word there, from the terminal.
-func openPIN(c TokenConfig) (*token.PIN, error) {
+func openPIN(ctx context.Context, c TokenConfig) (*token.PIN, error) {
 	switch {
 	case c.PINFile != "":
 		return token.ReadPINFile(c.PINFile)
@@ -26,7 +26,7 @@ func openPIN(c TokenConfig) (*token.PIN, error) {
 		return nil, fmt.Errorf("no PIN is configured (token.pin_file, pin_fd or pin_credential) and there is no terminal to ask on: %w", err)
 	}
 	defer terminal.Close() // it was only asked on
-	return token.PromptPIN(terminal, "PIN of token "+c.Label+": ")
+	return answer(ctx, terminal, func() (*token.PIN, error) { return token.PromptPIN(terminal, "PIN of token "+c.Label+": ") })
 }
 
 // tokenConfig is the token's part of the configuration, without a PIN.
@@ -48,7 +48,7 @@ func openToken(ctx context.Context, c *Config, log *slog.Logger) (*token.Token, 
 		return nil, err
 	}
 	config.Log = log
-	if config.PIN, err = openPIN(c.Token); err != nil {
+	if config.PIN, err = openPIN(ctx, c.Token); err != nil {
 		return nil, err
 	}
 	return token.Open(ctx, config)

@@ -40,7 +40,7 @@ func serve(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	if err := startRelay(c.AlarmCommand); err != nil {
+	if err := startRelay(c); err != nil {
 		return err
 	}
 	if err := confine(c, configPath); err != nil {

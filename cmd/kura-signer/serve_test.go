@@ -58,11 +58,12 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestAlarms has the operator's command called, from outside the confinement, for what people must know.
+// TestAlarms has the operator's command called, from outside the confinement, for what people must know. It inherits
+// neither the descriptor that the signer takes its PIN from, nor the relay that calls it.
 func TestAlarms(t *testing.T) {
 	x := install(t)
 	script := filepath.Join(x.dir, "page.sh")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\ncat >> \"$1\"\n"), 0o700); err != nil {
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nls -l /proc/$PPID/fd /proc/$$/fd > \"$1.fds\"\ncat >> \"$1\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(x.config)
@@ -70,7 +71,14 @@ func TestAlarms(t *testing.T) {
 		t.Fatal(err)
 	}
 	paged := filepath.Join(x.dir, "paged")
-	x.write("signer.toml", fmt.Sprintf("alarm_command = [%q, %q]\n%s", script, paged, text))
+	x.write("signer.toml", fmt.Sprintf("alarm_command = [%q, %q]\n%s", script, paged,
+		strings.Replace(string(text), `pin_file = "pin"`, "pin_fd = 9", 1)))
+	pin, err := os.Open(filepath.Join(x.dir, "pin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pin.Close()                                             // it was only read
+	x.descriptors = []*os.File{pin, pin, pin, pin, pin, pin, pin} // 3 to 9
 	x.start("")
 	x.must("freeze", "--config", x.config, "--reason", "a test")
 	x.stop()
@@ -78,6 +86,14 @@ func TestAlarms(t *testing.T) {
 		got, err := os.ReadFile(paged)
 		return err == nil && strings.Contains(string(got), `"code":"frozen"`) && strings.HasSuffix(string(got), "\n")
 	})
+	open := string(readAll(t, paged+".fds"))
+	readable := 1 // the relay's are closed to all but root
+	if os.Geteuid() == 0 {
+		readable = 2
+	}
+	if strings.Count(open, "/fd:") != readable || strings.Contains(open, pin.Name()) {
+		t.Errorf("relay and command hold these descriptors:\n%s", open)
+	}
 	if !strings.Contains(x.log.String(), `"landlock":`) {
 		t.Errorf("the log does not say what confines the process:\n%s", x.log)
 	}

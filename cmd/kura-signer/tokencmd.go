@@ -40,7 +40,7 @@ func tokenInit(ctx context.Context, in *invocation) error {
 	if soPINFile == "" {
 		soPINFile = c.StateDir + "/so-pin"
 	}
-	if config.PIN, err = makePIN(c); err != nil {
+	if config.PIN, err = makePIN(ctx, c); err != nil {
 		return err
 	}
 	soPIN, err := readOrMakePIN(soPINFile)
@@ -73,9 +73,9 @@ func tokenInit(ctx context.Context, in *invocation) error {
 }
 
 // makePIN reads the configured PIN; a PIN file that does not exist is made first.
-func makePIN(c *Config) (*token.PIN, error) {
+func makePIN(ctx context.Context, c *Config) (*token.PIN, error) {
 	if c.Token.PINFile == "" {
-		return openPIN(c.Token)
+		return openPIN(ctx, c.Token)
 	}
 	return readOrMakePIN(c.Token.PINFile)
 }
@@ -145,7 +145,7 @@ func tokenAttack(ctx context.Context, in *invocation) error {
 			return err
 		}
 	}
-	if config.PIN, err = openPIN(c.Token); err != nil {
+	if config.PIN, err = openPIN(ctx, c.Token); err != nil {
 		return err
 	}
 	rows, err := token.Attack(ctx, config)

@@ -108,7 +108,7 @@ func walletImport(ctx context.Context, in *invocation) error {
 		return err
 	}
 	defer admin.Close()
-	seed, err := readSeed(n.Chain(), keyFD)
+	seed, err := readSeed(ctx, n.Chain(), keyFD)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func walletImport(ctx context.Context, in *invocation) error {
 
 // readSeed takes a private key from a descriptor, or from the terminal if there is none. Neither text nor seed stands
 // anywhere but in locked memory.
-func readSeed(chain nem.Chain, fd int) (*token.Secret, error) {
+func readSeed(ctx context.Context, chain nem.Chain, fd int) (*token.Secret, error) {
 	if fd >= 0 {
 		return token.ReadPrivateKeyFD(chain, fd)
 	}
@@ -151,7 +151,7 @@ func readSeed(chain nem.Chain, fd int) (*token.Secret, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read private key: %w", err)
 	}
-	return token.ReadPrivateKeyFD(chain, own)
+	return answer(ctx, terminal, func() (*token.Secret, error) { return token.ReadPrivateKeyFD(chain, own) })
 }
 
 // keyText writes a seed as the chain's tools print a private key, into locked memory: NIS1's is a number, whose last
