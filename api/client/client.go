@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +18,7 @@ import (
 
 	"kura/journal"
 	"kura/signer/rpc"
+	"kura/statement"
 )
 
 // maxAnswer bounds an answer that is read into memory, in bytes: a page of entries in base64.
@@ -162,13 +162,13 @@ func decode(resp *http.Response, result any, statuses ...int) error {
 	return problemOf(resp, body)
 }
 
-// problemOf reads a problem. What is none (a proxy's page, say) is one of unknown effect.
+// problemOf reads a problem and holds it to its form. What is none (a proxy's page, say) is one of unknown effect.
 func problemOf(resp *http.Response, body []byte) error {
 	p := new(rpc.Problem)
 	media, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
-	if media != "application/problem+json" || json.Unmarshal(body, p) != nil || p.Code == "" {
+	if media != "application/problem+json" || json.Unmarshal(body, p) != nil || !holdProblem(p) {
 		return &rpc.Problem{
-			Code: "no_problem", Detail: "the server answered " + strconv.Quote(resp.Status) + " without saying why",
+			Code: "no_problem", Detail: "the server answered " + statement.Quote(resp.Status, 80) + " without saying why",
 			Retry: rpc.RetrySame, Effect: rpc.EffectUnknown,
 		}
 	}

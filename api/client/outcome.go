@@ -56,6 +56,7 @@ const outcomeKind = "outcome/1"
 type recorded struct {
 	About       statement.Hash       `json:"about"`
 	ID          string               `json:"id"`
+	Type        statement.Type       `json:"type"`
 	State       string               `json:"state"`
 	Code        string               `json:"code"`
 	Transaction *recordedTransaction `json:"transaction"`
@@ -99,19 +100,22 @@ func prove(g journal.Genesis, answer rpc.Answer, id string, about *statement.Has
 	case answer.StatementHash != said.About.String() || answer.ID != said.ID || answer.Seq != entry.Seq:
 		return Outcome{}, errors.New("the answer names another statement, id or entry than its receipt")
 	}
-	o := Outcome{State: said.State, Code: said.Code, Results: said.Results, Alive: said.Alive, Answer: answer, Entry: entry, Head: head}
-	if answer.State == rpc.StateSigned && said.State == rpc.StateAuthorized && answer.Transaction == nil {
+	o := Outcome{State: said.State, Code: said.Code, Results: said.Results, Alive: said.Alive, Entry: entry, Head: head}
+	switch {
+	case answer.State == rpc.StateSigned && said.State == rpc.StateAuthorized && answer.Transaction == nil:
 		// Signed before a freeze that now covers it, says the server: what is proven is the authorisation.
-		return o, nil
-	}
-	if answer.State == rpc.StateSigned && said.State == rpc.StateAuthorized {
+	case answer.State == rpc.StateSigned && said.State == rpc.StateAuthorized:
 		if err := said.Transaction.carriedBy(answer.Transaction); err != nil {
 			return Outcome{}, err
 		}
 		o.State = rpc.StateSigned
-	} else if answer.State != said.State {
+	case answer.State != said.State:
 		return Outcome{}, fmt.Errorf("the answer says %s, its receipt %s", statement.Quote(answer.State, 40), said.State)
+	default:
+		answer.Transaction = nil // only a signed one has any
 	}
+	holdAnswer(&answer, said)
+	o.Answer = answer
 	return o, nil
 }
 
