@@ -52,23 +52,23 @@ type (
 // AdminMethods are the methods of the administrator's socket.
 func AdminMethods(a Admin) Methods {
 	return Methods{
-		"wallet.create": handle(func(ctx context.Context, by Caller, w NewWallet, _ []byte) (Ceremony, error) {
+		"wallet.create": handle(func(ctx context.Context, by Caller, w NewWallet) (Ceremony, error) {
 			return a.CreateWallet(ctx, by, w)
 		}),
-		"wallet.import": handle(func(ctx context.Context, by Caller, p importParams, keyText []byte) (Ceremony, error) {
+		"wallet.import": handleAttached(func(ctx context.Context, by Caller, p importParams, keyText []byte) (Ceremony, error) {
 			defer clear(keyText)
 			return a.ImportWallet(ctx, by, p.Wallet, p.ExpectedAddress, keyText)
 		}),
-		"wallet.list": handle(func(ctx context.Context, _ Caller, _ noParams, _ []byte) ([]Wallet, error) {
+		"wallet.list": handle(func(ctx context.Context, _ Caller, _ noParams) ([]Wallet, error) {
 			return a.ListWallets(ctx)
 		}),
-		"wallet.state": handle(func(ctx context.Context, by Caller, p walletStateParams, _ []byte) (Recorded, error) {
+		"wallet.state": handle(func(ctx context.Context, by Caller, p walletStateParams) (Recorded, error) {
 			return a.SetWalletState(ctx, by, p.ID, p.State, p.Reason)
 		}),
-		"freeze": handle(func(ctx context.Context, by Caller, p freezeParams, _ []byte) (Recorded, error) {
+		"freeze": handle(func(ctx context.Context, by Caller, p freezeParams) (Recorded, error) {
 			return a.FreezeHost(ctx, by, p.Reason)
 		}),
-		"ready": handle(func(ctx context.Context, _ Caller, _ noParams, _ []byte) (Ready, error) {
+		"ready": handle(func(ctx context.Context, _ Caller, _ noParams) (Ready, error) {
 			return a.Ready(ctx)
 		}),
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"sync"
 
@@ -65,7 +66,7 @@ func (c *Client) connect(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.conn = &connection{out: newWriter(conn, c.secrets), waiting: map[uint64]chan frame{}}
+	c.conn = &connection{out: newWriter(conn, c.secrets, math.MaxInt64), waiting: map[uint64]chan frame{}}
 	go c.conn.out.run()
 	go c.conn.read(bufio.NewReaderSize(conn, 64<<10))
 	return c.conn, nil

@@ -60,44 +60,44 @@ type (
 // GatewayMethods are the methods of the gateway's socket.
 func GatewayMethods(g Gateway) Methods {
 	return Methods{
-		"submit": handle(func(ctx context.Context, _ Caller, p submitParams, envelope []byte) (Answer, error) {
+		"submit": handleAttached(func(ctx context.Context, _ Caller, p submitParams, envelope []byte) (Answer, error) {
 			return g.Submit(ctx, envelope, p.WaitMillis)
 		}),
-		"session": handle(func(ctx context.Context, _ Caller, _ noParams, envelope []byte) (Session, error) {
+		"session": handleAttached(func(ctx context.Context, _ Caller, _ noParams, envelope []byte) (Session, error) {
 			return g.OpenSession(ctx, envelope)
 		}),
-		"withdrawal": handle(func(ctx context.Context, _ Caller, p withdrawalParams, _ []byte) (Answer, error) {
+		"withdrawal": handle(func(ctx context.Context, _ Caller, p withdrawalParams) (Answer, error) {
 			return g.Withdrawal(ctx, p.Bearer, p.ID, p.WaitMillis)
 		}),
-		"wallets": handle(func(ctx context.Context, _ Caller, p bearerParams, _ []byte) ([]Wallet, error) {
+		"wallets": handle(func(ctx context.Context, _ Caller, p bearerParams) ([]Wallet, error) {
 			return g.Wallets(ctx, p.Bearer)
 		}),
-		"limits": handle(func(ctx context.Context, _ Caller, p bearerParams, _ []byte) ([]Limit, error) {
+		"limits": handle(func(ctx context.Context, _ Caller, p bearerParams) ([]Limit, error) {
 			return g.Limits(ctx, p.Bearer)
 		}),
-		"entries": handle(func(ctx context.Context, _ Caller, p entriesParams, _ []byte) (Entries, error) {
+		"entries": handle(func(ctx context.Context, _ Caller, p entriesParams) (Entries, error) {
 			return g.Entries(ctx, p.Bearer, p.From, p.To)
 		}),
-		"follow": handle(func(ctx context.Context, _ Caller, p followParams, _ []byte) (Checkpoint, error) {
+		"follow": handle(func(ctx context.Context, _ Caller, p followParams) (Checkpoint, error) {
 			return g.Follow(ctx, p.Size, p.WaitMillis)
 		}),
-		"receipt": handle(func(ctx context.Context, _ Caller, p receiptParams, _ []byte) (Receipt, error) {
+		"receipt": handle(func(ctx context.Context, _ Caller, p receiptParams) (Receipt, error) {
 			return g.Receipt(ctx, p.Bearer, p.Seq)
 		}),
-		"checkpoint": handle(func(ctx context.Context, _ Caller, _ noParams, _ []byte) (Checkpoint, error) {
+		"checkpoint": handle(func(ctx context.Context, _ Caller, _ noParams) (Checkpoint, error) {
 			return g.Checkpoint(ctx)
 		}),
-		"tile": handle(func(ctx context.Context, _ Caller, p tileParams, _ []byte) (tileResult, error) {
+		"tile": handle(func(ctx context.Context, _ Caller, p tileParams) (tileResult, error) {
 			hashes, err := g.Tile(ctx, p.Level, p.Index, p.Width)
 			return tileResult{hashes}, err
 		}),
-		"consistency": handle(func(ctx context.Context, _ Caller, p consistencyParams, _ []byte) (Consistency, error) {
+		"consistency": handle(func(ctx context.Context, _ Caller, p consistencyParams) (Consistency, error) {
 			return g.Consistency(ctx, p.Old, p.Newer)
 		}),
-		"ready": handle(func(ctx context.Context, _ Caller, _ noParams, _ []byte) (Ready, error) {
+		"ready": handle(func(ctx context.Context, _ Caller, _ noParams) (Ready, error) {
 			return g.Ready(ctx)
 		}),
-		"metrics": handle(func(ctx context.Context, _ Caller, _ noParams, _ []byte) (Metrics, error) {
+		"metrics": handle(func(ctx context.Context, _ Caller, _ noParams) (Metrics, error) {
 			return g.Metrics(ctx)
 		}),
 	}

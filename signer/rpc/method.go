@@ -19,7 +19,11 @@ type Caller struct {
 // the caller goes away.
 type Methods map[string]method
 
-type method func(ctx context.Context, c Caller, params jsontext.Value, attachment []byte) (any, error)
+// A method reads a call and returns what it has to do. The call's bytes, but for an attachment that the method
+// takes, are not kept: a call may wait long.
+type method func(params jsontext.Value, attachment []byte) (task, error)
+
+type task func(ctx context.Context, c Caller) (any, error)
 
 // call is the JSON of a call frame.
 type call struct {
@@ -29,26 +33,54 @@ type call struct {
 
 var strict = json.RejectUnknownMembers(true)
 
-// handle makes a method of a function that takes parameters P. Parameters that do not decode are the peer's
-// mistake, not its user's. Errors that are no Problem become CodeInternal (see Server).
-func handle[P, R any](f func(ctx context.Context, c Caller, p P, attachment []byte) (R, error)) method {
-	return func(ctx context.Context, c Caller, params jsontext.Value, attachment []byte) (any, error) {
-		var p P
-		if err := json.Unmarshal(params, &p, strict); err != nil {
-			return nil, &Problem{Code: CodeBadCall, Detail: fmt.Sprintf("parameters do not decode: %v", err), Retry: RetryNever, Effect: EffectNone}
+// handle makes a method of a function that takes parameters P and no attachment; a call with one is refused.
+// Errors that are no Problem become CodeInternal (see Server).
+func handle[P, R any](f func(ctx context.Context, c Caller, p P) (R, error)) method {
+	return func(params jsontext.Value, attachment []byte) (task, error) {
+		if len(attachment) != 0 {
+			return nil, badCall("the method takes no attachment, got one of %d bytes", len(attachment))
 		}
-		return f(ctx, c, p, attachment)
+		p, err := read[P](params)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, c Caller) (any, error) { return f(ctx, c, p) }, nil
 	}
 }
 
-func (m Methods) dispatch(ctx context.Context, c Caller, f frame) (any, error) {
+// handleAttached is handle for a function that takes an attachment, too.
+func handleAttached[P, R any](f func(ctx context.Context, c Caller, p P, attachment []byte) (R, error)) method {
+	return func(params jsontext.Value, attachment []byte) (task, error) {
+		p, err := read[P](params)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, c Caller) (any, error) { return f(ctx, c, p, attachment) }, nil
+	}
+}
+
+// read decodes parameters. Those that do not decode are the peer's mistake, not its user's.
+func read[P any](params jsontext.Value) (P, error) {
+	var p P
+	if err := json.Unmarshal(params, &p, strict); err != nil {
+		return p, badCall("parameters do not decode: %v", err)
+	}
+	return p, nil
+}
+
+func badCall(format string, args ...any) error {
+	return &Problem{Code: CodeBadCall, Detail: fmt.Sprintf(format, args...), Retry: RetryNever, Effect: EffectNone}
+}
+
+// task reads the call in a frame.
+func (m Methods) task(f frame) (task, error) {
 	var in call
 	if err := json.Unmarshal(f.json, &in, strict); err != nil {
-		return nil, &Problem{Code: CodeBadCall, Detail: fmt.Sprintf("the call does not decode: %v", err), Retry: RetryNever, Effect: EffectNone}
+		return nil, badCall("the call does not decode: %v", err)
 	}
 	h, ok := m[in.Method]
 	if !ok {
-		return nil, &Problem{Code: CodeBadCall, Detail: fmt.Sprintf("no method %q", in.Method), Retry: RetryNever, Effect: EffectNone}
+		return nil, badCall("no method %.40q", in.Method)
 	}
-	return h(ctx, c, in.Params, f.attachment)
+	return h(in.Params, f.attachment)
 }

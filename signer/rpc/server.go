@@ -18,8 +18,8 @@ type Server struct {
 	Methods Methods
 	// Allow says which users may connect, by the kernel's word.
 	Allow []uint32
-	// InFlight bounds the calls that are being answered at once, over all connections; beyond it they are refused
-	// as CodeBusy, unread. Connections bounds those.
+	// InFlight bounds the calls that are being answered at once, over all connections, until their answer is queued
+	// for its connection; beyond it they are refused as CodeBusy, unread. Connections bounds those.
 	InFlight    int
 	Connections int
 	// Secrets says that attachments may hold a private key: frames are read without a buffer in between, and wiping
@@ -67,12 +67,12 @@ func (s *Server) Serve(ctx context.Context, l *net.UnixListener) error {
 }
 
 // serve reads one connection's frames and answers each in a goroutine of its own.
-func (s *Server) serve(ctx context.Context, conn *net.UnixConn, caller Caller, inFlight chan struct{}) {
+func (s *Server) serve(ctx context.Context, conn net.Conn, caller Caller, inFlight chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	out := newWriter(conn, false)
+	out := newWriter(conn, false, maxUnread)
 	defer out.stop()
 	running.Go(out.run)
 	defer context.AfterFunc(ctx, out.stop)()
@@ -112,18 +112,30 @@ func (s *Server) serve(ctx context.Context, conn *net.UnixConn, caller Caller, i
 			s.answer(out, f.call, nil, &Problem{Code: CodeBusy, Detail: "too many calls are being answered", Retry: RetrySame, Effect: EffectNone})
 			continue
 		}
+		number := f.call
+		work, err := s.Methods.task(f)
+		if err != nil {
+			if s.Secrets {
+				clear(f.attachment)
+			}
+			s.answer(out, number, nil, err)
+			<-inFlight
+			continue
+		}
 		callCtx, callCancel := context.WithCancel(ctx)
 		mu.Lock()
-		cancels[f.call] = callCancel
+		cancels[number] = callCancel
 		mu.Unlock()
 		running.Go(func() {
-			result, err := s.Methods.dispatch(callCtx, caller, f)
+			// The place is given back when the answer is on its way, not before: a peer that does not read
+			// must not have answers pile up.
+			defer func() { <-inFlight }()
+			result, err := work(callCtx, caller)
 			mu.Lock()
-			delete(cancels, f.call)
+			delete(cancels, number)
 			mu.Unlock()
 			callCancel()
-			<-inFlight
-			s.answer(out, f.call, result, err)
+			s.answer(out, number, result, err)
 		})
 	}
 }

@@ -46,10 +46,10 @@ type (
 // WitnessMethods are further methods of the gateway's socket.
 func WitnessMethods(w Witnessed) Methods {
 	return Methods{
-		"witness.next": handle(func(ctx context.Context, _ Caller, p witnessNextParams, _ []byte) (WitnessTask, error) {
+		"witness.next": handle(func(ctx context.Context, _ Caller, p witnessNextParams) (WitnessTask, error) {
 			return w.WitnessNext(ctx, p.Query, p.WaitMillis)
 		}),
-		"witness.cosigned": handle(func(ctx context.Context, _ Caller, p witnessCosignedParams, note []byte) (noResult, error) {
+		"witness.cosigned": handleAttached(func(ctx context.Context, _ Caller, p witnessCosignedParams, note []byte) (noResult, error) {
 			return noResult{}, w.WitnessCosigned(ctx, p.Witness, note)
 		}),
 	}

@@ -5,29 +5,45 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 var errClosed = errors.New("connection closed")
+
+// patience is how long a peer may take to make room for a write; then its connection is dropped.
+const patience = 10 * time.Second
+
+// maxUnread bounds the bytes that a server holds for a connection whose peer does not read them: two of the longest
+// answers, or a great many usual ones. Beyond it the connection is dropped.
+const maxUnread = 2 * (headroom + MaxAnswer)
 
 // A writer is the one goroutine that writes to a connection. It flushes when its queue is empty.
 type writer struct {
 	conn    net.Conn
 	secrets bool // frames may hold a private key: nothing of them stays behind
 	queue   chan []byte
+	most    int64 // bytes that may wait to be written
+	waiting atomic.Int64
 	done    chan struct{} // closed when the connection takes nothing any more
 	once    sync.Once
 }
 
-func newWriter(conn net.Conn, secrets bool) *writer {
-	return &writer{conn: conn, secrets: secrets, queue: make(chan []byte, 64), done: make(chan struct{})}
+func newWriter(conn net.Conn, secrets bool, most int64) *writer {
+	return &writer{conn: conn, secrets: secrets, most: most, queue: make(chan []byte, 64), done: make(chan struct{})}
 }
 
-// send hands an encoded frame over; after stop it reports errClosed, and the frame was not sent.
+// send hands an encoded frame over; after stop it reports errClosed, and the frame was not sent. More than most
+// bytes that wait stop the writer.
 func (w *writer) send(b []byte) error {
 	select {
 	case <-w.done:
 		return errClosed
 	default:
+	}
+	if w.waiting.Add(int64(len(b))) > w.most {
+		w.stop()
+		return errClosed
 	}
 	select {
 	case w.queue <- b:
@@ -68,7 +84,7 @@ func (w *writer) run() {
 				more = false
 			}
 		}
-		if buffered.Flush() != nil {
+		if w.conn.SetWriteDeadline(time.Now().Add(patience)) != nil || buffered.Flush() != nil {
 			return
 		}
 		if w.secrets {
@@ -78,9 +94,13 @@ func (w *writer) run() {
 }
 
 func (w *writer) write(to *bufio.Writer, b []byte) bool {
+	if w.conn.SetWriteDeadline(time.Now().Add(patience)) != nil {
+		return false
+	}
 	_, err := to.Write(b)
 	if w.secrets {
 		clear(b)
 	}
+	w.waiting.Add(-int64(len(b)))
 	return err == nil
 }
