@@ -152,9 +152,14 @@ func (c *Client) grow(tree *journal.Tree, raw []byte, deliver func(journal.Entry
 }
 
 // Export writes the whole journal to w as the server streams it (docs/rest.md, "Export") and checks it on
-// the way: every entry in its place, and all of them leading to the signed head in the last line. Without
-// an error the head is returned; with one, what was written is not to be used.
+// the way: every entry in its place, no more of them than a signed head counts, and all of them leading to
+// the one in the last line. Without an error the head is returned; with one, what was written is not to be
+// used.
 func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) {
+	_, counted, err := c.Checkpoint(ctx)
+	if err != nil {
+		return journal.Head{}, err
+	}
 	resp, err := c.do(ctx, http.MethodGet, "/v1/export", nil)
 	if err != nil {
 		return journal.Head{}, err
@@ -191,6 +196,15 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 			}
 			_, err = fmt.Fprintf(w, "%s\n", last)
 			return head, err
+		}
+		// The journal grows while it is read; beyond the newest head the server makes entries up.
+		if tree.Head().Size >= counted.Size {
+			if _, counted, err = c.Checkpoint(ctx); err != nil {
+				return journal.Head{}, err
+			}
+			if tree.Head().Size >= counted.Size {
+				return journal.Head{}, &Contradiction{fmt.Errorf("the export goes on after the %d entries that the newest signed head counts", counted.Size)}
+			}
 		}
 		if err := c.grow(tree, line, func(journal.Entry) error { return nil }); err != nil {
 			return journal.Head{}, err

@@ -2,9 +2,11 @@ package client_test
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -152,5 +154,60 @@ func TestDoctoredExport(t *testing.T) {
 				t.Error("it was taken")
 			}
 		})
+	}
+}
+
+// TestEndlessExport lets a gateway make up one entry after another, each in its place: it must not fill the
+// disk of whoever exports. The journal's own growth is no lie.
+func TestEndlessExport(t *testing.T) {
+	const made = 5000
+	g := apitest.Start(t, apitest.Options{Wrap: func(honest http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/v1/export" {
+				honest.ServeHTTP(w, r)
+				return
+			}
+			rec := httptest.NewRecorder()
+			honest.ServeHTTP(rec, r)
+			lines := strings.Split(rec.Body.String(), "\n")
+			_, _ = io.WriteString(w, strings.Join(lines[:2], "\n")+"\n")
+			for seq := range uint64(made) {
+				entry, err := journal.Entry{Seq: seq + 1, Kind: "tick/1", Body: []byte("{}")}.Encode()
+				if err != nil {
+					t.Error(err)
+				}
+				if _, err := w.Write(append(entry, '\n')); err != nil {
+					return
+				}
+			}
+		})
+	}})
+	g.Signer.Grow(10)
+	c := connect(t, g)
+	login(t, g, c)
+	var file bytes.Buffer
+	if _, err := c.Export(t.Context(), &file); !is[*client.Contradiction](err) {
+		t.Errorf("error %v, want a contradiction", err)
+	}
+	if lines := bytes.Count(file.Bytes(), []byte("\n")); lines > 12 {
+		t.Errorf("%d lines of an endless export were written, the journal has 12", lines)
+	}
+}
+
+func TestExportOfAJournalThatGrows(t *testing.T) {
+	var g *apitest.Gateway
+	var once sync.Once
+	g = apitest.Start(t, apitest.Options{Wrap: func(honest http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/export" {
+				once.Do(func() { g.Signer.Grow(20) }) // after the checkpoint that the client asked for first
+			}
+			honest.ServeHTTP(w, r)
+		})
+	}})
+	c := connect(t, g)
+	login(t, g, c)
+	if head, err := c.Export(t.Context(), io.Discard); err != nil || head.Size != 21 {
+		t.Errorf("head %d, error %v", head.Size, err)
 	}
 }
