@@ -92,7 +92,7 @@ func TestRootOwnsNoState(t *testing.T) {
 	}
 }
 
-// TestFailedBackupLeavesNoFile has root give a backup up before and after it has become the signer's user.
+// TestFailedBackupLeavesNoFile has a backup of root's fail before and after it has become the signer's user.
 func TestFailedBackupLeavesNoFile(t *testing.T) {
 	asRoot(t)
 	dir, err := os.MkdirTemp("", "ks") // below t.TempDir the signer's user could not enter
@@ -109,20 +109,19 @@ func TestFailedBackupLeavesNoFile(t *testing.T) {
 	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(dir+"/state", 0o700), os.Chown(dir+"/state", nobody, nobody)); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{
-		"no configuration": "origin = 1",
-		"no PIN":           strings.Replace(strings.ReplaceAll(goodConfig, "/var/lib/kura", dir+"/state"), "/etc/kura/pin", dir+"/none", 1),
+	for out, text := range map[string]string{
+		dir + "/backup":       "origin = 1",
+		dir + "/state/backup": strings.Replace(strings.ReplaceAll(goodConfig, "/var/lib/kura", dir+"/state"), "/etc/kura/pin", dir+"/none", 1),
 	} {
 		write(text)
-		out := filepath.Join(dir, "backup")
 		// A process of its own: it gives root up for good.
 		cmd := exec.CommandContext(t.Context(), binary, "wallet", "backup", "--config", config, "--need", "2", "--out", out,
 			"--recipient", "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj")
 		if said, err := cmd.CombinedOutput(); err == nil {
-			t.Errorf("%s: there is a backup\n%s", name, said)
+			t.Errorf("there is a backup\n%s", said)
 		}
 		if _, err := os.Lstat(out); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: a file is left behind: %v", name, err)
+			t.Errorf("%s is left behind: %v", out, err)
 		}
 	}
 }
@@ -135,7 +134,8 @@ func TestPromptEndsWithASignal(t *testing.T) {
 	x.write("signer.toml", text)
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		master, terminal := openTerminal(t)
-		cmd := exec.CommandContext(t.Context(), binary, "token", "list", "--config", x.config)
+		// The shell allows a core, where it may, so that it can be seen who forbids it.
+		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", `ulimit -c 1; exec "$@"`, "sh", binary, "token", "list", "--config", x.config)
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr, cmd.Stdin = &out, &out, terminal
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
