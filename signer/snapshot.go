@@ -23,6 +23,9 @@ type Snapshots struct {
 	Dir string
 	// Every is after how many entries the next one is written; 0 means 25,000.
 	Every uint64
+	// Worth is how many entries a snapshot must save a start. Below that the start folds the whole journal, and finds
+	// an old entry that was altered before it signs anything, not some moments later.
+	Worth uint64
 }
 
 const (
@@ -148,6 +151,9 @@ func openJournal(ctx context.Context, c Config, anchors []journal.Anchor) (log *
 	}
 	for _, name := range names {
 		state, head, err := restore(name, c.Genesis)
+		if err == nil && head.Size < c.Snapshots.Worth {
+			break // the names are in order of size: none of the others saves more
+		}
 		if err == nil {
 			if log, err = open(state, head); err == nil {
 				return log, state, head.Size, nil

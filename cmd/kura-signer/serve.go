@@ -26,6 +26,9 @@ const (
 	adminConnections   = 8
 )
 
+// snapshotWorth is how many entries are always folded anew at a start: a second or two of work.
+const snapshotWorth = 50_000
+
 // serve is the daemon.
 func serve(ctx context.Context, in *invocation) error {
 	var configPath string
@@ -106,7 +109,7 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	d.signer, err = signer.Open(ctx, signer.Config{
 		Genesis: genesis, Store: parts.store, Anchors: parts.anchors, TokenAnchor: parts.tokenAnchor,
 		Token: parts.token, Witnesses: witnesses, Lease: lease, Clock: clock, Version: version, Log: d.log,
-		Snapshots: signer.Snapshots{Dir: c.StateDir},
+		Snapshots: signer.Snapshots{Dir: c.StateDir, Worth: snapshotWorth},
 		Warnings:  d.warnings(), Alarm: d.alarms.raise,
 	})
 	return err
