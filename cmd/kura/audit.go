@@ -75,7 +75,7 @@ func replaceFile(name string, write func(*os.File) error) error {
 }
 
 func newAuditVerify() *cobra.Command {
-	var genesis, from string
+	var genesis, from, predecessor string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
@@ -88,6 +88,14 @@ entries alone and must come out the same, byte for byte. Exit 0 only if all held
 			options, err := auditOptions(cmd, genesis, from)
 			if err != nil {
 				return err
+			}
+			if predecessor != "" {
+				before, err := os.Open(predecessor)
+				if err != nil {
+					return err
+				}
+				defer before.Close()
+				options.Predecessor = before
 			}
 			f, err := os.Open(args[0])
 			if err != nil {
@@ -103,6 +111,7 @@ entries alone and must come out the same, byte for byte. Exit 0 only if all held
 	}
 	cmd.Flags().StringVar(&genesis, "genesis", "", "genesis line to hold it to (default: the one that the home pins, if there is a home)")
 	cmd.Flags().StringVar(&from, "from-checkpoint", "", "file with an earlier signed head that the export must extend")
+	cmd.Flags().StringVar(&predecessor, "predecessor", "", "export of the journal that this one follows after a restore; it is verified, too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
 }
