@@ -128,7 +128,7 @@ func resolve(p *Policy, w *statement.Withdrawal) (int, statement.Payment, *Refus
 		return 0, statement.Payment{}, refuse(CodeWalletUnknown, "wallet", "no wallet of the policy is called %s", quoted(w.Wallet))
 	}
 	facts := &p.walletList[i]
-	payment, err := w.Resolve(facts.network)
+	payment, err := w.ResolveFrom(facts.network, facts.text, facts.address)
 	if err != nil {
 		field := ""
 		if e, ok := errors.AsType[*statement.Error](err); ok {

@@ -53,6 +53,7 @@ type walletFacts struct {
 	network nem.Network
 	key     nem.PublicKey
 	address nem.Address
+	text    string      // of address
 	rescue  nem.Address // zero if there is none
 }
 

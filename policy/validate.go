@@ -304,6 +304,7 @@ func (v *validator) wallets() {
 			continue
 		}
 		facts.key, facts.address = key, key.Address(network)
+		facts.text = facts.address.String()
 		if key.String() != x.PublicKey {
 			v.fail(path+".publicKey", "want "+key.String(), "the key is not in upper case")
 		}

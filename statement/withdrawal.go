@@ -127,13 +127,22 @@ type Payment struct {
 // that names the member: a wrong checksum, an address of another network or
 // chain, an asset of the other chain, a message too long for the chain.
 func (w *Withdrawal) Resolve(network nem.Network) (Payment, error) {
+	return w.ResolveFrom(network, "", nem.Address{})
+}
+
+// ResolveFrom is Resolve for a caller that knows its wallet: text, if it is the
+// statement's walletAddress to the letter, has been parsed as wallet before and
+// is not parsed again. The result is the same.
+func (w *Withdrawal) ResolveFrom(network nem.Network, text string, wallet nem.Address) (Payment, error) {
 	bad := func(field string, err error) (Payment, error) {
 		return Payment{}, &Error{Code: CodeBadValue, Field: field, Msg: err.Error()}
 	}
 	var p Payment
 	var err error
-	if p.WalletAddress, err = nem.ParseAddress(network, w.WalletAddress); err != nil {
-		return bad("walletAddress", err)
+	if p.WalletAddress = wallet; text == "" || text != w.WalletAddress {
+		if p.WalletAddress, err = nem.ParseAddress(network, w.WalletAddress); err != nil {
+			return bad("walletAddress", err)
+		}
 	}
 	if p.Destination, err = nem.ParseAddress(network, w.Destination); err != nil {
 		return bad("destination", err)
