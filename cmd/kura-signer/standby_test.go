@@ -223,7 +223,15 @@ func TestLeaderPaused(t *testing.T) {
 		if n == first {
 			continue
 		}
-		c.Until("the others stand by", func() bool { r := n.ready(t.Context()); return r.Role == "standby" && !r.Ready })
+		c.Until("the others stand by", func() bool {
+			select {
+			case <-n.ended:
+				t.Fatalf("a standby ended:\n%s", n.log)
+			default:
+			}
+			r := n.ready(t.Context())
+			return r.Role == "standby" && !r.Ready
+		})
 		_, err := n.gateway.Submit(t.Context(), c.Sign("shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small)).Encode(), 0)
 		if p, ok := errors.AsType[*rpc.Problem](err); !ok || p.Code != "standby" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
 			t.Errorf("a standby answers %v", err)
