@@ -215,6 +215,15 @@ func TestLeaderPaused(t *testing.T) {
 	c := newCluster(t)
 	for _, n := range c.nodes {
 		c.startNode(n)
+		// One after the other, as an operator does it: each tries its token with keys that it throws away.
+		c.Until("a node answers", func() bool {
+			select {
+			case <-n.ended:
+				t.Fatalf("a node ended:\n%s", n.log)
+			default:
+			}
+			return n.ready(t.Context()).Role != ""
+		})
 	}
 	first := c.waitLeader(t.Context(), nil)
 	c.wallets = c.Equip(t.Context(), first.gateway, func(w rpc.NewWallet) (rpc.Ceremony, error) { return first.admin.CreateWallet(t.Context(), w) })
