@@ -30,6 +30,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/v1/log/consistency", "old=0&new=1", "", "")
 	f.Add("GET", "/v1/log/receipts/0", "", "bearer 0102030000000000000000000000000000000000000000000000000000000000", "")
 	f.Add("GET", "/tile/0/000.p/1", "", "", "")
+	f.Add("GET", "/tile/entries/000.p/1", "", "Bearer 0102030000000000000000000000000000000000000000000000000000000000", "")
 	f.Add("GET", "/tile/0/x999/x999/999", "", "", "")
 	f.Add("GET", "/v1/export", "", "Bearer 0102030000000000000000000000000000000000000000000000000000000000", "")
 	f.Add("PATCH", "/v1//wallets/..", "%zz", "Basic \x00", "\xff")

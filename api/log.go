@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"kura/journal"
 	"kura/signer/rpc"
 )
 
@@ -90,28 +92,55 @@ func receipt(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// tile answers with a tile of the hash tree: C2SP tlog-tiles, /tile/<L>/<N>[.p/<W>] with 256 hashes in
-// a whole tile. Only hashes are served to all; entries need a session.
-func tile(g *Gateway, w http.ResponseWriter, r *http.Request) error {
-	if err := queryOf(r).done(); err != nil {
+// hashTile answers with a tile of the hash tree, /tile/<L>/<N>[.p/<W>], to everybody.
+func hashTile(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	t, err := tileOf(r, false)
+	if err != nil {
 		return err
-	}
-	// The library's paths carry the height that C2SP fixes at 8.
-	path := "tile/8/" + r.PathValue("*")
-	t, err := tlog.ParseTilePath(path)
-	if err != nil || t.L < 0 || t.N < 0 || t.Path() != path {
-		return refuse(CodeBadParameter, "tile", "must be a tile of hashes as C2SP tlog-tiles names it, like /tile/0/x001/234 or /tile/0/000.p/17")
 	}
 	ctx, cancel := g.callContext(r, 0)
 	defer cancel()
-	hashes, err := g.signer.Tile(ctx, t.L, uint64(t.N), t.W)
+	hashes, err := g.signer.Tile(ctx, t.Level, t.Index, t.Width)
 	if err != nil {
 		return readOnly(err)
 	}
-	if len(hashes) != t.W*tlog.HashSize {
-		return fmt.Errorf("the signer's %s has %d bytes, not %d", path, len(hashes), t.W*tlog.HashSize)
+	if len(hashes) != t.Width*tlog.HashSize {
+		return fmt.Errorf("the signer's %s has %d bytes, not %d", t.Path(), len(hashes), t.Width*tlog.HashSize)
 	}
 	return writeBytes(w, "application/octet-stream", hashes)
+}
+
+// entryBundle answers with a tile of entries, /tile/entries/<N>[.p/<W>], to whoever may read all of them.
+func entryBundle(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	t, err := tileOf(r, true)
+	if err != nil {
+		return err
+	}
+	bearer, err := bearerOf(r)
+	if err != nil {
+		return err
+	}
+	g.allowTime(w, 0)
+	ctx, cancel := g.callContext(r, 0)
+	defer cancel()
+	entries, err := g.signer.EntryBundle(ctx, bearer, t.Index, t.Width)
+	if err != nil {
+		return readOnly(err)
+	}
+	return writeBytes(w, "application/octet-stream", entries)
+}
+
+// tileOf reads which tile a request names, as C2SP tlog-tiles writes it. The kind is asked for, because the router
+// goes by the path as it came, in which the word may be written with percent signs.
+func tileOf(r *http.Request, entries bool) (journal.Tile, error) {
+	if err := queryOf(r).done(); err != nil {
+		return journal.Tile{}, err
+	}
+	t, err := journal.ParseTilePath(strings.TrimPrefix(r.URL.Path, "/"))
+	if err != nil || t.Entries != entries {
+		return journal.Tile{}, refuse(CodeBadParameter, "tile", "must be a tile as C2SP tlog-tiles names it, like /tile/0/x001/234, /tile/0/000.p/17 or /tile/entries/000.p/17")
+	}
+	return t, nil
 }
 
 func writeBytes(w http.ResponseWriter, media string, body []byte) error {

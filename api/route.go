@@ -167,7 +167,14 @@ func routeTable() []route {
 			method: http.MethodGet, path: "/tile/*", name: "getTile", summary: "Read a tile of the hash tree as C2SP tlog-tiles serves it",
 			params:   []param{{in: "path", name: "*", text: "Level and index, and the width of a partial tile: 0/x001/234 or 0/000.p/17.", schema: schema{"type": "string"}, required: true}},
 			answers:  []answer{{status: 200, text: "Up to 256 hashes of 32 bytes.", media: "application/octet-stream"}},
-			problems: []int{404}, handle: tile,
+			problems: []int{404}, handle: hashTile,
+		},
+		{
+			method: http.MethodGet, path: "/tile/entries/*", name: "getEntryBundle", session: true, summary: "Read a tile of entries as C2SP tlog-tiles serves it",
+			text:     "For people and services that the policy names, as the entries are. A tile with an entry of more than 65,535 bytes does not exist: listEntries has it.",
+			params:   []param{{in: "path", name: "*", text: "Index, and the width of a partial tile: x001/234 or 000.p/17.", schema: schema{"type": "string"}, required: true}},
+			answers:  []answer{{status: 200, text: "Up to 256 entries, each preceded by its length in two bytes, big-endian.", media: "application/octet-stream"}},
+			problems: []int{404}, handle: entryBundle,
 		},
 		{
 			method: http.MethodGet, path: "/healthz", name: "health", open: true, summary: "Whether the gateway answers",

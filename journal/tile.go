@@ -60,8 +60,8 @@ func (t Tile) Path() string {
 	return fmt.Sprintf("tile/%d/%s", t.Level, path)
 }
 
-// within reports whether the tree of that size has the whole tile.
-func (t Tile) within(size uint64) bool {
+// Within reports whether the tree of that size has the whole tile.
+func (t Tile) Within(size uint64) bool {
 	if t.Width < 1 || t.Width > tileWidth || t.Index > MaxSeq || t.Level < 0 || t.Level > 63/tileHeight {
 		return false
 	}
@@ -76,7 +76,7 @@ func (t Tile) within(size uint64) bool {
 // as the store holds them.
 func (l *Log) HashTile(ctx context.Context, t Tile) ([]byte, error) {
 	size := l.Head().Size
-	if t.Entries || !t.within(size) {
+	if t.Entries || !t.Within(size) {
 		return nil, fmt.Errorf("%w: %s in a journal of %d entries", ErrTile, t.Path(), size)
 	}
 	return tlog.ReadTileData(tlog.Tile{H: tileHeight, L: t.Level, N: int64(t.Index), W: t.Width}, l.cache.reader(ctx, size))
@@ -86,7 +86,7 @@ func (l *Log) HashTile(ctx context.Context, t Tile) ([]byte, error) {
 // more than 65,535 bytes does not fit the format: its bundle is refused with its number.
 func (l *Log) EntryBundle(ctx context.Context, t Tile) ([]byte, error) {
 	size := l.Head().Size
-	if !t.Entries || !t.within(size) {
+	if !t.Entries || !t.Within(size) {
 		return nil, fmt.Errorf("%w: %s in a journal of %d entries", ErrTile, t.Path(), size)
 	}
 	var bundle []byte

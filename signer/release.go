@@ -55,6 +55,14 @@ func (s *Signer) shown() (journal.Checkpoint, error) {
 	return best.checkpoint, nil
 }
 
+// shownSize is the size of that head, 0 if there is none yet.
+func (s *Signer) shownSize() uint64 {
+	if s.cosigning == nil || !s.cosigning.BeforeRelease {
+		return s.journal.Head().Size
+	}
+	return s.cosigning.best().Size
+}
+
 // prove returns an entry with its proof under the newest head that others may be told of.
 func (s *Signer) prove(ctx context.Context, seq uint64) (journal.Receipt, error) {
 	var r journal.Receipt

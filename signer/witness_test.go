@@ -34,7 +34,7 @@ func TestNothingLeavesUncosigned(t *testing.T) {
 		t.Errorf("with witnesses: %+v", r)
 	}
 
-	bearer := d.Login(t.Context(), d.Signer, "shop")
+	bearer, alice := d.Login(t.Context(), d.Signer, "shop"), d.Login(t.Context(), d.Signer, "alice")
 	w.setDown(true, 1)
 	announced(t, d, d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(wallet, signertest.Small)))
 
@@ -63,6 +63,15 @@ func TestNothingLeavesUncosigned(t *testing.T) {
 		t.Error(err)
 	} else if h, err := journal.OpenCheckpoint(d.Genesis, c.Checkpoint); err != nil || h.Size > size {
 		t.Errorf("a head of size %d is shown (%v), cosigned is only %d", h.Size, err, size)
+	}
+	if _, err := d.Signer.EntryBundle(t.Context(), alice, 0, int(size)); err != nil {
+		t.Errorf("the entries that are cosigned: %v", err)
+	}
+	if _, err := d.Signer.EntryBundle(t.Context(), alice, 0, int(size)+1); codeOf(err) != "not_found" {
+		t.Errorf("an entry is told before its head is cosigned: %v", err)
+	}
+	if _, err := d.Signer.Tile(t.Context(), 0, 0, int(size)+1); codeOf(err) != "not_found" {
+		t.Errorf("an entry's hash is told before its head is cosigned: %v", err)
 	}
 	select {
 	case a := <-answered:

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"sync"
@@ -375,13 +376,31 @@ func (s *Signer) Tile(ctx context.Context, level int, index uint64, width int) (
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := index * 256
-	if level != 0 || first+uint64(width) > uint64(len(s.entries)) {
+	if level != 0 || !(journal.Tile{Index: index, Width: width}).Within(uint64(len(s.entries))) {
 		return nil, &rpc.Problem{Code: "not_found", Field: "tile", Detail: "no such tile", Retry: rpc.RetryNever, Effect: rpc.EffectNone}
 	}
 	var out []byte
 	for _, entry := range s.entries[first : first+uint64(width)] {
 		leaf := journal.LeafHash(entry)
 		out = append(out, leaf[:]...)
+	}
+	return out, nil
+}
+
+// EntryBundle implements rpc.Gateway.
+func (s *Signer) EntryBundle(ctx context.Context, bearer string, index uint64, width int) ([]byte, error) {
+	release, err := s.admitted(ctx, "bundle", bearer)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	first := index * 256
+	if !(journal.Tile{Entries: true, Index: index, Width: width}).Within(uint64(len(s.entries))) {
+		return nil, &rpc.Problem{Code: "not_found", Field: "tile", Detail: "no such tile", Retry: rpc.RetryNever, Effect: rpc.EffectNone}
+	}
+	var out []byte
+	for _, entry := range s.entries[first : first+uint64(width)] {
+		out = append(binary.BigEndian.AppendUint16(out, uint16(len(entry))), entry...)
 	}
 	return out, nil
 }

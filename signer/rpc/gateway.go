@@ -22,6 +22,9 @@ type Gateway interface {
 	Checkpoint(ctx context.Context) (Checkpoint, error)
 	// Tile returns the hashes of a C2SP tlog-tiles tile: width hashes from index·256 on, of the given level.
 	Tile(ctx context.Context, level int, index uint64, width int) ([]byte, error)
+	// EntryBundle returns the entries of a C2SP tlog-tiles tile, each preceded by its length in two bytes, to whom
+	// Entries shows them.
+	EntryBundle(ctx context.Context, bearer string, index uint64, width int) ([]byte, error)
 	Consistency(ctx context.Context, old, newer uint64) (Consistency, error)
 	Ready(ctx context.Context) (Ready, error)
 	Metrics(ctx context.Context) (Metrics, error)
@@ -53,7 +56,13 @@ type (
 		Index uint64
 		Width int
 	}
-	tileResult        struct{ Hashes []byte }
+	tileResult   struct{ Hashes []byte }
+	bundleParams struct {
+		Bearer string
+		Index  uint64
+		Width  int
+	}
+	bundleResult      struct{ Entries []byte }
 	consistencyParams struct{ Old, Newer uint64 }
 )
 
@@ -90,6 +99,10 @@ func GatewayMethods(g Gateway) Methods {
 		"tile": handle(func(ctx context.Context, _ Caller, p tileParams) (tileResult, error) {
 			hashes, err := g.Tile(ctx, p.Level, p.Index, p.Width)
 			return tileResult{hashes}, err
+		}),
+		"bundle": handle(func(ctx context.Context, _ Caller, p bundleParams) (bundleResult, error) {
+			entries, err := g.EntryBundle(ctx, p.Bearer, p.Index, p.Width)
+			return bundleResult{entries}, err
 		}),
 		"consistency": handle(func(ctx context.Context, _ Caller, p consistencyParams) (Consistency, error) {
 			return g.Consistency(ctx, p.Old, p.Newer)
@@ -147,6 +160,11 @@ func (c GatewayClient) Checkpoint(ctx context.Context) (Checkpoint, error) {
 func (c GatewayClient) Tile(ctx context.Context, level int, index uint64, width int) ([]byte, error) {
 	r, err := ask[tileResult](ctx, c.Client, "tile", tileParams{level, index, width}, nil)
 	return r.Hashes, err
+}
+
+func (c GatewayClient) EntryBundle(ctx context.Context, bearer string, index uint64, width int) ([]byte, error) {
+	r, err := ask[bundleResult](ctx, c.Client, "bundle", bundleParams{bearer, index, width}, nil)
+	return r.Entries, err
 }
 
 func (c GatewayClient) Consistency(ctx context.Context, old, newer uint64) (Consistency, error) {
