@@ -127,7 +127,7 @@ func routeTable() []route {
 				{in: "query", name: "from", text: "Seq of the first entry, 0 when missing.", schema: seqSchema},
 				{in: "query", name: "to", text: "Seq after the last entry, at most 1000 above from. A page may end earlier: go on from the seq after its last entry.", schema: seqSchema},
 			},
-			answers: []answer{{status: 200, text: "The entries' exact bytes in base64, and the newest checkpoint.", body: rpc.Entries{}}}, handle: entries,
+			answers: []answer{{status: 200, text: "The entries' exact bytes in base64, the signed heads of the groups that end among them, and the newest checkpoint.", body: rpc.Entries{}}}, handle: entries,
 		},
 		{
 			method: http.MethodGet, path: "/v1/log/receipts/{seq}", name: "getReceipt", session: true, summary: "Prove that an entry is in the journal",
@@ -145,7 +145,7 @@ func routeTable() []route {
 		},
 		{
 			method: http.MethodGet, path: "/v1/export", name: "export", session: true, summary: "Stream the whole journal",
-			text:    "One line for each entry, its exact bytes, then one line {\"checkpoint\":base64}: a file without that line was cut short.",
+			text:    "One line for each entry, its exact bytes; after each group of entries, and last, a line {\"checkpoint\":the signed note} with the head over all before it. A file that does not end in one was cut short.",
 			answers: []answer{{status: 200, text: "The journal as it stood when the stream began.", media: "application/x-ndjson"}},
 			handle:  export,
 		},

@@ -19,8 +19,9 @@ import (
 const pageTime = time.Minute
 
 // export streams the whole journal as it stood when the stream began: one line for each entry, its exact
-// bytes (which are one line of JSON), then one line {"checkpoint":"<base64 of the signed note>"}. The
-// last line is what makes it whole: a file without it was cut short.
+// bytes (which are one line of JSON), after each group a line {"checkpoint":"<the signed note>"} with the
+// head that was signed over it, and last such a line with the head over all. A file that does not end in a
+// checkpoint was cut short.
 func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	if err := queryOf(r).done(); err != nil {
 		return err
@@ -58,13 +59,10 @@ func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	page, next := first, uint64(0)
 	for {
 		g.allowPage(w)
-		for _, entry := range page.Entries {
-			if _, err := fmt.Fprintf(w, "%s\n", entry); err != nil {
-				return err
-			}
-			next++
+		if err := writePage(w, page, size); err != nil {
+			return err
 		}
-		if next >= size {
+		if next += uint64(len(page.Entries)); next >= size {
 			break
 		}
 		if page, err = g.page(r, bearer, next, min(size, next+maxPage)); err != nil {
@@ -74,16 +72,44 @@ func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("the signer gave no entry from %d on, below its size %d", next, size)
 		}
 	}
-	return writeLine(w, exportFooter{Checkpoint: string(first.Checkpoint)})
+	return writeLine(w, exportHead{Checkpoint: string(first.Checkpoint)})
 }
 
-// The first and the last line of an export.
+// writePage writes a page's entries, and each signed head after the group that it is of. The head over all,
+// of the export's size, is the last line's.
+func writePage(w io.Writer, page rpc.Entries, size uint64) error {
+	heads := page.Heads
+	for i, entry := range page.Entries {
+		if _, err := fmt.Fprintf(w, "%s\n", entry); err != nil {
+			return err
+		}
+		if len(heads) == 0 {
+			continue
+		}
+		end, err := checkpointSize(heads[0])
+		if err != nil {
+			return err
+		}
+		if end == page.From+uint64(i)+1 {
+			if end < size {
+				err = writeLine(w, exportHead{Checkpoint: string(heads[0])})
+			}
+			heads = heads[1:]
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The first line of an export, and one with a signed head.
 type (
 	exportHeader struct {
 		Version int    `json:"kura_export"`
 		Genesis string `json:"genesis"`
 	}
-	exportFooter struct {
+	exportHead struct {
 		Checkpoint string `json:"checkpoint"`
 	}
 )

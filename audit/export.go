@@ -15,8 +15,8 @@ import (
 )
 
 // An export is a file of JSON lines: a header, every entry's exact line, and the checkpoint that they lead
-// to. Checkpoints may stand between entries as well, where a head of that size was signed; they help to say
-// where an export was changed.
+// to. Checkpoints may stand between entries as well, where a head of that size was signed: the gateway's
+// exports have them all. They say where an export was changed, to the group.
 //
 //	{"kura_export":1,"genesis":"kura.example/main+…+…"}
 //	{"v":1,"seq":0,…}

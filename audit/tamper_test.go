@@ -245,6 +245,31 @@ func TestFactsAreCoveredByTheHead(t *testing.T) {
 	}
 }
 
+// TestHeadsBetweenNarrowTheRange puts every tenth signed head between the entries, as an export of a gateway has them
+// all: what only the head covers is found between the two heads around it.
+func TestHeadsBetweenNarrowTheRange(t *testing.T) {
+	w := ledgertest.Story(t)
+	text, _, _ := bytes.Cut(w.Export(), []byte("\n"))
+	text = append(text, '\n')
+	for i, line := range w.Lines {
+		text = append(append(text, line...), '\n')
+		if size := i + 1; size%10 == 0 || size == len(w.Lines) {
+			upTo := w.Forge(w.Lines[:size])
+			text = append(text, upTo[bytes.LastIndexByte(upTo[:len(upTo)-1], '\n')+1:]...)
+		}
+	}
+	report := verify(t, w, text, audit.Options{})
+	if want := uint64((len(w.Lines) + 9) / 10); !report.OK || report.Counts.Checkpoints != want {
+		t.Fatalf("%d checkpoints, want %d: %v", report.Counts.Checkpoints, want, report.Failure)
+	}
+	at := slices.IndexFunc(w.Entries, func(e journal.Entry) bool { return e.Kind == ledger.KindWallet })
+	first := uint64(at / 10 * 10)
+	report = verify(t, w, bytes.Replace(text, []byte(`"present":["alice"]`), []byte(`"present":["alicf"]`), 1), audit.Options{})
+	if f := report.Failure; f == nil || f.Code != audit.FailHead || f.Entry != first || f.Last != first+9 {
+		t.Errorf("entry %d was edited, the report says %v", at, f)
+	}
+}
+
 // TestHalfAnInputIsFound ends the journal, under a signed head, after each entry.
 func TestHalfAnInputIsFound(t *testing.T) {
 	w := ledgertest.New(t)

@@ -22,6 +22,29 @@ func (l *Log) Entries(ctx context.Context, from, to uint64) iter.Seq2[StoredEntr
 	return l.store.Entries(ctx, from, min(to, l.Head().Size))
 }
 
+// Heads yields the signed heads of the groups that end above size `after` and up to `to`, in order, as they are
+// stored: whoever reads them opens them under the pinned key. A row that has not even a head's form is an error.
+func (l *Log) Heads(ctx context.Context, after, to uint64) iter.Seq2[Checkpoint, error] {
+	to = min(to, l.Head().Size)
+	return func(yield func(Checkpoint, error) bool) {
+		for stored, err := range l.store.Heads(ctx, after) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			head, err := peekHead(l.genesis.Origin, stored.Checkpoint)
+			if err != nil {
+				yield(nil, &TamperError{TamperHead, after, after, fmt.Sprintf("the head after size %d: %v", after, err)})
+				return
+			}
+			if head.Size > to || !yield(stored.Checkpoint, nil) {
+				return
+			}
+			after = head.Size
+		}
+	}
+}
+
 // Receipt returns an entry with its proof under the newest checkpoint. The proof is checked before it is
 // given out, so a store whose rows were edited yields an error and no receipt.
 func (l *Log) Receipt(ctx context.Context, index uint64) (Receipt, error) {

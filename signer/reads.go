@@ -109,7 +109,7 @@ func (s *Signer) Entries(ctx context.Context, bearer string, from, to uint64) (r
 	if from > to {
 		return rpc.Entries{}, refusedUnjudged(codeBadRange, fmt.Sprintf("entries %d to %d: the journal has %d", from, to, size))
 	}
-	page := rpc.Entries{From: from, Entries: [][]byte{}, Checkpoint: checkpoint}
+	page := rpc.Entries{From: from, Entries: [][]byte{}, Heads: [][]byte{}, Checkpoint: checkpoint}
 	bytes := 0
 	for row, err := range s.journal.Entries(ctx, from, min(to, from+maxPage)) {
 		if err != nil {
@@ -119,6 +119,12 @@ func (s *Signer) Entries(ctx context.Context, bearer string, from, to uint64) (r
 			break
 		}
 		page.Entries = append(page.Entries, row.Bytes)
+	}
+	for head, err := range s.journal.Heads(ctx, from, from+uint64(len(page.Entries))) {
+		if err != nil {
+			return rpc.Entries{}, s.readFailed(err)
+		}
+		page.Heads = append(page.Heads, head)
 	}
 	return page, nil
 }

@@ -1,7 +1,9 @@
 package signer_test
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -115,6 +117,18 @@ func TestSessions(t *testing.T) {
 	head, err := journal.OpenCheckpoint(d.Genesis, page.Checkpoint)
 	if err != nil || head.Size < uint64(len(page.Entries)) || journal.LeafHash(page.Entries[0]) != d.Genesis.Hash {
 		t.Errorf("%d entries under size %d, %v", len(page.Entries), head.Size, err)
+	}
+	if n := len(page.Heads); n < 2 || !bytes.Equal(page.Heads[n-1], page.Checkpoint) {
+		t.Errorf("%d signed heads, the last is not the newest", n)
+	}
+	// A page from the middle of the journal has the heads of the groups that end in it, and no others.
+	first, err := journal.OpenCheckpoint(d.Genesis, page.Heads[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := d.Signer.Entries(t.Context(), alice, first.Size, head.Size-1)
+	if err != nil || !slices.EqualFunc(rest.Heads, page.Heads[1:len(page.Heads)-1], bytes.Equal) {
+		t.Errorf("%d heads in the middle, of %d: %v", len(rest.Heads), len(page.Heads), err)
 	}
 	d.Clock.Pass(15*signertest.Minute - 1)
 	if _, err := d.Signer.Wallets(t.Context(), alice); err != nil {

@@ -40,6 +40,7 @@ type Signer struct {
 	mu         sync.Mutex
 	grown      chan struct{} // closed and replaced when the journal grows
 	entries    [][]byte
+	heads      [][]byte // after each entry: a group is one entry here
 	tree       *journal.Tree
 	checkpoint journal.Checkpoint
 	answers    map[string]rpc.Answer // by statement id
@@ -115,6 +116,7 @@ func (s *Signer) append(kind string, body any) (seq uint64) {
 	if s.checkpoint, err = journal.SignCheckpoint(s.genesis.Origin, s.tree.Head(), sign, s.genesis.LogKey); err != nil {
 		panic(err)
 	}
+	s.heads = append(s.heads, s.checkpoint)
 	close(s.grown)
 	s.grown = make(chan struct{})
 	return seq
@@ -319,7 +321,8 @@ func (s *Signer) Entries(ctx context.Context, bearer string, from, to uint64) (r
 	defer release()
 	size := uint64(len(s.entries))
 	from = min(from, size)
-	return rpc.Entries{From: from, Entries: s.entries[from:min(to, from+7, size)], Checkpoint: s.checkpoint}, nil
+	to = min(to, from+7, size)
+	return rpc.Entries{From: from, Entries: s.entries[from:to], Heads: s.heads[from:to], Checkpoint: s.checkpoint}, nil
 }
 
 // Follow implements rpc.Gateway.

@@ -153,10 +153,11 @@ func (c *Client) grow(tree *journal.Tree, raw []byte, deliver func(journal.Entry
 
 // Export writes the whole journal to w as the server streams it (docs/rest.md, "Export") and checks it on
 // the way: every entry in its place, no more of them than a signed head counts, and all of them leading to
-// the one in the last line. Without an error the head is returned; with one, what was written is not to be
-// used.
+// each head that stands between them and to the one in the last line, which is at least as long as the
+// newest one when the export began. Without an error the head is returned; with one, what was written is
+// not to be used.
 func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) {
-	_, counted, err := c.Checkpoint(ctx)
+	_, began, err := c.Checkpoint(ctx)
 	if err != nil {
 		return journal.Head{}, err
 	}
@@ -180,13 +181,10 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 	if _, err := w.Write(append(lines.Bytes(), '\n')); err != nil {
 		return journal.Head{}, err
 	}
+	counted, covered := began, journal.Head{}
 	for lines.Scan() {
 		line := lines.Bytes()
-		if checkpoint, ok := exportEnd(line); ok {
-			last := string(line) // the next Scan reuses the buffer
-			if lines.Scan() {
-				return journal.Head{}, errors.New("the export goes on after its checkpoint")
-			}
+		if checkpoint, ok := exportHead(line); ok {
 			head, err := journal.OpenCheckpoint(c.genesis, checkpoint)
 			if err != nil {
 				return journal.Head{}, &Contradiction{err}
@@ -194,26 +192,42 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 			if tree.Head() != head {
 				return journal.Head{}, &Contradiction{fmt.Errorf("the %d exported entries do not lead to the signed head of size %d", tree.Head().Size, head.Size)}
 			}
-			_, err = fmt.Fprintf(w, "%s\n", last)
-			return head, err
-		}
-		// The journal grows while it is read; beyond the newest head the server makes entries up.
-		if tree.Head().Size >= counted.Size {
-			if _, counted, err = c.Checkpoint(ctx); err != nil {
-				return journal.Head{}, err
+			if head == covered {
+				return journal.Head{}, &Contradiction{fmt.Errorf("the head of size %d stands in the export twice", head.Size)}
 			}
-			if tree.Head().Size >= counted.Size {
-				return journal.Head{}, &Contradiction{fmt.Errorf("the export goes on after the %d entries that the newest signed head counts", counted.Size)}
-			}
-		}
-		if err := c.grow(tree, line, func(journal.Entry) error { return nil }); err != nil {
+			covered = head
+		} else if counted, err = c.exportEntry(ctx, tree, line, counted); err != nil {
 			return journal.Head{}, err
 		}
 		if _, err := fmt.Fprintf(w, "%s\n", line); err != nil {
 			return journal.Head{}, err
 		}
 	}
-	return journal.Head{}, errors.Join(errors.New("the export was cut short: it has no checkpoint in its last line"), lines.Err())
+	if err := lines.Err(); err != nil {
+		return journal.Head{}, fmt.Errorf("the export was cut short: %w", err)
+	}
+	if covered != tree.Head() {
+		return journal.Head{}, errors.New("the export was cut short: it has no checkpoint in its last line")
+	}
+	if covered.Size < began.Size {
+		return journal.Head{}, fmt.Errorf("the export was cut short: it ends at size %d, and the journal had %d entries when it began", covered.Size, began.Size)
+	}
+	return covered, nil
+}
+
+// exportEntry adds an exported entry to the tree. The journal grows while it is read; beyond the newest
+// head, which is asked for then, the server makes entries up.
+func (c *Client) exportEntry(ctx context.Context, tree *journal.Tree, line []byte, counted journal.Head) (journal.Head, error) {
+	if tree.Head().Size >= counted.Size {
+		var err error
+		if _, counted, err = c.Checkpoint(ctx); err != nil {
+			return counted, err
+		}
+		if tree.Head().Size >= counted.Size {
+			return counted, &Contradiction{fmt.Errorf("the export goes on after the %d entries that the newest signed head counts", counted.Size)}
+		}
+	}
+	return counted, c.grow(tree, line, func(journal.Entry) error { return nil })
 }
 
 // exportBegin reads the first line of an export, which names the journal.
@@ -234,8 +248,8 @@ func (c *Client) exportBegin(lines *bufio.Scanner) error {
 	return nil
 }
 
-// exportEnd recognises the last line of an export, which no entry looks like.
-func exportEnd(line []byte) (journal.Checkpoint, bool) {
+// exportHead recognises a line with a signed head, which no entry looks like.
+func exportHead(line []byte) (journal.Checkpoint, bool) {
 	if !bytes.HasPrefix(line, []byte(`{"checkpoint":`)) {
 		return nil, false
 	}

@@ -100,22 +100,23 @@ func TestExport(t *testing.T) {
 		t.Fatalf("head %d, error %v", head.Size, err)
 	}
 	lines := strings.Split(strings.TrimSuffix(file.String(), "\n"), "\n")
-	if len(lines) != 33 {
+	if len(lines) != 1+2*31 {
 		t.Fatalf("%d lines", len(lines))
 	}
-	for i, line := range lines[1:32] {
-		if e, err := journal.DecodeEntry([]byte(line)); err != nil || e.Seq != uint64(i) {
-			t.Errorf("line %d: %v", i, err)
+	// After each group, here of one entry, stands its signed head.
+	for i := range 31 {
+		if e, err := journal.DecodeEntry([]byte(lines[1+2*i])); err != nil || e.Seq != uint64(i) {
+			t.Errorf("entry %d: %v", i, err)
 		}
-	}
-	var last struct {
-		Checkpoint string `json:"checkpoint"`
-	}
-	if err := json.Unmarshal([]byte(lines[32]), &last); err != nil {
-		t.Fatal(err)
-	}
-	if h, err := journal.OpenCheckpoint(g.Signer.Genesis(), []byte(last.Checkpoint)); err != nil || h != head {
-		t.Errorf("checkpoint in the last line: %v, %v", h, err)
+		var signed struct {
+			Checkpoint string `json:"checkpoint"`
+		}
+		if err := json.Unmarshal([]byte(lines[2+2*i]), &signed); err != nil {
+			t.Fatal(err)
+		}
+		if h, err := journal.OpenCheckpoint(g.Signer.Genesis(), []byte(signed.Checkpoint)); err != nil || h.Size != uint64(i)+1 {
+			t.Errorf("the checkpoint after entry %d: %v, %v", i, h, err)
+		}
 	}
 }
 
@@ -128,7 +129,11 @@ func TestDoctoredExport(t *testing.T) {
 		"another genesis":        func(l []string) []string { l[1] = strings.Replace(l[1], "apitest", "apitost", 1); return l },
 		"another beginning":      func(l []string) []string { l[0] = strings.Replace(l[0], "apitest", "apitost", 1); return l },
 		"more after the end":     func(l []string) []string { return append(l, l[0]) },
-		"the end too early":      func(l []string) []string { return append(l[:5:5], l[len(l)-1]) },
+		"the end too early":      func(l []string) []string { return append(l[:6:6], l[len(l)-1]) },
+		"an older head's export": func(l []string) []string { return l[:5] },
+		"a head twice":           func(l []string) []string { return append(l[:3:3], l[2:]...) },
+		"a head of elsewhere":    func(l []string) []string { l[2] = l[4]; return l },
+		"no last head":           func(l []string) []string { return l[:len(l)-2] },
 		"another checkpoint":     func(l []string) []string { l[len(l)-1] = `{"checkpoint":"AAAA"}`; return l },
 		"no beginning":           func(l []string) []string { return l[1:] },
 		"nothing":                func([]string) []string { return nil },

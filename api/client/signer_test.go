@@ -7,6 +7,7 @@ import (
 
 	"kura/api/apitest"
 	"kura/api/client"
+	"kura/audit"
 	"kura/journal"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
@@ -117,6 +118,10 @@ func TestBeforeARealSigner(t *testing.T) {
 	var export bytes.Buffer
 	if exported, err := c.Export(t.Context(), &export); err != nil || exported.Size < head.Size {
 		t.Errorf("export of %d entries: %v", exported.Size, err)
+	}
+	report, err := audit.Verify(t.Context(), &export, audit.Options{Genesis: d.Genesis.String(), From: kept})
+	if err != nil || !report.OK || report.Counts.Checkpoints < 10 {
+		t.Errorf("the export verifies with %d signed heads: %v, %v", report.Counts.Checkpoints, report.Failure, err)
 	}
 	tree, err := journal.NewTree(0, nil)
 	if err != nil {

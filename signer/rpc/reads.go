@@ -42,6 +42,7 @@ type Limit struct {
 type Entries struct {
 	From       uint64   `json:"from"`
 	Entries    [][]byte `json:"entries"`
+	Heads      [][]byte `json:"heads"` // the signed heads of the groups that end in this page, in order
 	Checkpoint []byte   `json:"checkpoint"`
 }
 
