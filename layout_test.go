@@ -33,19 +33,20 @@ var arrows = map[string][]string{
 	"journal/anchorfile":  {"journal"},
 	"journal/cosign":      {},
 	"journal/embedded":    {"journal"},
+	"journal/gap":         {"journal", "statement"},
 	"journal/postgres":    {"journal", "migrations"},
 	"migrations":          {},
-	"ledger":              {"nem", "statement", "policy", "journal"},
-	"signer":              {"nem", "statement", "policy", "journal", "journal/cosign", "ledger", "signer/rpc"},
+	"ledger":              {"nem", "statement", "policy", "journal", "journal/gap"},
+	"signer":              {"nem", "statement", "policy", "journal", "journal/cosign", "journal/gap", "ledger", "signer/rpc"},
 	"signer/token":        {"nem", "signer/token/backup"},
 	"signer/token/backup": {},
 	"signer/process":      {},
 	"signer/rpc":          {},
 	"api":                 {"signer/rpc", "statement", "journal"},
-	"api/client":          {"nem", "signer/rpc", "statement", "journal"},
+	"api/client":          {"nem", "signer/rpc", "statement", "journal", "journal/gap"},
 	"interop":             {},
-	"audit":               {"nem", "statement", "policy", "journal", "ledger"},
-	"witness":             {"journal", "journal/cosign", "statement"},
+	"audit":               {"nem", "statement", "policy", "journal", "journal/gap", "ledger"},
+	"witness":             {"journal", "journal/cosign", "journal/gap", "statement"},
 }
 
 // cmds are the places where everything is wired; what they must not link stands
@@ -81,7 +82,7 @@ var forbidden = map[string][]string{
 // pure lists the packages that take no clock, no randomness, no network and no
 // file; impure what they therefore never import or call.
 var (
-	pure          = []string{"nem", "statement", "policy", "journal", "ledger"}
+	pure          = []string{"nem", "statement", "policy", "journal", "journal/gap", "ledger"}
 	impureImports = []string{"os", "net", "net/http", "crypto/rand", "math/rand", "math/rand/v2", "os/exec", "database/sql"}
 	impureCalls   = []string{"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.NewTimer", "time.NewTicker", "time.AfterFunc"}
 )

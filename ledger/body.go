@@ -50,6 +50,8 @@ func newBody(kind string) Body {
 		return new(Alarm)
 	case KindRefused:
 		return new(Refused)
+	case KindGap:
+		return new(Gap)
 	}
 	return nil
 }

@@ -44,10 +44,10 @@ func (s *State) PolicyTime(clock, boot int64) int64 {
 // may go on as if it had never stopped. After a start of the machine nothing says how long it was off, but
 // for a clock that somebody may have turned: policy time advances by what is left of the ten minutes that
 // are given without proof, and stays behind by the rest. The first start of all is believed: there is
-// nothing yet that a clock could free, but in a successor, whose windows are full.
+// nothing yet that a clock could free, but in a successor and after a gap, whose windows are full.
 func (s *State) StartTime(in StartInput, clock int64) int64 {
 	switch {
-	case s.line.bootID == "" && !s.succeeds():
+	case s.line.bootID == "" && !s.forgot():
 		return max(s.time, clock)
 	case s.sameRun(in):
 		return s.PolicyTime(clock, in.Boot)
@@ -68,7 +68,7 @@ func (j *judgement) start(in StartInput) (Result, error) {
 		return Result{}, ErrTime
 	}
 	credit := j.s.line.credit
-	if (j.s.line.bootID != "" || j.s.succeeds()) && !j.s.sameRun(in) {
+	if (j.s.line.bootID != "" || j.s.forgot()) && !j.s.sameRun(in) {
 		credit -= max(0, j.now.Time-j.s.lastKnown())
 	}
 	j.write(&Start{

@@ -228,6 +228,7 @@ func decodeState(in *hashedReader) (*State, error) {
 		a.Seq, a.Time = d.count(), d.number()
 		return a
 	})
+	s.gaps = list(d, d.gap)
 	return s, d.err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"kura/journal"
 	"kura/policy"
 	"kura/statement"
 )
@@ -138,8 +139,25 @@ func (s *State) encode(w io.Writer) error {
 		e.count(a.Seq)
 		e.number(a.Time)
 	}
+	e.count(uint64(len(s.gaps)))
+	for _, g := range s.gaps {
+		e.gap(g)
+	}
 	e.flush()
 	return e.err
+}
+
+func (e *encoder) gap(g GapRecord) {
+	e.count(g.Seq)
+	e.number(g.Clock, g.Time, g.Latest)
+	for _, h := range []journal.Head{g.Kept, g.Lost} {
+		e.count(h.Size)
+		e.raw(h.Root[:])
+	}
+	e.count(uint64(len(g.By)))
+	for _, by := range g.By {
+		e.text(by)
+	}
 }
 
 func (e *encoder) book(b *policy.Book) {

@@ -64,8 +64,12 @@ func (s *State) applyEvacuation(p *Proposal, e journal.Entry, b *Outcome) error 
 }
 
 // covered tells whether a stop in force, or the state of the wallet's key, keeps an authorisation from being
-// signed: for an evacuation only a stop that came after it, since it is how a key that is given up is swept.
+// signed: for an evacuation only a stop that came after it, since it is how a key that is given up is swept. What
+// waited for its signature when a tail was lost is not signed either: it may have been, in the lost entries.
 func (s *State) covered(r *Request) bool {
+	if r.SignatureSeq == 0 && s.beforeGap(&r.Record) {
+		return true
+	}
 	if w := s.wallets[string(r.Wallet)]; r.adopted == 0 && w != nil && w.State != WalletActive {
 		return true
 	}

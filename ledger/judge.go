@@ -71,6 +71,10 @@ type (
 		Boot    int64 // milliseconds of CLOCK_BOOTTIME
 	}
 
+	// GapInput goes on after a lost tail. It is judged before the start that gives the signer its time, at the
+	// policy time of the last entry that was kept.
+	GapInput struct{ Gap Gap }
+
 	// AlarmInput is an alarm of the signer itself.
 	AlarmInput struct{ Alarm Alarm }
 
@@ -212,6 +216,7 @@ func (in StopInput) judge(j *judgement) (Result, error)        { return j.stop(i
 func (in WalletInput) judge(j *judgement) (Result, error)      { return j.wallet(in.Wallet) }
 func (in WalletStateInput) judge(j *judgement) (Result, error) { return j.walletState(in.WalletState) }
 func (in SealingInput) judge(j *judgement) (Result, error)     { return j.sealing(in.Sealing) }
+func (in GapInput) judge(j *judgement) (Result, error)         { return j.gap(in.Gap) }
 func (in StartInput) judge(j *judgement) (Result, error)       { return j.start(in) }
 func (in AlarmInput) judge(j *judgement) (Result, error)       { return j.alarmInput(in.Alarm) }
 func (in RefusedInput) judge(j *judgement) (Result, error)     { return j.refused(in.Refused) }

@@ -4,6 +4,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"kura/journal"
+	"kura/journal/gap"
 	"kura/nem"
 	"kura/policy"
 	"kura/statement"
@@ -29,6 +30,7 @@ const (
 	KindStart       = "start/1"       // a signer starts, with what it knows about the time
 	KindAlarm       = "alarm/1"       // something that people are called for
 	KindRefused     = "refused/1"     // how many requests were refused without an entry of their own
+	KindGap         = gap.Kind        // the journal lost its newest entries and goes on without them
 )
 
 // A Body is the content of one entry. Its JSON form has every member, always, in the order of the fields.
@@ -67,6 +69,9 @@ type Envelope struct {
 	Statement string `json:"statement"`
 	Signature string `json:"signature"`
 }
+
+// A Gap is the directors' word that the journal goes on although it lost its newest entries.
+type Gap = gap.Body
 
 // By says who a key stood for under the policy in force.
 type By struct {

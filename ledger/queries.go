@@ -20,6 +20,9 @@ func (s *State) Genesis() (*Genesis, statement.Hash) { return s.genesis, s.journ
 // PolicyInForce returns the policy in force, nil before entry 1.
 func (s *State) PolicyInForce() *policy.Policy { return s.policy }
 
+// Gaps returns where the journal lost entries and goes on without them, oldest first.
+func (s *State) Gaps() []GapRecord { return slices.Clone(s.gaps) }
+
 // Book returns the address book in force.
 func (s *State) Book() *policy.Book { return s.book }
 

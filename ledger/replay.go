@@ -53,6 +53,8 @@ func InputOf(e journal.Entry) (Input, error) {
 		return SealingInput{*b}, nil
 	case *Start:
 		return StartInput{b.Version, b.BootID, b.Boot}, nil
+	case *Gap:
+		return GapInput{*b}, nil
 	case *Alarm:
 		return AlarmInput{*b}, nil
 	case *Refused:

@@ -63,7 +63,9 @@ const (
 
 func (j *judgement) stranded(r *Request) Result {
 	code := CodeStopped
-	if r.Transaction.Deadline < j.now.Clock {
+	if j.s.beforeGap(&r.Record) {
+		code = CodeGap
+	} else if r.Transaction.Deadline < j.now.Clock {
 		code = CodeDeadlineOver
 	}
 	return j.end(r, StateStranded, code)

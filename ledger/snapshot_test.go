@@ -256,7 +256,7 @@ func FuzzRestoreSnapshot(f *testing.F) {
 // goes up; or it follows from others, and that is said here.
 func TestEveryFieldIsWritten(t *testing.T) {
 	want := []string{
-		"ledger.State next clock time genesis journal line policy book overlay usage spent former memory recent held looked unsigned proposals freezes stopsEnd wallets clients parties alarms pending names(only shares texts)",
+		"ledger.State next clock time genesis journal line policy book overlay usage spent former memory recent held looked unsigned proposals freezes stopsEnd wallets clients parties alarms gaps pending names(only shares texts)",
 		"ledger.timeline bootID boot base credit proven",
 		"ledger.memory ids hashes(by the records) floor due heirs(by the requests)",
 		"ledger.dueItem at seq(of the record) r",
@@ -270,6 +270,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		"ledger.Transaction Network Unsigned Fee Deadline Signature Hash",
 		"ledger.WalletRecord Wallet State Seq",
 		"ledger.AlarmRecord Alarm Seq Time",
+		"ledger.GapRecord Seq Clock Time Latest Kept Lost By",
 		"ledger.clientRecord since entries pending refused suspicious trips",
 		"ledger.partyRecord since entries",
 		"policy.Usage policy events last limits(from policy and events) wallets clients assets full",

@@ -36,7 +36,8 @@ type State struct {
 	clients   map[policy.ClientID]*clientRecord
 	parties   map[policy.Actor]*partyRecord // who is no client
 	alarms    []AlarmRecord
-	pending   *Request // authorised by the last outcome; its reasons, which come next, count it
+	gaps      []GapRecord // all of them, oldest first
+	pending   *Request    // authorised by the last outcome; its reasons, which come next, count it
 
 	names map[string]string // one copy of each text that many records repeat
 }
@@ -136,6 +137,8 @@ func (s *State) apply(e journal.Entry, body Body) error {
 		s.applyStart(b)
 	case *Alarm:
 		s.applyAlarm(e, b)
+	case *Gap:
+		return s.applyGap(e, b)
 	case *Look:
 		s.looked = e.Time
 	case *Tick, *Strand, *Refused:

@@ -24,6 +24,9 @@ func (j *judgement) statement(in statement.Signed) (Result, error) {
 	if have := j.s.memory.ids[c.ID]; have != nil {
 		return recorded(res, have.record(), in.Hash), nil
 	}
+	if j.s.bornBeforeGap(c.ID, in.Body.Type()) {
+		return res.refused(CodeBornBeforeGap), nil // it may have been judged in the entries that are lost
+	}
 	code, err := j.admit(c, in.Body.Type())
 	if err != nil {
 		return res, err

@@ -54,12 +54,16 @@ func (p *Predecessor) checkVerdict(v *statement.Verdict, first *policy.Policy, n
 	return nil
 }
 
-// OpensAt returns the policy time from which a successor authorises withdrawals, in unix milliseconds: when
-// nothing that its predecessor authorised can be paid any more, by the longest life that any policy can give on the wallets'
-// chains. 0: this journal has no predecessor. What starts are given without proof, and what the machine's
-// count may run ahead by, is waited for in addition.
+// forgot tells whether there are authorisations that this journal cannot know: those of a predecessor, or of
+// entries that it lost.
+func (s *State) forgot() bool { return s.succeeds() || len(s.gaps) > 0 }
+
+// OpensAt returns the policy time from which withdrawals are authorised, in unix milliseconds, in a successor and after
+// a gap: when nothing that this journal does not know of can be paid any more, by the longest life that any policy can
+// give on the wallets' chains. 0: there is nothing that it does not know of. What starts are given without proof, and
+// what the machine's count may run ahead by, is waited for in addition.
 func (s *State) OpensAt() int64 {
-	if !s.succeeds() {
+	if !s.forgot() {
 		return 0
 	}
 	var wait int64

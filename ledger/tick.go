@@ -23,6 +23,9 @@ func (s *State) Due(now policy.Now) bool {
 	if s.policy == nil {
 		return false
 	}
+	if s.leftOver() {
+		return true
+	}
 	j := judgement{s: s, now: now}
 	for _, f := range s.freezes {
 		if f.ready {
@@ -69,7 +72,7 @@ func (j *judgement) tick(in TickInput) (Result, error) {
 	j.write(&Tick{InDoubt: in.InDoubt})
 	j.inDoubt = in.InDoubt
 	var behind error
-	for _, step := range []func() (Result, error){j.tickChange, j.tickLifts, j.tickProposals, j.tickUnsigned, j.tickHeld} {
+	for _, step := range []func() (Result, error){j.tickGap, j.tickChange, j.tickLifts, j.tickProposals, j.tickUnsigned, j.tickHeld} {
 		res, err := step()
 		switch {
 		case errors.Is(err, ErrClock): // nothing is authorised under this clock; the rest goes on

@@ -12,7 +12,7 @@ import (
 var transitions = map[statement.Type]map[string][]string{
 	statement.TypeWithdrawal: {
 		"":              {StateDenied, StateHeld, StateAuthorized},
-		StateHeld:       {StateHeld, StateDenied, StateAuthorized, StateRejected, StateCancelled, StateLapsed},
+		StateHeld:       {StateHeld, StateDenied, StateAuthorized, StateRejected, StateCancelled, StateLapsed, StateStranded},
 		StateAuthorized: {StateStranded},
 	},
 	statement.TypeVerdict: {

@@ -31,7 +31,7 @@ func (j *judgement) withdrawal(in statement.Signed, w *statement.Withdrawal, act
 		return j.outcome(res, w, policy.Decision{Outcome: policy.Deny, Code: code}, StateDenied, nil), nil
 	}
 	if until := j.s.OpensAt(); j.now.Time < until {
-		d := policy.Decision{Outcome: policy.Deny, Code: CodePredecessorAlive, Waits: []policy.Wait{{Kind: policy.WaitTime, Until: until}}}
+		d := policy.Decision{Outcome: policy.Deny, Code: j.s.WaitsFor(), Waits: []policy.Wait{{Kind: policy.WaitTime, Until: until}}}
 		return j.outcome(res, w, d, StateDenied, nil), nil
 	}
 	request := policy.Request{
@@ -84,7 +84,7 @@ func (j *judgement) replaces(id statement.ID, actor policy.Actor) string {
 	}
 	old, ok := j.s.memory.ids[id].(*Request)
 	if !ok {
-		if j.s.memory.ids[id] == nil && id.Born() <= j.s.memory.floor[statement.TypeWithdrawal] {
+		if j.s.memory.ids[id] == nil && (id.Born() <= j.s.memory.floor[statement.TypeWithdrawal] || j.s.bornBeforeGap(id, statement.TypeWithdrawal)) {
 			return ""
 		}
 		return CodeReplacesUnknown
@@ -94,6 +94,9 @@ func (j *judgement) replaces(id statement.ID, actor policy.Actor) string {
 	}
 	if old.dead() {
 		return ""
+	}
+	if old.State == StateStranded && old.Transaction == nil {
+		return "" // the gap that ended it has been waited out
 	}
 	if old.Transaction == nil || min(j.now.Clock, j.now.Time) <= old.payableUntil() {
 		return CodeReplacesPayable

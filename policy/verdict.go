@@ -26,6 +26,17 @@ func JudgeSuccession(p *Policy, verdicts []Verdict, now Now) *Refusal {
 	return nil
 }
 
+// JudgeGap tells whether the quorum that changes a policy agrees that the journal goes on after entries that it lost.
+// Whoever is suspended does not count.
+func JudgeGap(p *Policy, o Overlay, verdicts []Verdict, now Now) *Refusal {
+	e := electorate{policy: p, overlay: o, now: now}
+	b := e.sortVerdicts(verdicts, statement.Approve)
+	if _, met := e.met(p.doc.Governance.Policy.AnyOf, b.approved); !met {
+		return refuse(CodeNeedsApproval, "", "%d directors approved it, and the policy's governance asks for more", len(b.approved))
+	}
+	return nil
+}
+
 // JudgeLift tells whether a stop may be lifted: by the unfreeze quorum, whose
 // lift verdicts these are. If not, the waits say who is missing.
 func JudgeLift(p *Policy, o Overlay, stop statement.Hash, verdicts []Verdict, now Now) (bool, []Wait) {

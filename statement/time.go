@@ -11,10 +11,10 @@ const (
 	// timeLayout can write.
 	maxTime = 253402300799999
 
-	// maxAhead is how far a birth may lie ahead of the clock, in
+	// MaxAhead is how far a birth may lie ahead of the clock, in
 	// milliseconds: clocks of clients differ, and an id that is used early is
 	// also remembered early.
-	maxAhead = 5 * minute
+	MaxAhead = 5 * minute
 
 	minute = int64(60 * 1000)
 	day    = 24 * 60 * minute
@@ -73,7 +73,7 @@ func CheckTimes(c Common, clock, longest int64) error {
 	clock = max(clock, 0)
 	born := c.ID.Born()
 	switch {
-	case born-clock > maxAhead:
+	case born-clock > MaxAhead:
 		return refuse(CodeIDFromTheFuture, "id", "born %s, more than 5 minutes after the clock's %s: check the clock where the id was made",
 			FormatTime(born), FormatTime(clock))
 	case clock-born > longest:

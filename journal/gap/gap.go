@@ -1,0 +1,166 @@
+// Package gap is the one way on for a journal that lost its newest entries.
+//
+// The anchors prove that a head was signed which the store does not lead to: a replica that missed the last
+// groups was promoted, a disk came back older. Nothing may be signed then, and nothing that is left can tell
+// what the lost entries authorised. A gap/1 is the entry by which the directors' quorum goes on all the same. It
+// stands right after the head that was kept and names that head, the newest one that was lost, and their verdicts.
+//
+// The package reads such an entry and says what it proves to somebody who has the genesis line alone: both heads
+// were signed by the log key, and every verdict says exactly this. Whether those who signed are a quorum of the
+// directors, only a reader of the whole journal knows (package ledger judges it, at every fold). It promises that
+// no verdict about one gap serves another one, and none about anything else serves a gap.
+//
+// Format: docs/journal.md, "gap/1"; docs/decisions/0011-lost-tail.md says why.
+package gap
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/journal"
+	"kura/statement"
+)
+
+// Kind is the kind of entry that holds a [Body].
+const Kind = "gap/1"
+
+// MaxLife is how long a verdict about a gap may live from its id's birth, in milliseconds: a day, since directors
+// have to be found first.
+const MaxLife = 24 * 60 * 60 * 1000
+
+// maxVerdicts bounds how many verdicts one entry holds.
+const maxVerdicts = 256
+
+// ErrGap is wrapped by every error about a gap that does not say what it must.
+var ErrGap = errors.New("bad gap")
+
+// A Body is the content of a gap/1 entry.
+type Body struct {
+	Kept     string     `json:"kept"` // checkpoint of the head that the entry follows
+	Lost     string     `json:"lost"` // the newest signed head that the journal does not extend, as an anchor held it
+	Verdicts []Envelope `json:"verdicts"`
+}
+
+// An Envelope is a verdict's signed text as it travelled.
+type Envelope struct {
+	Statement string `json:"statement"`
+	Signature string `json:"signature"`
+}
+
+// Kind names the kind of entry.
+func (*Body) Kind() string { return Kind }
+
+// A Gap is what a gap/1 entry proves under the genesis line.
+type Gap struct {
+	Seq       uint64 // of the entry: the size of the kept head
+	Kept      journal.Head
+	Lost      journal.Head
+	Approvals []Approval
+}
+
+// An Approval is one verdict in favour of the gap. Whose key it is, the policy says.
+type Approval struct {
+	statement.Signed
+	*statement.Verdict
+}
+
+// Open holds a body to what every gap must say: its heads are signed under the genesis, the kept one is that of the
+// journal's size before the entry, and each verdict holds and is about this very gap.
+func Open(g journal.Genesis, seq uint64, b *Body) (Gap, error) {
+	gap, err := open(g, seq, b)
+	if err != nil {
+		return Gap{}, fmt.Errorf("%w: %w", ErrGap, err)
+	}
+	return gap, nil
+}
+
+func open(g journal.Genesis, seq uint64, b *Body) (Gap, error) {
+	kept, err := journal.OpenCheckpoint(g, []byte(b.Kept))
+	if err != nil {
+		return Gap{}, fmt.Errorf("the kept head: %w", err)
+	}
+	lost, err := journal.OpenCheckpoint(g, []byte(b.Lost))
+	if err != nil {
+		return Gap{}, fmt.Errorf("the lost head: %w", err)
+	}
+	switch {
+	case kept.Size != seq:
+		return Gap{}, fmt.Errorf("the kept head has size %d, the entry stands after %d entries", kept.Size, seq)
+	case kept == lost:
+		return Gap{}, errors.New("nothing is lost: both heads are the same")
+	case len(b.Verdicts) > maxVerdicts:
+		return Gap{}, fmt.Errorf("%d verdicts, at most %d are allowed", len(b.Verdicts), maxVerdicts)
+	}
+	gap := Gap{Seq: seq, Kept: kept, Lost: lost}
+	for i, e := range b.Verdicts {
+		a, err := openApproval(g, e, gap)
+		if err != nil {
+			return Gap{}, fmt.Errorf("verdict %d: %w", i, err)
+		}
+		gap.Approvals = append(gap.Approvals, a)
+	}
+	return gap, nil
+}
+
+// openApproval demands that somebody approves going on after this kept head although this one was lost.
+func openApproval(g journal.Genesis, e Envelope, gap Gap) (Approval, error) {
+	signed, err := statement.Open(statement.Envelope(e))
+	if err != nil {
+		return Approval{}, err
+	}
+	v, ok := signed.Body.(*statement.Verdict)
+	if !ok {
+		return Approval{}, errors.New("is no verdict")
+	}
+	want := About(g.Origin, gap.Kept, gap.Lost)
+	if v.Verdict != statement.Approve || len(v.About) != 2 || v.About[0] != want[0] || v.About[1] != want[1] {
+		return Approval{}, fmt.Errorf("is not an approval of two hashes: %s (the kept head's text) and %s (the lost one's)", want[0], want[1])
+	}
+	if v.Journal != statement.Hash(g.Hash) {
+		return Approval{}, fmt.Errorf("is for journal %s, want %s", v.Journal, statement.Hash(g.Hash))
+	}
+	return Approval{signed, v}, nil
+}
+
+// About is what a verdict about a gap has to be about, in this order: the hash of the kept head's text and that of
+// the lost one's. A head's text is what the log key signs: origin, size and root, a line each.
+func About(origin string, kept, lost journal.Head) []statement.Hash {
+	return []statement.Hash{
+		statement.HashText(journal.UnsignedCheckpoint(origin, kept)),
+		statement.HashText(journal.UnsignedCheckpoint(origin, lost)),
+	}
+}
+
+// Read reads a gap out of its entry, of which the caller has a proof.
+func Read(g journal.Genesis, e journal.Entry) (Gap, error) {
+	if e.Kind != Kind {
+		return Gap{}, fmt.Errorf("%w: entry %d is of kind %s", ErrGap, e.Seq, e.Kind)
+	}
+	var b Body
+	if err := json.Unmarshal(e.Body, &b, json.RejectUnknownMembers(true)); err != nil {
+		return Gap{}, fmt.Errorf("%w: %w", ErrGap, err)
+	}
+	if again, err := json.Marshal(&b); err != nil || !bytes.Equal(again, e.Body) {
+		return Gap{}, fmt.Errorf("%w: the entry is not in its one form", ErrGap)
+	}
+	return Open(g, e.Seq, &b)
+}
+
+// Covers tells whether a signed head belongs to what was lost: it is the one that the directors named, or one
+// between that and the head they kept. Whether a head between the two led to the lost one nobody can say any more,
+// since what would prove it is what was lost; what follows from a gap makes up for either.
+func (g Gap) Covers(h journal.Head) bool {
+	return h == g.Lost || g.Kept.Size < h.Size && h.Size < g.Lost.Size
+}
+
+// Entries says how many entries are known to be lost: 0 if the lost head is no larger than the kept one, where
+// nobody can tell from which entry on the two differ.
+func (g Gap) Entries() uint64 {
+	if g.Lost.Size <= g.Kept.Size {
+		return 0
+	}
+	return g.Lost.Size - g.Kept.Size
+}

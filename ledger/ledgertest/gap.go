@@ -1,0 +1,76 @@
+package ledgertest
+
+import (
+	"kura/journal"
+	"kura/journal/gap"
+	"kura/ledger"
+	"kura/policy"
+	"kura/statement"
+)
+
+// A Loss is what a world needs to go on after a lost tail, all as it has to be; tests change it.
+type Loss struct {
+	World      *World
+	Kept, Lost journal.Checkpoint
+	Verdicts   []statement.Envelope
+}
+
+// Lose puts the world back to its first entries, as a replica that missed the last groups does. Its clock goes on.
+// Alice and bob approve of going on.
+func (w *World) Lose(size int) *Loss {
+	w.TB.Helper()
+	l := &Loss{World: w, Lost: w.Checkpoint()}
+	entries := w.Entries[:size]
+	w.State, w.Entries, w.Lines = ledger.NewState(), nil, nil
+	tree, err := journal.NewTree(0, nil)
+	w.check(err)
+	w.tree = tree
+	for _, e := range entries {
+		w.Append(e)
+	}
+	l.Kept = w.Checkpoint()
+	for _, director := range []string{"alice", "bob"} {
+		l.Verdicts = append(l.Verdicts, w.Envelope(director, l.Verdict()))
+	}
+	return l
+}
+
+// Head is the world's newest head.
+func (w *World) Head() journal.Head { return w.tree.Head() }
+
+// Verdict is a director's approval of the gap.
+func (l *Loss) Verdict() *statement.Verdict {
+	l.World.TB.Helper()
+	w := l.World
+	kept, err := journal.OpenCheckpoint(w.Genesis, l.Kept)
+	w.check(err)
+	lost, err := journal.OpenCheckpoint(w.Genesis, l.Lost)
+	w.check(err)
+	return &statement.Verdict{
+		Journal: w.Journal(), ID: w.ID(), Expires: w.Clock + Hour, Verdict: statement.Approve,
+		About: gap.About(w.Genesis.Origin, kept, lost), Policy: w.State.PolicyInForce().Hash(),
+	}
+}
+
+// Input is the gap as it stands.
+func (l *Loss) Input() ledger.GapInput {
+	in := ledger.GapInput{Gap: ledger.Gap{Kept: string(l.Kept), Lost: string(l.Lost), Verdicts: []gap.Envelope{}}}
+	for _, v := range l.Verdicts {
+		in.Gap.Verdicts = append(in.Gap.Verdicts, gap.Envelope(v))
+	}
+	return in
+}
+
+// Judge has the gap judged where it belongs: right after the last entry, at its policy time.
+func (l *Loss) Judge() error {
+	_, err := l.World.JudgeAt(l.Input(), policy.Now{Clock: l.World.Clock, Time: l.World.State.Last().Time})
+	return err
+}
+
+// Continue goes on after the loss as a signer does: the gap, a start, and all that is due.
+func (l *Loss) Continue() {
+	l.World.TB.Helper()
+	l.World.check(l.Judge())
+	l.World.Restart()
+	l.World.Ticks()
+}
