@@ -20,8 +20,8 @@ const MaxCheckpoint = 16 << 10
 // ErrCheckpoint is wrapped by every error about a checkpoint's form or signature.
 var ErrCheckpoint = errors.New("bad checkpoint")
 
-// A Sign function signs a checkpoint's text with the log key (Ed25519, RFC 8032).
-type Sign func(text []byte) ([64]byte, error)
+// A Sign function signs a checkpoint's text with the log key that has this public key (Ed25519, RFC 8032).
+type Sign func(logKey [32]byte, text []byte) ([64]byte, error)
 
 // UnsignedCheckpoint returns the text that the log key signs: origin, size and base64 root, a line each.
 func UnsignedCheckpoint(origin string, h Head) string {
@@ -37,7 +37,7 @@ func SignCheckpoint(origin string, h Head, sign Sign, logKey [32]byte) (Checkpoi
 		return nil, err
 	}
 	text := UnsignedCheckpoint(origin, h)
-	signature, err := sign([]byte(text))
+	signature, err := sign(logKey, []byte(text))
 	if err != nil {
 		return nil, fmt.Errorf("sign the head of size %d: %w", h.Size, err)
 	}
@@ -49,9 +49,8 @@ func SignCheckpoint(origin string, h Head, sign Sign, logKey [32]byte) (Checkpoi
 	return Checkpoint(text + "\n— " + origin + " " + base64.StdEncoding.EncodeToString(line) + "\n"), nil
 }
 
-// OpenCheckpoint returns the head of a checkpoint that the pinned log key signed. It is strict: the
-// pinned origin, a size and a root in their one form, no further lines in the text. Signatures of others
-// (witnesses) are tolerated and not judged; Cosignatures returns them.
+// OpenCheckpoint is [LogKeys.Open] for whoever knows of no handover: the genesis line's own key must have
+// signed the checkpoint, whatever its size. Cosignatures returns the signatures of others.
 func OpenCheckpoint(g Genesis, c []byte) (Head, error) {
 	h, _, err := openCheckpoint(g, c)
 	return h, err
@@ -72,6 +71,9 @@ func openCheckpoint(g Genesis, c []byte) (Head, []note.Signature, error) {
 		return Head{}, nil, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrCheckpoint, len(c), MaxCheckpoint)
 	}
 	opened, err := note.Open(c, note.VerifierList(verifier))
+	if _, unsigned := errors.AsType[*note.UnverifiedNoteError](err); unsigned {
+		return Head{}, nil, fmt.Errorf("%w: %w: %w (log key of %s)", ErrCheckpoint, ErrOtherKey, err, g.Origin)
+	}
 	if err != nil {
 		return Head{}, nil, fmt.Errorf("%w: %w (log key of %s)", ErrCheckpoint, err, g.Origin)
 	}

@@ -48,6 +48,15 @@ func TestDocumentedProgram(t *testing.T) {
 	if err != nil || !strings.Contains(out, string(r.Entry)) {
 		t.Errorf("a good receipt: %v, %s", err, out)
 	}
+	rotated := rotate(t, 2, -2, 1, -1, 3).log
+	after := must(rotated.Receipt(t.Context(), 4))
+	if out, err := run(g.String(), must(json.Marshal(after))); err != nil || !strings.Contains(out, string(after.Entry)) {
+		t.Errorf("a receipt after two handovers of the log key: %v, %s", err, out)
+	}
+	after.Handovers = after.Handovers[:1]
+	if out, err := run(g.String(), must(json.Marshal(after))); err == nil {
+		t.Errorf("without its second handover: %s", out)
+	}
 	otherKey, otherOrigin := g, g
 	otherKey.LogKey[0] ^= 1
 	otherOrigin.Origin += "2"

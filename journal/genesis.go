@@ -22,12 +22,13 @@ const MaxOrigin = 128
 // keyAlgorithm is signed-note's identifier of Ed25519, which precedes the key in a verifier key.
 const keyAlgorithm = 0x01
 
-// A Genesis is what everybody pins: the journal's name, the leaf hash of entry 0, and the log key under
-// which its heads are signed. Whoever has it can check everything else offline.
+// A Genesis is what everybody pins, for ever: the journal's name, the leaf hash of entry 0, and the log key
+// under which its first heads are signed. Whoever has it can check everything else offline; which log keys
+// followed that one, the journal proves under it ([LogKeys]).
 type Genesis struct {
 	Origin string   // the log's name, printed in every checkpoint: no white space, no plus sign
 	Hash   Hash     // leaf hash of entry 0: it names the journal in statements
-	LogKey [32]byte // Ed25519 public key
+	LogKey [32]byte // Ed25519 public key of the first log key
 }
 
 // String returns the genesis line: the same one line wherever a journal is pinned or printed.
@@ -84,7 +85,7 @@ func checkOrigin(origin string) error {
 	return nil
 }
 
-// VerifierKey returns the log key in the form that signed-note tools take: name+hash+key.
+// VerifierKey returns the first log key in the form that signed-note tools take: name+hash+key.
 func (g Genesis) VerifierKey() (string, error) {
 	if err := checkOrigin(g.Origin); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrGenesis, err)

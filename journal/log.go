@@ -24,9 +24,11 @@ var (
 type Config struct {
 	Genesis Genesis
 	Store   Store
-	Sign    Sign     // the log key; nil opens the journal for reading
+	Sign    Sign     // the log keys; nil opens the journal for reading
 	Anchors []Anchor // all are checked before and moved after every append, in this order
 	Trusted Head     // see Verification; the zero value verifies everything
+	// Handovers are those of the log key below Trusted.
+	Handovers []Handover
 
 	// Joining says that another signer may have led this journal so far: an anchor that holds nothing is passed
 	// over until MoveAnchors has filled it. Whoever sets it must have other proof of the newest head before it
@@ -55,15 +57,19 @@ type Log struct {
 
 	mu         sync.RWMutex // guards what readers see: one head with what belongs to it
 	edge       edge
+	keys       LogKeys // as the entries up to head hand them over
 	head       Head
 	checkpoint Checkpoint
 	last       Group // the group appended last, for receipts without a read
+	chain      Chain // the proofs of keys' handovers, as far as somebody asked for them
 }
 
-// A draft is a group that is not known to be in the store, with the border of the tree it leads to.
+// A draft is a group that is not known to be in the store, with the border of the tree it leads to and the
+// log keys that hold behind it.
 type draft struct {
 	Group
 	edge edge
+	keys LogKeys
 }
 
 // Create writes the first group of a journal and opens it. The store and the anchors must be empty;
@@ -89,7 +95,7 @@ func Create(ctx context.Context, c Config, entries []Entry) (*Log, error) {
 		if anchored == nil {
 			continue
 		}
-		if head, err := OpenCheckpoint(c.Genesis, anchored); err != nil || head != d.Head {
+		if head, err := l.keys.Open(anchored); err != nil || head != d.Head {
 			return nil, fmt.Errorf("create the journal: %s already holds another head", a.Name())
 		}
 	}
@@ -103,7 +109,7 @@ func Create(ctx context.Context, c Config, entries []Entry) (*Log, error) {
 // c.Trusted, and checks that the journal extends every anchor. It writes nothing.
 func Open(ctx context.Context, c Config) (*Log, error) {
 	l := newLog(c)
-	if err := l.verify(ctx, c.Trusted, c.Visit); err != nil {
+	if err := l.verify(ctx, Verification{Trusted: c.Trusted, Handovers: c.Handovers, Visit: c.Visit}); err != nil {
 		return nil, fmt.Errorf("open the journal %s: %w", c.Genesis.Origin, err)
 	}
 	if err := l.checkAnchors(ctx); err != nil {
@@ -118,13 +124,14 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 func newLog(c Config) *Log {
 	return &Log{
 		genesis: c.Genesis, store: c.Store, sign: c.Sign, anchors: c.Anchors, joining: c.Joining,
-		cache: newNodeCache(c.Store), head: EmptyHead(),
+		cache: newNodeCache(c.Store), head: EmptyHead(), keys: c.Genesis.Keys(),
 	}
 }
 
 // verify checks the store from the trusted head on and moves to its newest head.
-func (l *Log) verify(ctx context.Context, trusted Head, visit func(Entry, []byte) error) error {
-	w, err := startWalk(ctx, l.store, Verification{Genesis: l.genesis, Trusted: trusted, Visit: visit})
+func (l *Log) verify(ctx context.Context, v Verification) error {
+	v.Genesis = l.genesis
+	w, err := startWalk(ctx, l.store, v)
 	if err != nil || w == nil {
 		return err
 	}
@@ -133,12 +140,19 @@ func (l *Log) verify(ctx context.Context, trusted Head, visit func(Entry, []byte
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.edge, l.head, l.checkpoint = w.edge, w.head, w.checkpoint
+	l.edge, l.keys, l.head, l.checkpoint = w.edge, w.keys, w.head, w.checkpoint
 	return nil
 }
 
 // Genesis returns what the journal is pinned to.
 func (l *Log) Genesis() Genesis { return l.genesis }
+
+// Keys returns which log key signs the head of which size, as far as the journal goes.
+func (l *Log) Keys() LogKeys {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.keys
+}
 
 // Head returns the newest signed head.
 func (l *Log) Head() Head {
@@ -201,7 +215,7 @@ func (l *Log) draft(entries []Entry) (*draft, error) {
 	if len(entries) == 0 {
 		return nil, errors.New("append: a group has at least one entry")
 	}
-	d := &draft{edge: l.edge.clone()}
+	d := &draft{edge: l.edge.clone(), keys: l.keys}
 	d.Prev = l.head
 	d.Entries = make([][]byte, len(entries))
 	for i, e := range entries {
@@ -214,10 +228,16 @@ func (l *Log) draft(entries []Entry) (*draft, error) {
 		}
 		d.Entries[i] = b
 		d.Nodes = d.edge.append(LeafHash(b), d.Nodes)
+		if e.Kind == KindHandover && i != len(entries)-1 {
+			return nil, fmt.Errorf("append entry %d: %w: it must be the last of its group", e.Seq, ErrHandover)
+		}
 	}
 	d.Head = d.edge.head()
 	var err error
-	if d.Checkpoint, err = SignCheckpoint(l.genesis.Origin, d.Head, l.sign, l.genesis.LogKey); err != nil {
+	if d.Checkpoint, err = SignCheckpoint(l.genesis.Origin, d.Head, l.sign, d.keys.At(d.Head.Size)); err != nil {
+		return nil, fmt.Errorf("append: %w", err)
+	}
+	if d.keys, err = d.keys.After(entries[len(entries)-1]); err != nil {
 		return nil, fmt.Errorf("append: %w", err)
 	}
 	return d, nil
@@ -247,7 +267,7 @@ func (l *Log) advance(d *draft) {
 	l.unanchored = true
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.edge, l.head, l.checkpoint, l.last = d.edge, d.Head, d.Checkpoint, d.Group
+	l.edge, l.keys, l.head, l.checkpoint, l.last = d.edge, d.keys, d.Head, d.Checkpoint, d.Group
 }
 
 // Settle reads the store's head back after an unclear append. done says that the group is in the journal
@@ -277,7 +297,7 @@ func (l *Log) settle(ctx context.Context) (done bool, err error) {
 	}
 	found := EmptyHead()
 	if checkpoint != nil {
-		if found, err = OpenCheckpoint(l.genesis, checkpoint); err != nil {
+		if found, err = l.keys.Open(checkpoint); err != nil {
 			l.stopped = fmt.Errorf("%w: the store's head is not one of this journal: %w", ErrForked, err)
 			return false, l.stopped
 		}
@@ -349,11 +369,19 @@ func (l *Log) CheckExtends(ctx context.Context, name string, c Checkpoint) error
 }
 
 func (l *Log) checkExtends(ctx context.Context, name string, c Checkpoint) error {
-	anchored, err := OpenCheckpoint(l.genesis, c)
+	l.mu.RLock()
+	keys, head := l.keys, l.head
+	l.mu.RUnlock()
+	anchored, err := keys.Open(c)
+	if errors.Is(err, ErrOtherKey) {
+		// Beyond the journal's end there may be a handover that it does not have any more.
+		if said, err := peekHead(l.genesis.Origin, c); err == nil && said.Size > head.Size {
+			return &RollbackError{Anchor: name, Anchored: said, Journal: head}
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	head := l.Head()
 	if anchored.Size > head.Size {
 		return &RollbackError{Anchor: name, Anchored: anchored, Journal: head}
 	}
@@ -375,5 +403,5 @@ func (l *Log) Follow(ctx context.Context, visit func(e Entry, leaf []byte) error
 	if l.pending != nil {
 		return ErrUnclear
 	}
-	return l.verify(ctx, l.head, visit)
+	return l.verify(ctx, Verification{Trusted: l.head, Handovers: l.keys.Handovers(), Visit: visit})
 }

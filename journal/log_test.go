@@ -465,8 +465,8 @@ func TestTokenFails(t *testing.T) {
 	c := testConfig(t)
 	var failure error
 	spoil := byte(0)
-	c.Sign = func(text []byte) ([64]byte, error) {
-		signature, err := storetest.Sign(text)
+	c.Sign = func(key [32]byte, text []byte) ([64]byte, error) {
+		signature, err := storetest.Sign(key, text)
 		signature[0] ^= spoil
 		return signature, errors.Join(err, failure)
 	}

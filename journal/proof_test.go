@@ -163,13 +163,13 @@ func TestCosignaturesAreTolerated(t *testing.T) {
 func TestSignCheckpointRefusesABadToken(t *testing.T) {
 	g := storetest.Genesis()
 	for name, sign := range map[string]journal.Sign{
-		"a changed signature": func(text []byte) ([64]byte, error) {
-			signature, err := storetest.Sign(text)
+		"a changed signature": func(key [32]byte, text []byte) ([64]byte, error) {
+			signature, err := storetest.Sign(key, text)
 			signature[9] ^= 1
 			return signature, err
 		},
-		"another text": func(text []byte) ([64]byte, error) { return storetest.Sign(append(text, '\n')) },
-		"an error":     func([]byte) ([64]byte, error) { return [64]byte{}, errors.New("token gone") },
+		"another text": func(key [32]byte, text []byte) ([64]byte, error) { return storetest.Sign(key, append(text, '\n')) },
+		"an error":     func([32]byte, []byte) ([64]byte, error) { return [64]byte{}, errors.New("token gone") },
 	} {
 		if c, err := journal.SignCheckpoint(g.Origin, journal.EmptyHead(), sign, g.LogKey); err == nil {
 			t.Errorf("%s: %q", name, c)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -56,7 +57,8 @@ func (l *Log) Receipt(ctx context.Context, index uint64) (Receipt, error) {
 // cosignatures it carries, that is at most as long as the newest one. It is for those who show nothing that
 // witnesses have not cosigned.
 func (l *Log) ReceiptUnder(ctx context.Context, index uint64, c Checkpoint) (Receipt, error) {
-	head, err := OpenCheckpoint(l.genesis, c)
+	keys := l.Keys()
+	head, err := keys.Open(c)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("receipt of entry %d: %w", index, err)
 	}
@@ -82,7 +84,59 @@ func (l *Log) receipt(ctx context.Context, index uint64, head Head, checkpoint C
 	if err := tlog.CheckRecord(proof, int64(head.Size), head.Root, int64(index), LeafHash(entry)); err != nil {
 		return Receipt{}, &TamperError{TamperRoot, index, index, "entry and stored tree hashes do not lead to the signed root"}
 	}
-	return Receipt{Index: index, Entry: entry, Proof: proof, Checkpoint: checkpoint}, nil
+	chain, err := l.Chain(ctx)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("receipt of entry %d: %w", index, err)
+	}
+	return Receipt{Index: index, Entry: entry, Proof: proof, Checkpoint: checkpoint, Handovers: chain.Under(head.Size)}, nil
+}
+
+// Chain returns the proofs of every handover of the log key, nil if there was none. They are read from the
+// store once, and held to what was verified.
+func (l *Log) Chain(ctx context.Context) (Chain, error) {
+	l.mu.RLock()
+	keys, chain := l.keys, l.chain
+	l.mu.RUnlock()
+	if len(chain) == len(keys.handovers) {
+		return chain, nil
+	}
+	chain = slices.Clone(chain)
+	for _, h := range keys.handovers[len(chain):] {
+		r, err := l.handoverReceipt(ctx, h)
+		if err != nil {
+			return nil, fmt.Errorf("proof of the log key's handover in entry %d: %w", h.Seq, err)
+		}
+		chain = append(chain, r)
+	}
+	if _, err := keys.Learn(chain); err != nil {
+		return nil, &TamperError{TamperHandover, chain[0].Index, chain[len(chain)-1].Index, "the stored handovers of the log key prove nothing: " + err.Error()}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(chain) > len(l.chain) {
+		l.chain = chain
+	}
+	return chain, nil
+}
+
+// handoverReceipt reads a handover's entry and the head just behind it.
+func (l *Log) handoverReceipt(ctx context.Context, h Handover) (Receipt, error) {
+	for stored, err := range l.store.Heads(ctx, h.Seq) {
+		if err != nil {
+			return Receipt{}, err
+		}
+		_, _, last := l.view()
+		entry, err := l.entry(ctx, h.Seq, last)
+		if err != nil {
+			return Receipt{}, err
+		}
+		proof, err := proveInclusion(h.Seq+1, h.Seq, l.cache.reader(ctx, h.Seq+1))
+		if err != nil {
+			return Receipt{}, err
+		}
+		return Receipt{Index: h.Seq, Entry: entry, Proof: proof, Checkpoint: stored.Checkpoint}, nil
+	}
+	return Receipt{}, &TamperError{TamperMissing, h.Seq, h.Seq, "the store has no head over it"}
 }
 
 // Prove returns the inclusion proof of an entry under the newest head, from the tree hashes alone. They are

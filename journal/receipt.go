@@ -15,47 +15,137 @@ var ErrReceipt = errors.New("bad receipt")
 const MaxReceipt = 2 * MaxEntrySize
 
 // A Receipt proves that an entry is in the journal, to whoever pinned the genesis line. Its JSON form is
-// {"entry","index","proof":[…],"checkpoint"} with base64 strings and a plain number.
+// {"entry","index","proof":[…],"checkpoint"} with base64 strings and a plain number, and, under a head of a
+// log key that took over from another, "handovers": the receipts of the entries by which the keys followed
+// one another.
 type Receipt struct {
 	Index      uint64
 	Entry      []byte     // exact bytes of the entry
 	Proof      []Hash     // RFC 6962 audit path from the entry to the root, leaf first
 	Checkpoint Checkpoint // the head that the proof leads to
+	Handovers  Chain      // from the genesis line's log key to the checkpoint's; nil if it is the same
 }
 
-type receiptJSON struct {
+// proofJSON are the members that every receipt has.
+type proofJSON struct {
 	Entry      *[]byte `json:"entry"`
 	Index      *uint64 `json:"index"`
 	Proof      *[]Hash `json:"proof"`
 	Checkpoint *[]byte `json:"checkpoint"`
 }
 
+// receiptJSON is a receipt; those of its chain have none of their own.
+type receiptJSON struct {
+	proofJSON
+	Handovers []proofJSON `json:"handovers,omitempty"`
+}
+
+func (r Receipt) proofJSON() proofJSON {
+	checkpoint := []byte(r.Checkpoint)
+	return proofJSON{&r.Entry, &r.Index, &r.Proof, &checkpoint}
+}
+
+func (in proofJSON) receipt() (Receipt, error) {
+	if in.Entry == nil || in.Index == nil || in.Proof == nil || in.Checkpoint == nil {
+		return Receipt{}, fmt.Errorf("%w: entry, index, proof and checkpoint must all be there", ErrReceipt)
+	}
+	return Receipt{Index: *in.Index, Entry: *in.Entry, Proof: *in.Proof, Checkpoint: *in.Checkpoint}, nil
+}
+
+func (c Chain) proofsJSON() []proofJSON {
+	all := make([]proofJSON, len(c))
+	for i, r := range c {
+		all[i] = r.proofJSON()
+	}
+	return all
+}
+
+func chainOf(in []proofJSON) (Chain, error) {
+	var c Chain
+	for _, p := range in {
+		r, err := p.receipt()
+		if err != nil {
+			return nil, err
+		}
+		c = append(c, r)
+	}
+	return c, nil
+}
+
 // MarshalJSON returns the JSON form.
 func (r Receipt) MarshalJSON() ([]byte, error) {
-	checkpoint := []byte(r.Checkpoint)
-	return json.Marshal(receiptJSON{&r.Entry, &r.Index, &r.Proof, &checkpoint})
+	return json.Marshal(receiptJSON{r.proofJSON(), r.Handovers.proofsJSON()})
 }
 
 // UnmarshalJSON reads the JSON form strictly: unknown, missing or repeated members are refused. It
 // checks the form only; Verify checks the proof.
 func (r *Receipt) UnmarshalJSON(b []byte) error {
+	var in receiptJSON
+	if err := unmarshalProofs(b, &in); err != nil {
+		return err
+	}
+	read, err := in.receipt()
+	if err != nil {
+		return err
+	}
+	if read.Handovers, err = chainOf(in.Handovers); err != nil {
+		return err
+	}
+	*r = read
+	return nil
+}
+
+// MarshalJSON returns the JSON form: a list of receipts.
+func (c Chain) MarshalJSON() ([]byte, error) { return json.Marshal(c.proofsJSON()) }
+
+// UnmarshalJSON reads the JSON form as strictly as a receipt's. Learn checks the proofs.
+func (c *Chain) UnmarshalJSON(b []byte) error {
+	var in []proofJSON
+	if err := unmarshalProofs(b, &in); err != nil {
+		return err
+	}
+	read, err := chainOf(in)
+	if err != nil {
+		return err
+	}
+	*c = read
+	return nil
+}
+
+func unmarshalProofs(b []byte, into any) error {
 	if len(b) > MaxReceipt {
 		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrReceipt, len(b), MaxReceipt)
 	}
-	var in receiptJSON
-	if err := json.Unmarshal(b, &in, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(b, into, json.RejectUnknownMembers(true)); err != nil {
 		return fmt.Errorf("%w: %w", ErrReceipt, err)
 	}
-	if in.Entry == nil || in.Index == nil || in.Proof == nil || in.Checkpoint == nil {
-		return fmt.Errorf("%w: entry, index, proof and checkpoint must all be there", ErrReceipt)
-	}
-	*r = Receipt{Index: *in.Index, Entry: *in.Entry, Proof: *in.Proof, Checkpoint: *in.Checkpoint}
 	return nil
 }
 
 // Verify checks offline that the receipt's entry is in the journal that g names, and returns it decoded.
 func (r Receipt) Verify(g Genesis) (Entry, error) {
-	head, err := OpenCheckpoint(g, r.Checkpoint)
+	e, _, err := r.VerifyUnder(g.Keys())
+	return e, err
+}
+
+// VerifyUnder is Verify for a reader that may know of handovers already: an old key's head behind one of
+// those is refused, whatever the receipt says. It returns the keys as far as they are known then.
+func (r Receipt) VerifyUnder(known LogKeys) (Entry, LogKeys, error) {
+	keys, err := known.Learn(r.Handovers)
+	if err != nil {
+		return Entry{}, known, fmt.Errorf("%w: %w", ErrReceipt, err)
+	}
+	e, err := r.under(keys)
+	if err != nil {
+		return Entry{}, known, err
+	}
+	return e, keys, nil
+}
+
+// under verifies the receipt under keys that are known.
+func (r Receipt) under(keys LogKeys) (Entry, error) {
+	g := keys.genesis
+	head, err := keys.Open(r.Checkpoint)
 	if err != nil {
 		return Entry{}, fmt.Errorf("%w: %w", ErrReceipt, err)
 	}

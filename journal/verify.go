@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 )
@@ -26,6 +27,7 @@ const (
 	TamperHead      = "head_invalid"    // a head is not a checkpoint of this journal, or is not signed
 	TamperChain     = "head_chain"      // a head does not follow the one before it
 	TamperGenesis   = "genesis_foreign" // entry 0 is not the genesis that was pinned
+	TamperHandover  = "handover"        // the log key is handed over where or as it cannot be
 )
 
 func (e *TamperError) Error() string {
@@ -41,9 +43,11 @@ type Verification struct {
 	// Trusted is a signed head up to which the reader has verified the journal before (a snapshot's, or
 	// a checkpoint's of its own). The zero value trusts nothing: everything is verified from entry 0.
 	Trusted Head
-	// EverySignature opens every stored checkpoint under the log key. Otherwise only the newest one is
-	// opened, and of those before it only what they say is compared: enough for deciding, since the
-	// newest signature covers every entry.
+	// Handovers are those of the log key below the trusted head. Later ones are read on the way.
+	Handovers []Handover
+	// EverySignature opens every stored checkpoint under its log key. Otherwise only the newest one is
+	// opened and those at which the log key was handed over, and of the others only what they say is
+	// compared: enough for deciding, since the newest signature covers every entry.
 	EverySignature bool
 	// Visit, if not nil, gets every verified entry in order, a group at a time, once the group leads to
 	// its stored head. It must discard what it made of them when Verify fails. The entry's body is its own.
@@ -71,7 +75,8 @@ type walk struct {
 	v          Verification
 	head       Head // the newest signed head: where the walk must arrive
 	checkpoint Checkpoint
-	edge       edge // the tree over what was read so far
+	edge       edge    // the tree over what was read so far
+	keys       LogKeys // by the handovers among that
 }
 
 func startWalk(ctx context.Context, s Store, v Verification) (*walk, error) {
@@ -89,7 +94,15 @@ func startWalk(ctx context.Context, s Store, v Verification) (*walk, error) {
 		}
 		return nil, nil
 	}
-	head, err := OpenCheckpoint(v.Genesis, checkpoint)
+	keys, err := v.Genesis.Keys().WithAll(v.Handovers)
+	if err != nil {
+		return nil, err
+	}
+	head, err := keys.Open(checkpoint)
+	if errors.Is(err, ErrOtherKey) {
+		// A handover on the way may explain it: openHead demands that one has.
+		head, err = peekHead(v.Genesis.Origin, checkpoint)
+	}
 	if err != nil {
 		return nil, &TamperError{TamperHead, trusted.Size, trusted.Size, "the newest head is not one of this journal: " + err.Error()}
 	}
@@ -103,7 +116,7 @@ func startWalk(ctx context.Context, s Store, v Verification) (*walk, error) {
 	if border.head() != trusted {
 		return nil, &TamperError{TamperNode, 0, trusted.Size, fmt.Sprintf("stored tree hashes give root %s at size %d, %s was verified before", border.head().Root, trusted.Size, trusted.Root)}
 	}
-	return &walk{store: s, v: v, head: head, checkpoint: checkpoint, edge: border}, nil
+	return &walk{store: s, v: v, head: head, checkpoint: checkpoint, edge: border, keys: keys}, nil
 }
 
 func (w *walk) run(ctx context.Context) error {
@@ -121,7 +134,7 @@ func (w *walk) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := w.group(next, entries); err != nil {
+		if err := w.group(next, stored.Checkpoint, entries); err != nil {
 			return err
 		}
 		prev = next
@@ -139,10 +152,8 @@ func (w *walk) openHead(prev Head, stored StoredHead) (Head, error) {
 	}
 	var next Head
 	var err error
-	if bytes.Equal(stored.Checkpoint, w.checkpoint) {
-		next = w.head
-	} else if w.v.EverySignature {
-		next, err = OpenCheckpoint(w.v.Genesis, stored.Checkpoint)
+	if w.v.EverySignature || bytes.Equal(stored.Checkpoint, w.checkpoint) {
+		next, err = w.keys.Open(stored.Checkpoint)
 	} else {
 		next, err = peekHead(w.v.Genesis.Origin, stored.Checkpoint)
 	}
@@ -159,11 +170,12 @@ func (w *walk) openHead(prev Head, stored StoredHead) (Head, error) {
 }
 
 // group reads the entries up to the next head, checks each, and their root against that head.
-func (w *walk) group(next Head, entries func() (decoded, error, bool)) error {
+func (w *walk) group(next Head, checkpoint Checkpoint, entries func() (decoded, error, bool)) error {
 	first := w.edge.size
 	var visits []decoded
 	var nodes []Hash
 	var changed error // a row whose stored hashes are wrong: named only if the entries themselves are right
+	var handover *Entry
 	for seq := first; seq < next.Size; seq++ {
 		d, err, ok := entries()
 		if err != nil {
@@ -192,6 +204,9 @@ func (w *walk) group(next Head, entries func() (decoded, error, bool)) error {
 		if changed == nil && !equalHashes(nodes, d.row.Nodes) {
 			changed = bad(TamperNode, "the tree hashes stored with it are not those of the entries")
 		}
+		if d.entry.Kind == KindHandover && handover == nil {
+			handover = &d.entry
+		}
 		if w.v.Visit != nil {
 			visits = append(visits, d)
 		}
@@ -202,11 +217,36 @@ func (w *walk) group(next Head, entries func() (decoded, error, bool)) error {
 	if changed != nil {
 		return changed
 	}
+	if handover != nil {
+		if err := w.handOver(*handover, next, checkpoint); err != nil {
+			return err
+		}
+	}
 	for _, d := range visits {
 		if err := w.v.Visit(d.entry, d.row.Bytes); err != nil {
 			return fmt.Errorf("entry %d: %w", d.entry.Seq, err)
 		}
 	}
+	return nil
+}
+
+// handOver goes on under the next log key. The entry must end its group, and the head over it must have the
+// old key's signature: else whoever writes rows could name a key of their own.
+func (w *walk) handOver(e Entry, next Head, checkpoint Checkpoint) error {
+	bad := func(code, format string, args ...any) error {
+		return &TamperError{code, e.Seq, e.Seq, fmt.Sprintf(format, args...)}
+	}
+	if next.Size != e.Seq+1 {
+		return bad(TamperHandover, "the log key is handed over before the end of a group, whose head has size %d", next.Size)
+	}
+	if _, err := w.keys.Open(checkpoint); err != nil {
+		return bad(TamperHead, "the head over the handover of the log key: %v", err)
+	}
+	keys, err := w.keys.After(e)
+	if err != nil {
+		return bad(TamperHandover, "%v", err)
+	}
+	w.keys = keys
 	return nil
 }
 

@@ -241,8 +241,8 @@ func TestForked(t *testing.T) {
 			}
 			other.Entries, other.Nodes = [][]byte{line}, tree.Append(journal.LeafHash(line))
 			other.Head = tree.Head()
-			other.Checkpoint, err = journal.SignCheckpoint(signertest.Origin, other.Head, func(text []byte) ([64]byte, error) {
-				return f.token.SignHead(ctx, text)
+			other.Checkpoint, err = journal.SignCheckpoint(signertest.Origin, other.Head, func(key [32]byte, text []byte) ([64]byte, error) {
+				return f.token.SignHead(ctx, key, text)
 			}, f.token.LogPublicKey())
 			if err != nil {
 				return err

@@ -36,7 +36,7 @@ func worldLogKey() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
-func (worldToken) SignHead(_ context.Context, text []byte) ([64]byte, error) {
+func (worldToken) SignHead(_ context.Context, _ [32]byte, text []byte) ([64]byte, error) {
 	return [64]byte(ed25519.Sign(worldLogKey(), text)), nil
 }
 
@@ -97,7 +97,7 @@ func buildJournal(t *testing.T, dir string, n int, pace int64) {
 			t.Fatal(err)
 		}
 	}()
-	sign := func(text []byte) ([64]byte, error) { return worldToken{}.SignHead(ctx, text) }
+	sign := func(key [32]byte, text []byte) ([64]byte, error) { return worldToken{}.SignHead(ctx, key, text) }
 	log, err := journal.Create(ctx, journal.Config{
 		Genesis: w.Genesis, Store: store, Sign: sign, Anchors: []journal.Anchor{anchorfile.New(filepath.Join(dir, "anchor"))},
 	}, w.Entries)

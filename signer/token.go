@@ -22,8 +22,8 @@ type Key struct {
 type Token interface {
 	// Sign signs a transaction's signing bytes with a wallet's key.
 	Sign(ctx context.Context, k Key, message []byte) (nem.Signature, error)
-	// SignHead signs a checkpoint's text with the log key.
-	SignHead(ctx context.Context, text []byte) ([64]byte, error)
+	// SignHead signs a checkpoint's text with the log key that has this public key.
+	SignHead(ctx context.Context, logKey [32]byte, text []byte) ([64]byte, error)
 	// Deterministic says whether the same message gets the same signature twice.
 	Deterministic() bool
 	// Health asks the token itself: nil only if it can sign now.
@@ -53,10 +53,10 @@ const headTimeout = 10 * time.Second
 
 // signHead fits a token to the journal's signing function.
 func signHead(t Token) journal.Sign {
-	return func(text []byte) ([64]byte, error) {
+	return func(logKey [32]byte, text []byte) ([64]byte, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), headTimeout)
 		defer cancel()
-		return t.SignHead(ctx, text)
+		return t.SignHead(ctx, logKey, text)
 	}
 }
 

@@ -54,7 +54,7 @@ func (l *testLog) grow(n int, salt string) {
 
 func (l *testLog) sign(t testing.TB, h journal.Head) journal.Checkpoint {
 	t.Helper()
-	c, err := journal.SignCheckpoint(origin, h, func(text []byte) ([64]byte, error) {
+	c, err := journal.SignCheckpoint(origin, h, func(_ [32]byte, text []byte) ([64]byte, error) {
 		return [64]byte(ed25519.Sign(l.private, text)), nil
 	}, l.genesis.LogKey)
 	if err != nil {

@@ -112,7 +112,7 @@ func (s *Signer) append(kind string, body any) (seq uint64) {
 	}
 	s.entries = append(s.entries, raw)
 	s.tree.Append(journal.LeafHash(raw))
-	sign := func(text []byte) ([64]byte, error) { return [64]byte(ed25519.Sign(s.key, text)), nil }
+	sign := func(_ [32]byte, text []byte) ([64]byte, error) { return [64]byte(ed25519.Sign(s.key, text)), nil }
 	if s.checkpoint, err = journal.SignCheckpoint(s.genesis.Origin, s.tree.Head(), sign, s.genesis.LogKey); err != nil {
 		panic(err)
 	}

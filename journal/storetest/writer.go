@@ -17,11 +17,38 @@ const Origin = "kura.test/storetest"
 
 // Genesis returns what the suite's journals are pinned to.
 func Genesis() journal.Genesis {
-	return journal.Genesis{Origin: Origin, Hash: journal.LeafHash(mustEncode(NewEntry(0, ""))), LogKey: [32]byte(Key.Public().(ed25519.PublicKey))}
+	return journal.Genesis{Origin: Origin, Hash: journal.LeafHash(mustEncode(NewEntry(0, ""))), LogKey: PublicKey(0)}
 }
 
-// Sign signs with Key.
-func Sign(text []byte) ([64]byte, error) { return [64]byte(ed25519.Sign(Key, text)), nil }
+// KeyNumber returns the log key that the suite's journals use after so many handovers: Key is number 0.
+func KeyNumber(n int) ed25519.PrivateKey {
+	if n == 0 {
+		return Key
+	}
+	return ed25519.NewKeyFromSeed(fmt.Appendf(nil, "kura storetest log key %08d.", n))
+}
+
+// PublicKey is the public half of KeyNumber.
+func PublicKey(n int) [32]byte { return [32]byte(KeyNumber(n).Public().(ed25519.PublicKey)) }
+
+// Sign signs with the one of the suite's first hundred log keys that is asked for.
+func Sign(logKey [32]byte, text []byte) ([64]byte, error) {
+	for n := range 100 {
+		if PublicKey(n) == logKey {
+			return [64]byte(ed25519.Sign(KeyNumber(n), text)), nil
+		}
+	}
+	return [64]byte{}, fmt.Errorf("the suite has no log key %x", logKey)
+}
+
+// NewHandover returns the entry by which the suite's log key number n hands over to the next.
+func NewHandover(seq uint64, n int) journal.Entry {
+	e := NewEntry(seq, "")
+	old, next := PublicKey(n), PublicKey(n+1)
+	e.Kind = journal.KindHandover
+	e.Body = fmt.Appendf(nil, `{"old":%q,"new":%q,"proposal":""}`, journal.FormatLogKey(old), journal.FormatLogKey(next))
+	return e
+}
 
 // NewEntry returns an entry like those of a journal; salt makes it another one.
 func NewEntry(seq uint64, salt string) journal.Entry {
@@ -57,6 +84,7 @@ type Writer struct {
 	Salt       string // put into the entries that Next makes
 
 	tree *journal.Tree
+	keys journal.LogKeys
 }
 
 // NewWriter returns a writer at the empty journal.
@@ -65,7 +93,7 @@ func NewWriter() *Writer {
 	if err != nil {
 		panic(err)
 	}
-	return &Writer{Head: journal.EmptyHead(), tree: tree}
+	return &Writer{Head: journal.EmptyHead(), tree: tree, keys: Genesis().Keys()}
 }
 
 // Clone returns a writer that can go another way.
@@ -75,7 +103,7 @@ func (w *Writer) Clone() *Writer {
 		clone.tree.Append(journal.LeafHash(row.Bytes))
 	}
 	clone.Head, clone.Checkpoint, clone.Salt = w.Head, w.Checkpoint, w.Salt
-	clone.Rows = slices.Clone(w.Rows)
+	clone.Rows, clone.keys = slices.Clone(w.Rows), w.keys
 	return clone
 }
 
@@ -100,7 +128,10 @@ func (w *Writer) Group(entries []journal.Entry) journal.Group {
 	}
 	g.Head = w.tree.Head()
 	var err error
-	if g.Checkpoint, err = journal.SignCheckpoint(Origin, g.Head, Sign, Genesis().LogKey); err != nil {
+	if g.Checkpoint, err = journal.SignCheckpoint(Origin, g.Head, Sign, w.keys.At(g.Head.Size)); err != nil {
+		panic(err)
+	}
+	if w.keys, err = w.keys.After(entries[len(entries)-1]); err != nil {
 		panic(err)
 	}
 	w.Head, w.Checkpoint = g.Head, g.Checkpoint

@@ -83,7 +83,7 @@ func (w *World) Checkpoint() journal.Checkpoint {
 
 func (w *World) checkpoint(h journal.Head) journal.Checkpoint {
 	w.TB.Helper()
-	c, err := journal.SignCheckpoint(w.Genesis.Origin, h, func(text []byte) ([64]byte, error) {
+	c, err := journal.SignCheckpoint(w.Genesis.Origin, h, func(_ [32]byte, text []byte) ([64]byte, error) {
 		return [64]byte(ed25519.Sign(w.logKey, text)), nil
 	}, w.Genesis.LogKey)
 	w.check(err)

@@ -28,6 +28,9 @@ type FakeToken struct {
 
 	mu    sync.Mutex
 	seeds map[string][32]byte
+	later []ed25519.PrivateKey // log keys after LogKey
+	gone  map[[32]byte]bool    // log keys that were destroyed
+	inUse [32]byte             // log key that UseLogKey named; zero: LogKey
 }
 
 var _ signer.Token = (*FakeToken)(nil)
@@ -45,13 +48,20 @@ func NewFakeToken() *FakeToken {
 	if err != nil {
 		panic(err)
 	}
-	return &FakeToken{LogKey: key, seeds: map[string][32]byte{}}
+	return &FakeToken{LogKey: key, seeds: map[string][32]byte{}, gone: map[[32]byte]bool{}}
 }
 
-// LogPublicKey is the log key's public half.
+// LogPublicKey is the public half of the log key in use.
 func (f *FakeToken) LogPublicKey() [32]byte {
-	return [32]byte(f.LogKey.Public().(ed25519.PublicKey))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.inUse != [32]byte{} {
+		return f.inUse
+	}
+	return publicOf(f.LogKey)
 }
+
+func publicOf(key ed25519.PrivateKey) [32]byte { return [32]byte(key.Public().(ed25519.PublicKey)) }
 
 // Sign implements signer.Token.
 func (f *FakeToken) Sign(_ context.Context, k signer.Key, message []byte) (nem.Signature, error) {
@@ -93,11 +103,28 @@ func sign(n nem.Network, seed [32]byte, message []byte) (nem.Signature, error) {
 }
 
 // SignHead implements signer.Token.
-func (f *FakeToken) SignHead(_ context.Context, text []byte) ([64]byte, error) {
+func (f *FakeToken) SignHead(_ context.Context, logKey [32]byte, text []byte) ([64]byte, error) {
 	if f.Down.Load() {
 		return [64]byte{}, ErrDown
 	}
-	return [64]byte(ed25519.Sign(f.LogKey, text)), nil
+	for _, key := range f.logKeys() {
+		if publicOf(key) == logKey {
+			return [64]byte(ed25519.Sign(key, text)), nil
+		}
+	}
+	return [64]byte{}, errors.New("no such log key")
+}
+
+// logKeys are those that were not destroyed, oldest first.
+func (f *FakeToken) logKeys() (keys []ed25519.PrivateKey) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, key := range append([]ed25519.PrivateKey{f.LogKey}, f.later...) {
+		if !f.gone[publicOf(key)] {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // Deterministic implements signer.Token.

@@ -53,7 +53,7 @@ func TestEveryOperationSurvivesEveryFault(t *testing.T) {
 		{"sign in the token", []string{"Sign"}, sign(refs[0])},
 		{"sign sealed", []string{"DecryptGCM"}, sign(refs[1])},
 		{"sign a head", []string{"Sign"}, func(t *testing.T) {
-			if _, err := tok.SignHead(ctx, []byte("head\n1\nx\n")); err != nil {
+			if _, err := tok.SignHead(ctx, logKeyOf(t, tok), []byte("head\n1\nx\n")); err != nil {
 				t.Error(err)
 			}
 		}},
@@ -338,7 +338,7 @@ func TestWrongSignatureIsWithheld(t *testing.T) {
 	if signature, err := tok.Sign(ctx, ref, []byte("m")); !errors.Is(err, ErrWrongSignature) || signature != (nem.Signature{}) {
 		t.Errorf("a wallet's wrong signature: %s, %v", signature, err)
 	}
-	if signature, err := tok.SignHead(ctx, []byte("h")); !errors.Is(err, ErrWrongSignature) || signature != [64]byte{} {
+	if signature, err := tok.SignHead(ctx, logKeyOf(t, tok), []byte("h")); !errors.Is(err, ErrWrongSignature) || signature != [64]byte{} {
 		t.Errorf("a head's wrong signature: %x, %v", signature, err)
 	}
 	if err := tok.Health(ctx); !errors.Is(err, ErrWrongSignature) {

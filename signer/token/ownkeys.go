@@ -158,8 +158,8 @@ func (t *Token) checkOwnKeys(ctx context.Context) error {
 	return nil
 }
 
-// LogPublicKey is the Ed25519 public key whose heads SignHead signs: the oldest
-// log key of the token unless UseLogKey chose another.
+// LogPublicKey is the Ed25519 public key of the log key in use: the oldest of the
+// token unless UseLogKey chose another.
 func (t *Token) LogPublicKey() ([32]byte, error) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -169,13 +169,10 @@ func (t *Token) LogPublicKey() ([32]byte, error) {
 	return t.logKey, nil
 }
 
-// SignHead signs a checkpoint's text with the log key (plain Ed25519) and
-// verifies the signature before it returns it.
-func (t *Token) SignHead(ctx context.Context, message []byte) ([64]byte, error) {
-	public, err := t.LogPublicKey()
-	if err != nil {
-		return [64]byte{}, err
-	}
+// SignHead signs a checkpoint's text with the log key that has this public key
+// (plain Ed25519) and verifies the signature before it returns it. Which key a
+// head belongs to, the journal says.
+func (t *Token) SignHead(ctx context.Context, public [32]byte, message []byte) ([64]byte, error) {
 	signature, err := t.signLog(ctx, public, message)
 	if err != nil {
 		return [64]byte{}, err

@@ -177,17 +177,20 @@ func (t *Token) LogPublicKeys(ctx context.Context) ([][32]byte, error) {
 	})
 }
 
-// NextLogKey makes the log key that is to follow, unless there is one already,
-// and gives its public key. SignHead goes on with the old one until UseLogKey: the
-// entry that names the new key stands under the old key's head.
+// NextLogKey makes the log key that is to follow the one in use, unless there is
+// one already, and gives its public key. Nothing uses it before the journal does.
 func (t *Token) NextLogKey(ctx context.Context) ([32]byte, error) {
+	inUse, err := t.LogPublicKey()
+	if err != nil {
+		return [32]byte{}, err
+	}
 	return answer(ctx, t, "make the next log key", func(s *session) ([32]byte, error) {
 		keys, err := s.logKeys()
 		if err != nil {
 			return [32]byte{}, err
 		}
-		if len(keys) == 1 {
-			generation, _ := generationOf(keys[0].id)
+		if newest := keys[len(keys)-1]; newest.publicKey == inUse {
+			generation, _ := generationOf(newest.id)
 			if err := s.generateLogKey(generation + 1); err != nil {
 				return [32]byte{}, err
 			}
@@ -199,8 +202,8 @@ func (t *Token) NextLogKey(ctx context.Context) ([32]byte, error) {
 	})
 }
 
-// UseLogKey makes SignHead sign with the log key that has this public key. The
-// journal says which one is in force; the choice is not kept in the token.
+// UseLogKey says which log key is in use: the one that Health asks, and that no
+// call destroys. The journal knows it; the choice is not kept in the token.
 func (t *Token) UseLogKey(ctx context.Context, public [32]byte) error {
 	err := t.do(ctx, "use a log key", func(s *session) error {
 		_, err := s.logKeyFor(public)

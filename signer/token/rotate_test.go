@@ -116,30 +116,17 @@ func TestLogKeyReplacement(t *testing.T) {
 	if again, err := tok.NextLogKey(ctx); err != nil || again != next || next == old {
 		t.Errorf("asked again: %x, %v", again, err)
 	}
-	signedBy := func() [32]byte {
-		t.Helper()
-		signature, err := tok.SignHead(ctx, []byte("head"))
-		if err != nil {
-			t.Fatal(err)
+	for _, key := range [][32]byte{old, next} {
+		signature, err := tok.SignHead(ctx, key, []byte("head"))
+		if err != nil || !ed25519.Verify(key[:], []byte("head"), signature[:]) {
+			t.Errorf("key %x signs: %x, %v", key, signature, err)
 		}
-		for _, key := range [][32]byte{old, next} {
-			if ed25519.Verify(key[:], []byte("head"), signature[:]) {
-				return key
-			}
-		}
-		return [32]byte{}
-	}
-	if signedBy() != old {
-		t.Error("the new key signs before UseLogKey")
 	}
 	if err := tok.DestroyLogKey(ctx, old); err == nil {
 		t.Error("the log key in use was destroyed")
 	}
 	if err := tok.UseLogKey(ctx, next); err != nil {
 		t.Fatal(err)
-	}
-	if signedBy() != next {
-		t.Error("the old key signs after UseLogKey")
 	}
 	for range 2 {
 		if err := tok.DestroyLogKey(ctx, old); err != nil {
@@ -148,6 +135,15 @@ func TestLogKeyReplacement(t *testing.T) {
 	}
 	if err := tok.UseLogKey(ctx, old); !errors.Is(err, ErrNoKey) {
 		t.Errorf("the destroyed key: %v", err)
+	}
+	if _, err := tok.SignHead(ctx, old, []byte("head")); !errors.Is(err, ErrNoKey) {
+		t.Errorf("the destroyed key signs: %v", err)
+	}
+	if err := tok.Health(ctx); err != nil {
+		t.Errorf("with the next key: %v", err)
+	}
+	if third, err := tok.NextLogKey(ctx); err != nil || third == next || third == old {
+		t.Errorf("the key after the next: %x, %v", third, err)
 	}
 	if err := tok.Close(); err != nil {
 		t.Fatal(err)

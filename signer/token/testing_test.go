@@ -146,3 +146,13 @@ func wallet(t testing.TB, tok *Token, name string, network nem.Network) WalletRe
 	}
 	return WalletRef{Name: name, Network: network, PublicKey: public}
 }
+
+// logKeyOf is the log key in use.
+func logKeyOf(t testing.TB, tok *Token) [32]byte {
+	t.Helper()
+	public, err := tok.LogPublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public
+}

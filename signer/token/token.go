@@ -57,7 +57,7 @@ type Token struct {
 	final   error         // not nil: never usable again
 	cause   error         // why current is nil
 	changed chan struct{} // closed when current or final changes
-	logKey  nem.PublicKey // chosen by UseLogKey; zero: the oldest
+	logKey  nem.PublicKey // in use; the oldest until UseLogKey says otherwise
 	closing chan struct{}
 	// recovery is closed when the goroutine that recovers has ended; nil when
 	// there has been none. Only that goroutine and Open use the PIN.

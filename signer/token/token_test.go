@@ -26,11 +26,11 @@ func TestLifeOfAToken(t *testing.T) {
 	}
 
 	head := []byte("kura.example/test\n1\nroot\n")
-	signature, err := tok.SignHead(ctx, head)
+	public, err := tok.LogPublicKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, err := tok.LogPublicKey()
+	signature, err := tok.SignHead(ctx, public, head)
 	if err != nil {
 		t.Fatal(err)
 	}
