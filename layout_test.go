@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"journal/gap":         {"journal", "statement"},
 	"journal/postgres":    {"journal", "migrations"},
 	"migrations":          {},
-	"ledger":              {"nem", "statement", "policy", "journal", "journal/gap"},
+	"ledger":              {"nem", "statement", "policy", "journal", "journal/cosign", "journal/gap"},
 	"signer":              {"nem", "statement", "policy", "journal", "journal/cosign", "journal/gap", "ledger", "signer/rpc"},
 	"signer/token":        {"nem", "signer/token/backup"},
 	"signer/token/backup": {},
@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	"api":                 {"signer/rpc", "statement", "journal"},
 	"api/client":          {"nem", "signer/rpc", "statement", "journal", "journal/gap"},
 	"interop":             {},
-	"audit":               {"nem", "statement", "policy", "journal", "journal/gap", "ledger"},
+	"audit":               {"nem", "statement", "policy", "journal", "journal/cosign", "journal/gap", "ledger"},
 	"witness":             {"journal", "journal/cosign", "journal/gap", "statement"},
 }
 

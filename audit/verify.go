@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"kura/journal"
+	"kura/journal/cosign"
 	"kura/ledger"
 	"kura/nem"
 	"kura/policy"
@@ -24,6 +26,10 @@ type Options struct {
 	// Predecessor is an export of the journal that this one follows after a restore. It is verified, too: to
 	// extend the checkpoint that the genesis names, with the policy in force that the successor goes on under.
 	Predecessor io.Reader
+	// Witnesses are those that the auditor knows, whoever they were in the journal's life: wherever it says that
+	// witnesses vouched for the time, each of those it names must be one of them. Without any, the keys are taken
+	// from the journal, and the report says so.
+	Witnesses []cosign.Key
 	// Visit, if not nil, is shown every entry once it is verified, with the state after it. What it saw is
 	// only true when Verify succeeds: the head that covers all of it comes last.
 	Visit func(e journal.Entry, body ledger.Body, s *ledger.State)
@@ -40,6 +46,10 @@ type Report struct {
 	Counts     Counts `json:"counts"`
 	StateHash  string `json:"stateHash"` // of the ledger after the last entry
 	PolicyHash string `json:"policyHash"`
+	// Vouchers are the witnesses whose times policy time followed, as key lines, in the order in which the journal
+	// names them; VoucherQuorum is the smallest number of them that had to agree, 0 if none ever vouched.
+	Vouchers      []string `json:"vouchers"`
+	VoucherQuorum int      `json:"voucherQuorum"`
 	// Signed: the entries, as they stand, lead to the signed head at the end. With a failure it tells that
 	// the journal itself is wrong; without it, that the export was changed, maybe before the entry that the
 	// failure names, where what was changed could not be checked against anything but the head.
@@ -60,6 +70,7 @@ type Counts struct {
 	Outcomes     uint64 `json:"outcomes"`     // all outcomes that came out the same
 	Transactions uint64 `json:"transactions"` // authorisations whose bytes say what their statements say
 	Signatures   uint64 `json:"signatures"`   // of transactions, by their chains' rules
+	Vouched      uint64 `json:"vouched"`      // how often a quorum of witnesses vouched for the time
 }
 
 // Codes of failures.
@@ -73,6 +84,7 @@ const (
 	FailFold        = "does_not_follow"   // the entry cannot follow the ones before it
 	FailHead        = "head"              // the entries do not lead to the signed head
 	FailConsistency = "not_consistent"    // the export does not extend the earlier checkpoint
+	FailWitness     = "witness_unknown"   // a witness vouched for the time that is none of those that were given
 	FailPredecessor = "predecessor"       // it does not follow the journal that was given as the one before it
 	FailTruncated   = "truncated"         // no checkpoint at the end, or less than one input at the end
 )
@@ -96,7 +108,7 @@ func (f *Failure) Error() string {
 // names. The error is for what keeps it from checking: a reader that fails, a bad option, the context.
 func Verify(ctx context.Context, r io.Reader, o Options) (Report, error) {
 	v := verifier{visit: o.Visit, state: ledger.NewState()}
-	v.report.Notes = []string{}
+	v.report.Notes, v.report.Vouchers = []string{}, []string{}
 	if err := v.options(o); err != nil {
 		return Report{}, fmt.Errorf("verify: %w", err)
 	}
@@ -118,6 +130,7 @@ type verifier struct {
 	genesis journal.Genesis
 	from    journal.Checkpoint
 	before  io.Reader // export of the predecessor
+	known   []string  // key lines of the witnesses that were given
 	visit   func(journal.Entry, ledger.Body, *ledger.State)
 	state   *ledger.State
 	broken  *Failure // the first failure; what follows is only hashed
@@ -136,6 +149,9 @@ func (v *verifier) options(o Options) error {
 		v.genesis, v.report.Pinned = g, true
 	}
 	v.from, v.before = o.From, o.Predecessor
+	for _, k := range o.Witnesses {
+		v.known = append(v.known, k.String())
+	}
 	tree, err := journal.NewTree(0, nil)
 	v.tree = tree
 	return err
@@ -363,7 +379,26 @@ func (v *verifier) count(body ledger.Body, request *ledger.Request) error {
 			return v.fail(FailSignature, "%v", err)
 		}
 		c.Signatures++
+	case *ledger.Vouched:
+		return v.vouched(b)
 	}
+	return nil
+}
+
+// vouched notes who vouched for the time, and holds them to those that the auditor knows.
+func (v *verifier) vouched(b *ledger.Vouched) error {
+	for _, line := range b.Witnesses {
+		if len(v.known) > 0 && !slices.Contains(v.known, line) {
+			return v.fail(FailWitness, "%s vouches for the time and is none of the witnesses that were given", statement.Quote(line, 300))
+		}
+		if !slices.Contains(v.report.Vouchers, line) {
+			v.report.Vouchers = append(v.report.Vouchers, line)
+		}
+	}
+	if q := &v.report.VoucherQuorum; *q == 0 || b.Quorum < *q {
+		*q = b.Quorum
+	}
+	v.report.Counts.Vouched++
 	return nil
 }
 
@@ -381,6 +416,9 @@ func (v *verifier) conclude() {
 	if v.report.From == 0 {
 		v.report.Notes = append(v.report.Notes, NoteRollback)
 	}
+	if len(v.report.Vouchers) > 0 && len(v.known) == 0 {
+		v.report.Notes = append(v.report.Notes, NoteWitnesses)
+	}
 	v.report.Notes = append(v.report.Notes, NoteFacts)
 }
 
@@ -388,7 +426,9 @@ func (v *verifier) conclude() {
 const (
 	NoteUnpinned = "the genesis line was taken from the export itself: this may be any journal; pin the line that you were given when the journal began"
 	NoteRollback = "no earlier checkpoint was given: a journal that was rolled back as a whole to a head that was once signed verifies like this one; only a checkpoint kept elsewhere (a witness, the token, your own last one) shows that nothing was cut off its end"
-	NoteFacts    = "what the signer only reports (times of its clock, token attributes, who was present, counts of refused requests) is covered by the signed head and checked against nothing else"
+	// NoteWitnesses is about Options.Witnesses.
+	NoteWitnesses = "policy time followed witnesses whose keys were taken from the journal itself: hold them to the witnesses that you know (--witness)"
+	NoteFacts     = "what the signer only reports (times of its clock, token attributes, who was present, counts of refused requests) is covered by the signed head and checked against nothing else"
 )
 
 // excerpt shows where two texts part.

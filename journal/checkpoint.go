@@ -83,15 +83,15 @@ func openCheckpoint(g Genesis, c []byte) (Head, []note.Signature, error) {
 			return Head{}, nil, fmt.Errorf("%w: the log's signature: %w", ErrCheckpoint, err)
 		}
 	}
-	h, err := parseHead(g.Origin, opened.Text)
+	h, err := ParseHead(g.Origin, opened.Text)
 	if err != nil {
 		return Head{}, nil, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
 	return h, opened.UnverifiedSigs, nil
 }
 
-// parseHead reads a checkpoint's text, signed or not.
-func parseHead(origin, text string) (Head, error) {
+// ParseHead reads a checkpoint's text strictly: what UnsignedCheckpoint writes. It judges no signature.
+func ParseHead(origin, text string) (Head, error) {
 	lines := strings.Split(text, "\n")
 	if len(lines) != 4 || lines[3] != "" {
 		return Head{}, fmt.Errorf("text has %d lines, it must be origin, size and root", len(lines)-1)

@@ -268,7 +268,7 @@ func peekHead(origin string, c Checkpoint) (Head, error) {
 	if !ok {
 		return Head{}, fmt.Errorf("%w: no signature follows the text", ErrCheckpoint)
 	}
-	h, err := parseHead(origin, string(text)+"\n")
+	h, err := ParseHead(origin, string(text)+"\n")
 	if err != nil {
 		return Head{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}

@@ -46,6 +46,8 @@ func newBody(kind string) Body {
 		return new(Strand)
 	case KindStart:
 		return new(Start)
+	case KindVouched:
+		return new(Vouched)
 	case KindAlarm:
 		return new(Alarm)
 	case KindRefused:

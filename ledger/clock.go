@@ -21,7 +21,7 @@ type timeline struct {
 	boot   int64  // milliseconds of CLOCK_BOOTTIME at the last start of a signer
 	base   int64  // policy time at that moment
 	credit int64  // unvouched milliseconds that starts may still be given
-	proven int64  // policy time up to which a quorum vouched
+	proven int64  // policy time up to which a quorum of people or witnesses vouched
 }
 
 // limit returns the latest policy time that is allowed at a moment of the machine's count.
@@ -55,7 +55,7 @@ func (s *State) StartTime(in StartInput, clock int64) int64 {
 	return max(s.time, min(clock, s.lastKnown()+s.line.credit))
 }
 
-// lastKnown is the latest time that somebody vouched for: the last entry, or a quorum.
+// lastKnown is the latest time that somebody vouched for: the last entry, or a quorum of people or witnesses.
 func (s *State) lastKnown() int64 { return max(s.time, s.line.proven) }
 
 func (s *State) sameRun(in StartInput) bool {
@@ -91,8 +91,8 @@ func (s *State) applyStart(b *Start) {
 	s.line = timeline{bootID: b.BootID, boot: b.Boot, base: s.time, credit: b.Credit, proven: s.line.proven}
 }
 
-// vouch takes a moment for true because a quorum said so: what policy time stayed behind it is made up for,
-// and starts have their ten minutes again.
+// vouch takes a moment for true because a quorum of people or witnesses said so: what policy time stayed behind
+// it is made up for, and starts have their ten minutes again.
 func (s *State) vouch(moment int64) {
 	s.line.base += max(0, moment-s.time)
 	s.line.proven = max(s.line.proven, moment)

@@ -12,7 +12,7 @@ import (
 var allKinds = []string{
 	ledger.KindGenesis, ledger.KindFounding, ledger.KindStatement, ledger.KindOutcome, ledger.KindReasons,
 	ledger.KindAdoption, ledger.KindInForce, ledger.KindTick, ledger.KindLook, ledger.KindStop, ledger.KindWallet,
-	ledger.KindWalletState, ledger.KindSealing, ledger.KindSignature, ledger.KindStrand, ledger.KindStart, ledger.KindAlarm, ledger.KindRefused,
+	ledger.KindWalletState, ledger.KindSealing, ledger.KindSignature, ledger.KindStrand, ledger.KindStart, ledger.KindVouched, ledger.KindAlarm, ledger.KindRefused,
 	ledger.KindGap,
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"kura/journal"
 	"kura/nem"
 	"kura/policy"
 	"kura/statement"
@@ -74,6 +75,13 @@ type (
 	// GapInput goes on after a lost tail. It is judged before the start that gives the signer its time, at the
 	// policy time of the last entry that was kept.
 	GapInput struct{ Gap Gap }
+
+	// VouchedInput is a head of this journal that witnesses cosigned, each with its own time.
+	VouchedInput struct {
+		Checkpoint journal.Checkpoint
+		Witnesses  []string // key lines of all who are asked
+		Quorum     int      // how many of them must agree; more than half
+	}
 
 	// AlarmInput is an alarm of the signer itself.
 	AlarmInput struct{ Alarm Alarm }
@@ -218,5 +226,6 @@ func (in WalletStateInput) judge(j *judgement) (Result, error) { return j.wallet
 func (in SealingInput) judge(j *judgement) (Result, error)     { return j.sealing(in.Sealing) }
 func (in GapInput) judge(j *judgement) (Result, error)         { return j.gap(in.Gap) }
 func (in StartInput) judge(j *judgement) (Result, error)       { return j.start(in) }
+func (in VouchedInput) judge(j *judgement) (Result, error)     { return j.vouched(in) }
 func (in AlarmInput) judge(j *judgement) (Result, error)       { return j.alarmInput(in.Alarm) }
 func (in RefusedInput) judge(j *judgement) (Result, error)     { return j.refused(in.Refused) }

@@ -28,6 +28,7 @@ const (
 	KindSignature   = "signature/1"   // a signature that was made
 	KindStrand      = "strand/1"      // the signer gives up an authorisation that it must not sign any more
 	KindStart       = "start/1"       // a signer starts, with what it knows about the time
+	KindVouched     = "vouched/1"     // witnesses' times say how late it is
 	KindAlarm       = "alarm/1"       // something that people are called for
 	KindRefused     = "refused/1"     // how many requests were refused without an entry of their own
 	KindGap         = gap.Kind        // the journal lost its newest entries and goes on without them
@@ -279,6 +280,16 @@ type Start struct {
 	Behind  int64  `json:"behind"` // milliseconds by which policy time stays behind the clock
 }
 
+// A Vouched says that a moment has passed, by the times that a quorum of witnesses signed. Keys and quorum are
+// those of the signer's configuration: whoever reads it holds them to the witnesses that they know.
+type Vouched struct {
+	Checkpoint string   `json:"checkpoint"` // with the witnesses' lines
+	Witnesses  []string `json:"witnesses"`  // key lines of all who were asked
+	Quorum     int      `json:"quorum"`     // how many of them had to agree
+	Moment     int64    `json:"moment"`     // up to which policy time is vouched for, unix milliseconds
+	Behind     int64    `json:"behind"`     // milliseconds by which it stays behind the clock
+}
+
 // An Alarm calls people.
 type Alarm struct {
 	Code  string          `json:"code"`
@@ -316,6 +327,7 @@ func (*Sealing) Kind() string     { return KindSealing }
 func (*Signature) Kind() string   { return KindSignature }
 func (*Strand) Kind() string      { return KindStrand }
 func (*Start) Kind() string       { return KindStart }
+func (*Vouched) Kind() string     { return KindVouched }
 func (*Alarm) Kind() string       { return KindAlarm }
 func (*Refused) Kind() string     { return KindRefused }
 

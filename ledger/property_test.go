@@ -230,6 +230,10 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			}
 			m.Ticks()
 		},
+		"vouch": func(t *rapid.T) {
+			ago := rapid.Int64Range(0, ledgertest.Hour).Draw(t, "ago")
+			m.judge(t, m.Cosigned(ledgertest.Witnesses("ann", "ben"), 2, m.Clock-ago, m.Clock))
+		},
 		"host stop": func(t *rapid.T) {
 			m.judge(t, ledger.StopInput{By: "root", Action: statement.ActionFreeze, Target: ledger.Target{Kind: statement.TargetWallet, Name: "hot-xym"}, Reason: "host"})
 		},

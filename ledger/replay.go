@@ -55,6 +55,8 @@ func InputOf(e journal.Entry) (Input, error) {
 		return StartInput{b.Version, b.BootID, b.Boot}, nil
 	case *Gap:
 		return GapInput{*b}, nil
+	case *Vouched:
+		return VouchedInput{journal.Checkpoint(b.Checkpoint), b.Witnesses, b.Quorum}, nil
 	case *Alarm:
 		return AlarmInput{*b}, nil
 	case *Refused:

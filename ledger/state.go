@@ -135,6 +135,8 @@ func (s *State) apply(e journal.Entry, body Body) error {
 		return s.applySignature(e, b)
 	case *Start:
 		s.applyStart(b)
+	case *Vouched:
+		return s.applyVouched(b)
 	case *Alarm:
 		s.applyAlarm(e, b)
 	case *Gap:

@@ -31,15 +31,8 @@ func (w Witnesses) Check() error {
 		}
 		return nil
 	}
-	if w.Quorum < 1 || w.Quorum > len(w.Keys) || 2*w.Quorum <= len(w.Keys) {
-		return fmt.Errorf("a quorum of %d of %d witnesses: it must be more than half of them and not more than all", w.Quorum, len(w.Keys))
-	}
-	names, keys := map[string]bool{}, map[[32]byte]bool{}
-	for _, k := range w.Keys {
-		if names[k.Name] || keys[k.Public] {
-			return fmt.Errorf("witness %s: its name or its key stands there twice", k.Name)
-		}
-		names[k.Name], keys[k.Public] = true, true
+	if err := cosign.CheckQuorum(w.Keys, w.Quorum); err != nil {
+		return err
 	}
 	if w.Newest == nil {
 		return errors.New("no place is given to keep the newest cosigned head")
@@ -166,7 +159,7 @@ func (c *cosigning) record(k cosign.Key, h signedHead, line string, seconds uint
 	if c.asks && h.Head != c.round.Head {
 		return false
 	}
-	if h.Size > c.reached.Size {
+	if h.Size > c.reached.Size || h.Head == c.reached.Head { // the same head once more: with newer times
 		c.reached = signedHead{h.Head, append(bare(h.checkpoint), lines...)}
 	}
 	if c.asks && h.Head == c.round.Head {

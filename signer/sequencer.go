@@ -98,6 +98,7 @@ func (s *sequencer) start() {
 		s.halt(conditionHalted, "the start could not be journalled: "+err.Error())
 		return
 	}
+	close(s.started)
 	for _, r := range s.state.Strandable(clock) {
 		s.decide(&request{in: ledger.StrandInput{About: r.Hash}, done: s.givenUp(r.Hash)})
 	}

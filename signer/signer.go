@@ -64,6 +64,7 @@ type Signer struct {
 
 	intake   chan *request
 	commits  chan *group
+	started  chan struct{} // closed when the state knows of this start
 	ended    chan struct{} // closed when the sequencer takes nothing any more
 	gone     chan struct{} // closed when everything that it took is answered
 	prodded  chan struct{} // wakes the sequencer
@@ -123,6 +124,7 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 		watches:    newWatches(),
 		intake:     make(chan *request, 1024),
 		commits:    make(chan *group),
+		started:    make(chan struct{}),
 		ended:      make(chan struct{}),
 		gone:       make(chan struct{}),
 		down:       make(chan struct{}),
@@ -179,6 +181,7 @@ func (s *Signer) Run(ctx context.Context) error {
 	}
 	if s.cosigning != nil {
 		watching.Go(func() { s.keepCosigned(ctx) })
+		watching.Go(func() { s.keepVouched(ctx) })
 	}
 	s.waits.Store(false)
 	return s.lead(ctx)

@@ -81,18 +81,3 @@ func (s *Signer) testWallet(ctx context.Context, k Key) error {
 	}
 	return nem.Verify(k.Network, k.PublicKey, []byte(testMessage), signature)
 }
-
-// toleratedBehind is how far policy time may stay behind the clock before it is worth a word.
-const toleratedBehind = 5000
-
-func (s *Signer) checkTime() {
-	clock, boot := s.clock.Now()
-	s.mu.RLock()
-	behind := clock - s.state.PolicyTime(clock, boot)
-	s.mu.RUnlock()
-	if behind <= toleratedBehind {
-		s.conditions.clear("", conditionTime)
-		return
-	}
-	s.conditions.set(conditionTime, "", "policy time stays behind the clock: windows, time-locks and delays end later until a quorum's resume vouches for the time", false)
-}

@@ -30,6 +30,7 @@ type witnesses struct {
 	dir    string
 	quorum int
 	before bool
+	now    atomic.Pointer[func(i int) time.Time] // the witnesses' clocks
 
 	keys     []cosign.Key
 	privates []ed25519.PrivateKey
@@ -42,6 +43,7 @@ type witnesses struct {
 func newWitnesses(t testing.TB, n, quorum int, before bool) *witnesses {
 	t.Helper()
 	w := &witnesses{t: t, dir: t.TempDir(), quorum: quorum, before: before, down: make([]atomic.Bool, n), stop: func() {}}
+	w.setNow(func(int) time.Time { return time.Now() })
 	for i := range n {
 		public, private, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
@@ -61,7 +63,7 @@ func newWitnesses(t testing.TB, n, quorum int, before bool) *witnesses {
 
 func (w *witnesses) serve(g journal.Genesis) {
 	for i, key := range w.keys {
-		one, err := witness.Open(g, key, w.privates[i], filepath.Join(w.dir, key.Name), time.Now)
+		one, err := witness.Open(g, key, w.privates[i], filepath.Join(w.dir, key.Name), func() time.Time { return (*w.now.Load())(i) })
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -109,6 +111,8 @@ func (w *witnesses) carry(s rpc.Witnessed) (stop context.CancelFunc) {
 		running.Wait()
 	}
 }
+
+func (w *witnesses) setNow(now func(i int) time.Time) { w.now.Store(&now) }
 
 func (w *witnesses) setDown(down bool, which ...int) {
 	for _, i := range which {

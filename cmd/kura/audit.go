@@ -11,6 +11,7 @@ import (
 
 	"kura/audit"
 	"kura/journal"
+	"kura/journal/cosign"
 	"kura/ledger"
 	"kura/statement"
 )
@@ -76,6 +77,7 @@ func replaceFile(name string, write func(*os.File) error) error {
 
 func newAuditVerify() *cobra.Command {
 	var genesis, from, predecessor string
+	var witnesses []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
@@ -87,6 +89,9 @@ entries alone and must come out the same, byte for byte. Exit 0 only if all held
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options, err := auditOptions(cmd, genesis, from)
 			if err != nil {
+				return err
+			}
+			if options.Witnesses, err = witnessKeys(witnesses); err != nil {
 				return err
 			}
 			if predecessor != "" {
@@ -112,8 +117,22 @@ entries alone and must come out the same, byte for byte. Exit 0 only if all held
 	cmd.Flags().StringVar(&genesis, "genesis", "", "genesis line to hold it to (default: the one that the home pins, if there is a home)")
 	cmd.Flags().StringVar(&from, "from-checkpoint", "", "file with an earlier signed head that the export must extend")
 	cmd.Flags().StringVar(&predecessor, "predecessor", "", "export of the journal that this one follows after a restore; it is verified, too")
+	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "key line of a witness that you know, once for each there ever was: no other may have vouched for the time")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
+}
+
+// witnessKeys reads the key lines of --witness.
+func witnessKeys(lines []string) ([]cosign.Key, error) {
+	var all []cosign.Key
+	for _, line := range lines {
+		key, err := cosign.ParseKey(line)
+		if err != nil {
+			return nil, usagef("--witness: %w", err)
+		}
+		all = append(all, key)
+	}
+	return all, nil
 }
 
 // auditOptions pins what the flags or the home name. Without either the export is
@@ -159,6 +178,12 @@ func printReport(cmd *cobra.Command, name string, r audit.Report, asJSON bool) e
 		p.field("decisions", "%d made again with the same outcome, rule, numbers and codes", r.Counts.Decisions)
 		p.field("transactions", "%d say exactly what their statements say", r.Counts.Transactions)
 		p.field("signatures", "%d hold by their chain's rules", r.Counts.Signatures)
+		if r.Counts.Vouched > 0 {
+			p.field("time", "vouched for by witnesses %d times, by at least %d of them each time:", r.Counts.Vouched, r.VoucherQuorum)
+			for _, line := range r.Vouchers {
+				p.field("", "%s", statement.Quote(line, 300))
+			}
+		}
 		for _, note := range r.Notes {
 			p.field("note", "%s", note)
 		}

@@ -174,6 +174,21 @@ func Text(checkpoint []byte) (string, error) {
 	return text, err
 }
 
+// CheckQuorum refuses a choice of witnesses of whom need are to agree, unless that
+// is more than half of them, so that two quorums always share one, and each of
+// them counts once.
+func CheckQuorum(witnesses []Key, need int) error {
+	if need < 1 || need > len(witnesses) || 2*need <= len(witnesses) {
+		return fmt.Errorf("a quorum of %d of %d witnesses: it must be more than half of them and not more than all", need, len(witnesses))
+	}
+	for i, k := range witnesses {
+		if slices.ContainsFunc(witnesses[:i], func(o Key) bool { return o.Name == k.Name || o.Public == k.Public }) {
+			return fmt.Errorf("witness %s: its name or its key stands there twice", k.Name)
+		}
+	}
+	return nil
+}
+
 // Newest returns the latest time, in unix seconds, that at least need of the
 // cosignatures vouch for: the need-th largest. False if there are fewer.
 func Newest(cosignatures []Cosignature, need int) (uint64, bool) {

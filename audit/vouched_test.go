@@ -1,0 +1,68 @@
+package audit_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"kura/audit"
+	"kura/journal/cosign"
+	"kura/ledger/ledgertest"
+)
+
+// TestVerifyHoldsWitnessesToThoseKnown: an auditor who knows the witnesses finds a journal that followed others.
+func TestVerifyHoldsWitnessesToThoseKnown(t *testing.T) {
+	w := ledgertest.New(t)
+	w.Clock += ledgertest.Hour
+	w.BootID, w.Boot = "boot-2", 1000
+	w.Restart()
+	all := ledgertest.Witnesses("ann", "ben", "cem")
+	w.Must(w.Cosigned(all, 2, w.Clock, w.Clock))
+	var keys []cosign.Key
+	for _, x := range all {
+		keys = append(keys, x.Key)
+	}
+	export := w.Export()
+
+	report := verify(t, w, export, audit.Options{})
+	if !report.OK || report.Counts.Vouched != 1 || len(report.Vouchers) != 3 || report.VoucherQuorum != 2 {
+		t.Errorf("%+v", report)
+	}
+	if !strings.Contains(strings.Join(report.Notes, "\n"), audit.NoteWitnesses) {
+		t.Error("nothing says that the keys are the journal's own")
+	}
+	report = verify(t, w, export, audit.Options{Witnesses: append(keys, ledgertest.Witnesses("dan")[0].Key)})
+	if !report.OK || strings.Contains(strings.Join(report.Notes, "\n"), audit.NoteWitnesses) {
+		t.Errorf("with the witnesses that there are: %+v", report)
+	}
+	report = verify(t, w, export, audit.Options{Witnesses: keys[:2]})
+	if report.OK || report.Failure.Code != audit.FailWitness || report.Failure.Entry != uint64(len(w.Lines)-1) {
+		t.Errorf("with one too few: %+v", report)
+	}
+}
+
+// TestVerifyJudgesCosignaturesAgain: whoever holds the log key cannot make witnesses say what they did not.
+func TestVerifyJudgesCosignaturesAgain(t *testing.T) {
+	w := ledgertest.New(t)
+	w.Clock += ledgertest.Hour
+	w.BootID, w.Boot = "boot-2", 1000
+	w.Restart()
+	all := ledgertest.Witnesses("ann", "ben", "cem")
+	w.Must(w.Cosigned(all, 2, w.Clock, w.Clock))
+	last := len(w.Lines) - 1
+	for _, change := range [][2]string{
+		{`"quorum":2`, `"quorum":3`},
+		{`"behind":0`, `"behind":1`},
+		{`"moment":1`, `"moment":2`},
+		{"ann.test ", "cem.test "},
+	} {
+		lines := append([][]byte(nil), w.Lines...)
+		lines[last] = bytes.Replace(lines[last], []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(lines[last], w.Lines[last]) {
+			t.Fatalf("%s stands nowhere", change[0])
+		}
+		if report := verify(t, w, w.Forge(lines), audit.Options{}); report.OK {
+			t.Errorf("%s made %s verifies", change[0], change[1])
+		}
+	}
+}
