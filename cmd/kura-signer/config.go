@@ -40,7 +40,7 @@ type TokenConfig struct {
 	PINCredential    string `toml:"pin_credential"`
 	SoftHSMConf      string `toml:"softhsm_conf"`       // sets SOFTHSM2_CONF before the module is loaded
 	AcceptLeakyToken string `toml:"accept_leaky_token"` // why a token that gives keys away to its PIN is good enough here
-	Sessions         int    `toml:"sessions"`           // calls in the module at once; 0: one for each core
+	Sessions         int    `toml:"sessions"`           // calls in the module at once; 0: one more than there are cores
 }
 
 // JournalConfig says where the journal is kept.

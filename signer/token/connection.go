@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/miekg/pkcs11"
 )
@@ -26,13 +28,21 @@ type connection struct {
 	keys  map[string]foundKey // by CKA_ID
 }
 
+// queueRoom is how many jobs lie ready for a session that comes free. Callers
+// beyond it wait for room, in the order of arrival, too.
+const queueRoom = 256
+
 // job is one piece of work for whichever session is free. Results are captured
 // by work; a caller that left before done must not read them.
 type job struct {
-	ctx  context.Context
-	work func(*session) error
-	done chan error // capacity 1: a session never waits for a caller that left
+	work  func(*session) error
+	done  chan error  // capacity 1: a session never waits for a caller that left
+	taken atomic.Bool // by a session, or back by its caller: whoever is first
 }
+
+// take claims the job: for a session that will do it, or for a caller that leaves
+// and wants it never done.
+func (j *job) take() bool { return j.taken.CompareAndSwap(false, true) }
 
 // session is one PKCS#11 session and the locked page that seeds are opened into.
 type session struct {
@@ -61,7 +71,7 @@ func newConnection(module cryptoki, count int, known *sync.Map) (*connection, er
 		quirk:  quirkOf(info),
 		size:   count,
 		known:  known,
-		jobs:   make(chan *job),
+		jobs:   make(chan *job, queueRoom),
 		stop:   make(chan struct{}),
 		keys:   map[string]foundKey{},
 	}
@@ -88,24 +98,42 @@ func newConnection(module cryptoki, count int, known *sync.Map) (*connection, er
 	return c, nil
 }
 
-// run hands work to the first free session, in the order of arrival, and waits
-// for it. When ctx ends first, run returns at once: a call into the module cannot
-// be interrupted, so its session stays busy until the module answers.
+// run queues work for the first free session, in the order of arrival, and waits
+// for it. When ctx ends first, run returns at once, and work that no session has
+// begun is never done. A call into the module cannot be interrupted: its session
+// stays busy until the module answers.
 func (c *connection) run(ctx context.Context, work func(*session) error) error {
-	j := &job{ctx: ctx, work: work, done: make(chan error, 1)}
+	j := &job{work: work, done: make(chan error, 1)}
 	select {
 	case c.jobs <- j:
 	case <-c.stop:
-		return &lostError{errors.New("the token is being recovered")}
+		return errRecovering
 	case <-ctx.Done():
-		return fmt.Errorf("all %d sessions are busy: %w", c.size, ctx.Err())
+		return c.busy(ctx)
 	}
-	select {
-	case err := <-j.done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("the token has not answered in time: %w", ctx.Err())
+	stop := c.stop
+	for {
+		select {
+		case err := <-j.done:
+			return err
+		case <-stop:
+			if j.take() {
+				return errRecovering
+			}
+			stop = nil // its session is at it and will answer
+		case <-ctx.Done():
+			if j.take() {
+				return c.busy(ctx)
+			}
+			return fmt.Errorf("the token has not answered in time: %w", ctx.Err())
+		}
 	}
+}
+
+var errRecovering = &lostError{errors.New("the token is being recovered")}
+
+func (c *connection) busy(ctx context.Context) error {
+	return fmt.Errorf("all %d sessions are busy: %w", c.size, ctx.Err())
 }
 
 // retire lets the sessions end and finalizes the module once the last call has
@@ -129,11 +157,15 @@ func (s *session) serve() {
 		case <-s.stop:
 			return
 		case j := <-s.jobs:
-			if err := j.ctx.Err(); err != nil {
-				j.done <- err
+			if !j.take() {
 				continue
 			}
 			j.done <- s.perform(j.work)
+			// The caller goes first: it may come back with more. A session that went on
+			// into the module at once would keep it waiting for a processor, and one that
+			// slept would be woken by the next to come, the two handing each other the
+			// processor while everybody else waits.
+			runtime.Gosched()
 		}
 	}
 }

@@ -227,20 +227,20 @@ func (s *session) signEd25519(key foundKey, message []byte) (signature [64]byte,
 	return signature, nil
 }
 
-// answer is do for work that has a result: the result is handed over only with
-// the work's end, so a caller that left early shares nothing with it.
+// answer is do for work that has a result. Only the work's success hands it over:
+// a caller that left early never looks at it again.
 func answer[T any](ctx context.Context, t *Token, what string, work func(*session) (T, error)) (T, error) {
-	results := make(chan T, 1) // work runs again only after it has failed, so it succeeds once
+	var result T
 	err := t.do(ctx, what, func(s *session) error {
-		result, err := work(s)
+		got, err := work(s)
 		if err == nil {
-			results <- result
+			result = got
 		}
 		return err
 	})
 	if err != nil {
-		var none T
+		var none T // not result: work that hangs may yet write it
 		return none, err
 	}
-	return <-results, nil
+	return result, nil
 }

@@ -21,8 +21,9 @@ type Config struct {
 	// PIN opens the token. The Token owns it from Open on and wipes it when it
 	// closes or the PIN is refused.
 	PIN *PIN
-	// Sessions is how many calls are in the module at once. More than the number
-	// of cores only lengthens the tail; 0 means that number.
+	// Sessions is how many calls are in the module at once. 0 means one more than
+	// there are cores: while one session waits for Go's scheduler to let it out of a
+	// call, the others keep every core busy. More only lengthen the tail.
 	Sessions int
 	// StateDir holds the sealed wallets (StateDir/wallets) and the mark of a
 	// refused PIN. It is made when missing, mode 0700.
@@ -78,7 +79,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("token configuration: %d sessions, 0 to 256 are possible", c.Sessions)
 	}
 	if c.Sessions == 0 {
-		c.Sessions = runtime.NumCPU()
+		c.Sessions = runtime.NumCPU() + 1
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
