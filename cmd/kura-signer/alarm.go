@@ -38,6 +38,11 @@ func startRelay(c *Config) error {
 	if len(c.AlarmCommand) == 0 || os.Getenv(alarmFD) != "" {
 		return nil
 	}
+	if c.Token.PINFD != nil {
+		if err := handedOver(int(*c.Token.PINFD)); err != nil {
+			return fmt.Errorf("token.pin_fd: %w", err)
+		}
+	}
 	if err := inheritNothing(); err != nil {
 		return fmt.Errorf("start the alarm relay: %w", err)
 	}

@@ -125,7 +125,9 @@ func readImports(ctx context.Context, t *token.Token, genesis [32]byte, imports 
 		if !info.Imported || info.Custody != token.CustodyToken {
 			return held, exit(exitUsage, fmt.Errorf("--imported: wallet %q was not imported into the token", name))
 		}
-		seed, err := token.ReadPrivateKeyFD(info.Network.Chain(), fd)
+		seed, err := fromDescriptor(ctx, fd, func(fd int) (*token.Secret, error) {
+			return token.ReadPrivateKeyFD(info.Network.Chain(), fd)
+		})
 		if err != nil {
 			return held, err
 		}

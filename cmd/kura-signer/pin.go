@@ -17,7 +17,7 @@ func openPIN(ctx context.Context, c TokenConfig) (*token.PIN, error) {
 	case c.PINFile != "":
 		return token.ReadPINFile(c.PINFile)
 	case c.PINFD != nil:
-		return token.ReadPINFD(int(*c.PINFD))
+		return fromDescriptor(ctx, int(*c.PINFD), token.ReadPINFD)
 	case c.PINCredential != "":
 		return token.ReadPINCredential(c.PINCredential)
 	}

@@ -44,7 +44,7 @@ func (in *invocation) configAndJSON(name string) (*Config, bool, error) {
 
 func printObjects(out io.Writer, objects []token.ObjectReport) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	say(w, "LABEL\tCLASS\tATTRIBUTES\tPROBLEMS\n")
+	say(w, "LABEL\tCLASS\tPROBLEMS\tATTRIBUTES\n")
 	for _, o := range objects {
 		var attributes []string
 		for _, name := range slices.Sorted(maps.Keys(o.Attributes)) {
@@ -54,9 +54,38 @@ func printObjects(out io.Writer, objects []token.ObjectReport) error {
 		if len(o.Problems) > 0 {
 			problems = strings.Join(o.Problems, "; ")
 		}
-		say(w, "%s\t%s\t%s\t%s\n", o.Label, o.Kind, strings.Join(attributes, " "), problems)
+		say(w, "%s\t%s\t%s\t%s\n", o.Label, o.Kind, problems, strings.Join(attributes, " "))
 	}
 	return w.Flush()
+}
+
+// printAttack prints every route, and below them, where they are not overlooked, those that took a key.
+func printAttack(out io.Writer, rows []token.AttackRow, officer bool) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	say(w, "STOLEN\tOBJECT\tATTACK\tANSWER\n")
+	var stolen []token.AttackRow
+	for _, r := range rows {
+		mark := "no"
+		if r.Stolen {
+			mark = "YES"
+			stolen = append(stolen, r)
+		}
+		say(w, "%s\t%s\t%s\t%s\n", mark, r.Object, r.Attack, r.Answer)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	say(out, "\n%d attacks, %d of them stole a key\n", len(rows), len(stolen))
+	for _, r := range stolen {
+		say(out, "  %s: %s\n", r.Object, r.Attack)
+	}
+	if len(stolen) > 0 {
+		say(out, "Whoever runs code as the signer's user, or has the token and its PIN, has these keys.\n")
+	}
+	if !officer {
+		say(out, "Not tried: the security officer's routes (--so-pin-file).\n")
+	}
+	return nil
 }
 
 func printWallets(out io.Writer, wallets []rpc.Wallet) error {

@@ -151,6 +151,28 @@ func TestTokenCommands(t *testing.T) {
 	if again := x.must("token", "init", "--config", x.config); !strings.Contains(again, "nothing was changed") {
 		t.Errorf("token init, twice:\n%s", again)
 	}
+	if again := x.must("token", "init", "--config", x.config); strings.Contains(again, "SO PIN") {
+		t.Errorf("token init, where the SO PIN was not needed:\n%s", again)
+	}
+	officer := filepath.Join(x.dir, "state", "so-pin")
+	if out := x.must("doctor", "--config", x.config); !strings.HasPrefix(lineWith(out, "so_pin_here"), "warn") {
+		t.Errorf("doctor, beside the SO PIN:\n%s", out)
+	}
+	elsewhere := filepath.Join(x.dir, "so-pin")
+	if err := os.Rename(officer, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	x.must("token", "init", "--config", x.config)
+	if _, err := os.Stat(officer); err == nil {
+		t.Error("token init made an SO PIN that is not the token's")
+	}
+	said := x.must("token", "attack", "--config", x.config)
+	if !strings.Contains(said, "4 of them stole a key\n  log or wallet key (Ed25519, generated): C_DigestKey with SHA-512\n") || !strings.Contains(said, "Not tried: the security officer's") {
+		t.Errorf("token attack:\n%s", said)
+	}
+	if said := x.must("token", "attack", "--config", x.config, "--so-pin-file", elsewhere); !strings.Contains(said, "read as security officer") || strings.Contains(said, "Not tried") {
+		t.Errorf("token attack with the SO PIN:\n%s", said)
+	}
 	var rows []token.AttackRow
 	if err := json.Unmarshal([]byte(x.must("token", "attack", "--config", x.config, "--json")), &rows, json.RejectUnknownMembers(true)); err != nil {
 		t.Fatal(err)

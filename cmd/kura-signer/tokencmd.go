@@ -7,27 +7,40 @@ import (
 	"flag"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"text/tabwriter"
 
 	"kura/signer/token"
 )
 
+// tokenOptions are the flags of the commands that may need the security officer's PIN.
+type tokenOptions struct {
+	config    *Config
+	soPINFile string
+	asJSON    bool
+}
+
+func (in *invocation) tokenOptions(name, aboutSOPIN string) (tokenOptions, error) {
+	var configPath string
+	var o tokenOptions
+	err := in.flags(name, func(f *flag.FlagSet) {
+		f.StringVar(&configPath, "config", "", "configuration file")
+		f.StringVar(&o.soPINFile, "so-pin-file", "", aboutSOPIN)
+		f.BoolVar(&o.asJSON, "json", false, "print JSON")
+	}, "config")
+	if err == nil {
+		o.config, err = setUp(configPath)
+	}
+	return o, err
+}
+
 // tokenInit prepares the token. A PIN file that does not exist yet is made, with a PIN of 128 random bits.
 func tokenInit(ctx context.Context, in *invocation) error {
-	var configPath, soPINFile string
-	var asJSON bool
-	err := in.flags("token init", func(f *flag.FlagSet) {
-		f.StringVar(&configPath, "config", "", "configuration file")
-		f.StringVar(&soPINFile, "so-pin-file", "", "the security officer's PIN; made if the file does not exist (default STATE_DIR/so-pin)")
-		f.BoolVar(&asJSON, "json", false, "print JSON")
-	}, "config")
+	o, err := in.tokenOptions("token init", "the security officer's PIN; made for a new token if the file does not exist (default STATE_DIR/so-pin)")
 	if err != nil {
 		return err
 	}
-	c, err := setUp(configPath)
-	if err != nil {
-		return err
-	}
+	c := o.config
 	unlock, err := lockState(c.StateDir)
 	if err != nil {
 		return err
@@ -37,22 +50,24 @@ func tokenInit(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	if soPINFile == "" {
-		soPINFile = c.StateDir + "/so-pin"
+	if o.soPINFile == "" {
+		o.soPINFile = c.soPINFile()
 	}
 	if config.PIN, err = makePIN(ctx, c); err != nil {
 		return err
 	}
-	soPIN, err := readOrMakePIN(soPINFile)
+	officer := false // whether the security officer's PIN was needed
+	setup, err := token.Initialise(ctx, config, func(fresh bool) (*token.PIN, error) {
+		officer = true
+		if fresh {
+			return readOrMakePIN(o.soPINFile)
+		}
+		return token.ReadPINFile(o.soPINFile)
+	})
 	if err != nil {
-		config.PIN.Wipe()
 		return err
 	}
-	setup, err := token.Initialise(ctx, config, soPIN)
-	if err != nil {
-		return err
-	}
-	if asJSON {
+	if o.asJSON {
 		return printJSON(in.stdout, setup)
 	}
 	w := tabwriter.NewWriter(in.stdout, 0, 0, 2, ' ', 0)
@@ -62,7 +77,9 @@ func tokenInit(ctx context.Context, in *invocation) error {
 	if c.Token.PINFile != "" {
 		say(w, "PIN\tin %s\n", c.Token.PINFile)
 	}
-	say(w, "SO PIN\tin %s: keep it elsewhere, the signer does not need it\n", soPINFile)
+	if officer {
+		say(w, "SO PIN\tin %s: keep it elsewhere, the signer does not need it\n", o.soPINFile)
+	}
 	if setup.Leaky {
 		say(w, "warning\tthis token gives private keys to whoever has its PIN (see kura-signer token attack)\n")
 	}
@@ -71,6 +88,9 @@ func tokenInit(ctx context.Context, in *invocation) error {
 	}
 	return w.Flush()
 }
+
+// soPINFile is where token init puts a security officer's PIN that it makes, for somebody to take away.
+func (c *Config) soPINFile() string { return filepath.Join(c.StateDir, "so-pin") }
 
 // makePIN reads the configured PIN; a PIN file that does not exist is made first.
 func makePIN(ctx context.Context, c *Config) (*token.PIN, error) {
@@ -122,50 +142,28 @@ func tokenList(ctx context.Context, in *invocation) (err error) {
 
 // tokenAttack is a process of its own and touches only objects that it makes.
 func tokenAttack(ctx context.Context, in *invocation) error {
-	var configPath, soPINFile string
-	var asJSON bool
-	err := in.flags("token attack", func(f *flag.FlagSet) {
-		f.StringVar(&configPath, "config", "", "configuration file")
-		f.StringVar(&soPINFile, "so-pin-file", "", "the security officer's PIN: tries that officer's routes, too")
-		f.BoolVar(&asJSON, "json", false, "print JSON")
-	}, "config")
+	o, err := in.tokenOptions("token attack", "the security officer's PIN: tries that officer's routes, too")
 	if err != nil {
 		return err
 	}
-	c, err := setUp(configPath)
+	config, err := o.config.tokenConfig()
 	if err != nil {
 		return err
 	}
-	config, err := c.tokenConfig()
-	if err != nil {
-		return err
-	}
-	if soPINFile != "" {
-		if config.SOPIN, err = token.ReadPINFile(soPINFile); err != nil {
+	if o.soPINFile != "" {
+		if config.SOPIN, err = token.ReadPINFile(o.soPINFile); err != nil {
 			return err
 		}
 	}
-	if config.PIN, err = openPIN(ctx, c.Token); err != nil {
+	if config.PIN, err = openPIN(ctx, o.config.Token); err != nil {
 		return err
 	}
 	rows, err := token.Attack(ctx, config)
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if o.asJSON {
 		return printJSON(in.stdout, rows)
 	}
-	w := tabwriter.NewWriter(in.stdout, 0, 0, 2, ' ', 0)
-	say(w, "STOLEN\tOBJECT\tATTACK\tANSWER\n")
-	stolen := 0
-	for _, r := range rows {
-		mark := "no"
-		if r.Stolen {
-			mark = "YES"
-			stolen++
-		}
-		say(w, "%s\t%s\t%s\t%s\n", mark, r.Object, r.Attack, r.Answer)
-	}
-	say(w, "\n%d attacks, %d keys stolen\n", len(rows), stolen)
-	return w.Flush()
+	return printAttack(in.stdout, rows, o.soPINFile != "")
 }

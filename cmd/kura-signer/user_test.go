@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"kura/nem"
 )
 
 func asRoot(t *testing.T) {
@@ -158,6 +161,57 @@ func TestPromptEndsWithASignal(t *testing.T) {
 		}
 		if !echoes(t, master) {
 			t.Errorf("%v left the terminal's echo off", signal)
+		}
+	}
+}
+
+// TestDescriptorEndsWithASignal interrupts commands that wait for a secret on a descriptor.
+func TestDescriptorEndsWithASignal(t *testing.T) {
+	x := install(t)
+	for name, args := range map[string][]string{
+		"a PIN": {"token", "list"},
+		"a key": {"wallet", "import", "--name", "old", "--network", "nis1-testnet", "--present", "alice",
+			"--address", nem.PublicKey{1}.Address(nem.NIS1Testnet).String(), "--key-fd", "3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := filepath.Join(x.dir, strings.ReplaceAll(name, " ", "-")+".toml")
+			x.write(filepath.Base(config), strings.Replace(string(readAll(t, x.config)), `pin_file = "pin"`, "pin_fd = 3", 1))
+			in, out, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer out.Close() // the rest of the line does not come
+			if _, err := out.WriteString("ab"); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.CommandContext(t.Context(), binary, append(args, "--config", config)...)
+			var said bytes.Buffer
+			cmd.Stderr, cmd.ExtraFiles = &said, []*os.File{in}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			_ = in.Close()
+			x.Until("it has read what came", func() bool {
+				left, err := unix.IoctlGetInt(int(out.Fd()), unix.TIOCINQ)
+				return err == nil && left == 0
+			})
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err == nil || !strings.Contains(said.String(), "nothing whole came from descriptor 3") {
+				t.Errorf("%v\n%s", err, said.String())
+			}
+		})
+	}
+}
+
+// TestDescriptorOfTheRuntime names descriptors that nobody handed over: the lowest are the Go runtime's own.
+func TestDescriptorOfTheRuntime(t *testing.T) {
+	x := install(t)
+	for fd := 3; fd < 9; fd++ {
+		x.write("signer.toml", regexp.MustCompile("pin_(file|fd) = .*").ReplaceAllString(string(readAll(t, x.config)), fmt.Sprintf("pin_fd = %d", fd)))
+		if _, stderr, code := x.run("token", "list", "--config", x.config); code != exitFailed || !strings.Contains(stderr, "is not open: hand it over") {
+			t.Errorf("descriptor %d: exit %d, %s", fd, code, stderr)
 		}
 	}
 }

@@ -134,7 +134,7 @@ func walletImport(ctx context.Context, in *invocation) error {
 // anywhere but in locked memory.
 func readSeed(ctx context.Context, chain nem.Chain, fd int) (*token.Secret, error) {
 	if fd >= 0 {
-		return token.ReadPrivateKeyFD(chain, fd)
+		return fromDescriptor(ctx, fd, func(fd int) (*token.Secret, error) { return token.ReadPrivateKeyFD(chain, fd) })
 	}
 	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {

@@ -53,10 +53,7 @@ func makeToken(ctx context.Context, module, dir string, log *slog.Logger) (*toke
 	if err := pin.WriteFile(pinFile); err != nil {
 		return nil, err
 	}
-	soPIN, err := token.NewPIN(rand.Reader) // nobody needs it again
-	if err != nil {
-		return nil, err
-	}
+	soPIN := func(bool) (*token.PIN, error) { return token.NewPIN(rand.Reader) } // nobody needs it again
 	config := token.Config{
 		Module: module, Label: "kura-sim", PIN: pin, StateDir: filepath.Join(dir, "keys"),
 		AcceptLeakyToken: "a throw-away token of kura-sim: its keys are worth nothing", Log: log,

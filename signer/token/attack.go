@@ -93,6 +93,9 @@ func Attack(ctx context.Context, config Config) (rows []AttackRow, err error) {
 			err = fmt.Errorf("attack token %q: destroy what was made: %w", config.Label, cleaning)
 		}
 	}()
+	if err := a.trySOPIN(); err != nil {
+		return nil, fmt.Errorf("attack token %q: as security officer: %w", config.Label, err)
+	}
 	if err := errors.Join(a.destroy(), a.makeVictims()); err != nil {
 		return nil, fmt.Errorf("attack token %q: make throw-away keys: %w", config.Label, err)
 	}
@@ -128,6 +131,35 @@ func (a *attacker) enter() error {
 		a.leave()
 	}
 	return err
+}
+
+// trySOPIN holds the security officer's PIN to the token once, before the routes
+// that use it again and again: refused, it is not tried a second time, for a token
+// of hardware counts such attempts and erases itself.
+func (a *attacker) trySOPIN() error {
+	if !hasSO(a, nil) {
+		return nil
+	}
+	info, err := a.module.TokenInfo()
+	if err != nil {
+		return fmt.Errorf("ask the token: %w", err)
+	}
+	if info.Flags&(pkcs11.CKF_SO_PIN_LOCKED|pkcs11.CKF_SO_PIN_FINAL_TRY) != 0 {
+		return fmt.Errorf("log in: the token says that the SO PIN is locked or has one attempt left: %w", ErrPIN)
+	}
+	var refused error
+	if answer, _ := a.loggedOut(func() (string, [][]byte) {
+		if refused = a.module.native.login(a.session, pkcs11.CKU_SO, a.config.SOPIN); refused != nil {
+			return "", nil
+		}
+		return said(a.context.Logout(a.session)), nil
+	}); refused == nil && answer != said(nil) {
+		return fmt.Errorf("log in and out: %s", answer)
+	}
+	if refused != nil {
+		return loginError(refused)
+	}
+	return nil
 }
 
 func (a *attacker) leave() {

@@ -55,6 +55,20 @@ func TestAttackReportsWhatSoftHSMLets(t *testing.T) {
 	}
 }
 
+// A token of hardware erases itself after a few wrong SO PINs.
+func TestAttackWithAWrongSOPINTriesItOnce(t *testing.T) {
+	b := initialised(t)
+	config := b.config()
+	config.SOPIN = pinOf(t, "00112233445566778899aabbccddeeff")
+	if rows, err := Attack(context.Background(), config); !errors.Is(err, ErrPIN) || len(rows) > 0 {
+		t.Errorf("a wrong SO PIN: %v, and %d attacks were tried", err, len(rows))
+	}
+	if _, err := os.Stat(refusedPINPath(b.stateDir)); err == nil {
+		t.Error("the user's PIN is marked as refused")
+	}
+	b.open()
+}
+
 func TestAttackWithAWrongPINTriesItOnce(t *testing.T) {
 	b := initialised(t)
 	b.digits = "00112233445566778899aabbccddeeff"

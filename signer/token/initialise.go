@@ -24,14 +24,18 @@ type Setup struct {
 	Objects      []ObjectReport `json:"objects"`
 }
 
+// SOPIN gives the security officer's PIN, which is wiped after use. It is asked
+// only where that PIN is needed. Fresh says that the token has none yet and that
+// the one given becomes it.
+type SOPIN func(fresh bool) (*PIN, error)
+
 // Initialise prepares a token: where no token has the label, it initialises the
-// first free slot with soPIN and sets the PIN; then it makes the sealing key and
-// the log key, each if it is missing, with exactly the uses it needs. It can be
+// first free slot with the SO PIN and sets the PIN; then it makes the sealing key
+// and the log key, each if it is missing, with exactly the uses it needs. It can be
 // interrupted at any step and run again. A PIN or SO PIN weaker than 128 random
 // bits is refused on a software token, before anything is changed. soPIN may be
-// nil for a token that has its PIN already. Both PINs are wiped.
-func Initialise(ctx context.Context, config Config, soPIN *PIN) (Setup, error) {
-	defer soPIN.Wipe()
+// nil for a token that has its PIN already. The PIN is wiped.
+func Initialise(ctx context.Context, config Config, soPIN SOPIN) (Setup, error) {
 	defer config.PIN.Wipe()
 	config, err := config.withDefaults()
 	if err != nil {
@@ -66,7 +70,7 @@ func Initialise(ctx context.Context, config Config, soPIN *PIN) (Setup, error) {
 }
 
 // prepareToken brings the token to where the user can log in.
-func prepareToken(config Config, soPIN *PIN) error {
+func prepareToken(config Config, soPIN SOPIN) error {
 	functions, err := loadNative(config.Module)
 	if err != nil {
 		return err
@@ -84,9 +88,14 @@ func prepareToken(config Config, soPIN *PIN) error {
 	if err != nil {
 		return err
 	}
+	var officer *PIN
+	defer func() { officer.Wipe() }()
 	switch len(slots) {
 	case 0:
-		if err := newToken(context, functions, config, soPIN); err != nil {
+		if officer, err = soPIN.ask(true); err != nil {
+			return fmt.Errorf("no token carries the label, and to make one: %w", err)
+		}
+		if err := newToken(context, functions, config, officer); err != nil {
 			return err
 		}
 		// SoftHSM gives an initialised token another slot, which only a fresh
@@ -117,13 +126,22 @@ func prepareToken(config Config, soPIN *PIN) error {
 	if info.Flags&pkcs11.CKF_USER_PIN_INITIALIZED != 0 {
 		return nil
 	}
-	return setPIN(context, functions, slots[0], config.PIN, soPIN)
+	if officer == nil {
+		if officer, err = soPIN.ask(false); err != nil {
+			return fmt.Errorf("the token has no user PIN yet, and to set it: %w", err)
+		}
+	}
+	return setPIN(context, functions, slots[0], config.PIN, officer)
+}
+
+func (give SOPIN) ask(fresh bool) (*PIN, error) {
+	if give == nil {
+		return nil, errors.New("the SO PIN is needed")
+	}
+	return give(fresh)
 }
 
 func newToken(context *pkcs11.Ctx, functions native, config Config, soPIN *PIN) error {
-	if soPIN == nil {
-		return errors.New("no token carries the label, and without an SO PIN none can be made")
-	}
 	slots, err := context.GetSlotList(true)
 	if err != nil {
 		return fmt.Errorf("list slots: %w", err)
@@ -148,9 +166,6 @@ func newToken(context *pkcs11.Ctx, functions native, config Config, soPIN *PIN) 
 }
 
 func setPIN(context *pkcs11.Ctx, functions native, slot uint, pin, soPIN *PIN) error {
-	if soPIN == nil {
-		return errors.New("the token has no user PIN, and without the SO PIN none can be set")
-	}
 	session, err := context.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
 	if err != nil {
 		return fmt.Errorf("open a session: %w", err)

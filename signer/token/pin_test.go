@@ -163,17 +163,17 @@ func TestWeakPINIsRefusedOnASoftwareToken(t *testing.T) {
 	b := newBench(t)
 	strong := b.digits
 	b.digits = "1234567890"
-	if _, err := Initialise(context.Background(), b.config(), pinOf(t, b.so)); !errors.Is(err, ErrWeakPIN) {
+	if _, err := Initialise(context.Background(), b.config(), soPINOf(t, b.so)); !errors.Is(err, ErrWeakPIN) {
 		t.Errorf("a weak PIN: %v", err)
 	}
 	b.digits = strong
-	if _, err := Initialise(context.Background(), b.config(), pinOf(t, "1234")); !errors.Is(err, ErrWeakPIN) {
+	if _, err := Initialise(context.Background(), b.config(), soPINOf(t, "1234")); !errors.Is(err, ErrWeakPIN) {
 		t.Errorf("a weak SO PIN: %v", err)
 	}
 	if _, err := Initialise(context.Background(), b.config(), nil); err == nil {
 		t.Error("a token was made without an SO PIN")
 	}
-	setup, err := Initialise(context.Background(), b.config(), pinOf(t, b.so))
+	setup, err := Initialise(context.Background(), b.config(), soPINOf(t, b.so))
 	if err != nil {
 		t.Fatal(err)
 	}

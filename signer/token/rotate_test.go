@@ -191,7 +191,7 @@ func TestBackupAndRestoreOntoAFreshToken(t *testing.T) {
 	}
 
 	fresh := newBench(t)
-	if _, err := Initialise(ctx, fresh.config(), pinOf(t, fresh.so)); err != nil {
+	if _, err := Initialise(ctx, fresh.config(), soPINOf(t, fresh.so)); err != nil {
 		t.Fatal(err)
 	}
 	tok = fresh.open()

@@ -93,6 +93,10 @@ func pinOf(t testing.TB, text string) *PIN {
 	return pin
 }
 
+func soPINOf(t testing.TB, text string) SOPIN {
+	return func(bool) (*PIN, error) { return pinOf(t, text), nil }
+}
+
 func (b *bench) config() Config {
 	return Config{
 		Module:           softHSM,
@@ -108,7 +112,7 @@ func (b *bench) config() Config {
 func initialised(t testing.TB) *bench {
 	t.Helper()
 	b := newBench(t)
-	if _, err := Initialise(context.Background(), b.config(), pinOf(t, b.so)); err != nil {
+	if _, err := Initialise(context.Background(), b.config(), soPINOf(t, b.so)); err != nil {
 		t.Fatal(err)
 	}
 	tok := b.open()
