@@ -1,9 +1,12 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // An Anchor keeps a copy of the newest signed head where whoever holds the database cannot reach it: a
@@ -22,7 +25,7 @@ type Anchor interface {
 var ErrAnchorEmpty = errors.New("anchor is empty although the journal is not")
 
 // ErrAnchorNotMoved says that a group is in the journal but an anchor does not cover it yet: what
-// follows from the group may not leave until [Log.MoveAnchors] has succeeded.
+// follows from the group may not leave until [Log.Cover] has succeeded.
 var ErrAnchorNotMoved = errors.New("anchor not moved")
 
 // A RollbackError says that the journal does not extend a head that an anchor proves: the store lost its
@@ -41,4 +44,97 @@ func (e *RollbackError) Error() string {
 	}
 	return fmt.Sprintf("journal replaced: %s holds size %d root %s, the journal of size %d root %s has root %s at that size",
 		e.Anchor, e.Anchored.Size, e.Anchored.Root, e.Journal.Size, e.Journal.Root, e.At)
+}
+
+// A watched anchor remembers what was last found in it, or put there: what the journal extended once it
+// extends for ever, and need not be compared again.
+type watched struct {
+	Anchor
+	extended Checkpoint
+}
+
+// MoveAnchors saves the newest head in the store to every anchor, as Cover does for a draft: for a signer
+// that takes over what another one wrote.
+func (l *Log) MoveAnchors(ctx context.Context) error { return l.Cover(ctx, l.newest()) }
+
+// moveAnchors checks each anchor and saves the draft's head to it. The caller holds anchoring.
+func (l *Log) moveAnchors(ctx context.Context, d *Draft) error {
+	for i := range l.anchors {
+		a := &l.anchors[i]
+		if err := l.checkAnchor(ctx, a); err != nil {
+			return err
+		}
+		if err := a.Save(ctx, d.Checkpoint); err != nil {
+			return fmt.Errorf("%w: save size %d to %s: %w", ErrAnchorNotMoved, d.Head.Size, a.Name(), err)
+		}
+		a.extended = d.Checkpoint
+	}
+	l.joining = false
+	return nil
+}
+
+// CheckAnchors reports whether the journal extends every anchor: nil, a *RollbackError that names both
+// heads, or why an anchor could not be read.
+func (l *Log) CheckAnchors(ctx context.Context) error {
+	l.anchoring.Lock()
+	defer l.anchoring.Unlock()
+	for i := range l.anchors {
+		if err := l.checkAnchor(ctx, &l.anchors[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkAnchor looks at one anchor. The caller holds anchoring.
+func (l *Log) checkAnchor(ctx context.Context, a *watched) error {
+	c, err := a.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", a.Name(), err)
+	}
+	newest := l.newest()
+	switch {
+	case c == nil && newest.Head.Size == 0: // a journal that is about to be created
+	case c == nil && l.joining:
+	case c == nil:
+		return fmt.Errorf("%w: %s, size %d", ErrAnchorEmpty, a.Name(), newest.Head.Size)
+	case bytes.Equal(c, a.extended): // the usual case, without arithmetic
+	default:
+		if err := l.checkExtends(ctx, newest, a.Name(), c); err != nil {
+			return err
+		}
+		a.extended = c
+	}
+	return nil
+}
+
+// CheckExtends reports whether the journal extends a checkpoint that came from elsewhere (a witness, an
+// older reader): nil, a *RollbackError under the given name, or why the checkpoint cannot be opened.
+func (l *Log) CheckExtends(ctx context.Context, name string, c Checkpoint) error {
+	return l.checkExtends(ctx, l.view(), name, c)
+}
+
+func (l *Log) checkExtends(ctx context.Context, newest *Draft, name string, c Checkpoint) error {
+	head := newest.Head
+	anchored, err := newest.keys.Open(c)
+	if errors.Is(err, ErrOtherKey) {
+		// Beyond the journal's end there may be a handover that it does not have any more.
+		if said, err := peekHead(l.genesis.Origin, c); err == nil && said.Size > head.Size {
+			return &RollbackError{Anchor: name, Anchored: said, Journal: head}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if anchored.Size > head.Size {
+		return &RollbackError{Anchor: name, Anchored: anchored, Journal: head}
+	}
+	root, err := tlog.TreeHash(int64(anchored.Size), l.cache.reader(ctx, head.Size))
+	if err != nil {
+		return fmt.Errorf("%s: root at size %d: %w", name, anchored.Size, err)
+	}
+	if root != anchored.Root {
+		return &RollbackError{Anchor: name, Anchored: anchored, Journal: head, At: root}
+	}
+	return nil
 }

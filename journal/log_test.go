@@ -175,7 +175,7 @@ func TestAnchorFails(t *testing.T) {
 	log := createLog(t, c, 2)
 	anchor.broken = errors.New("disk full")
 	g, err := log.Append(ctx, storetest.Entries(2, 4))
-	if !errors.Is(err, journal.ErrAnchorNotMoved) || !errors.Is(err, anchor.broken) || g.Head.Size != 4 || log.Head() != g.Head {
+	if !errors.Is(err, journal.ErrAnchorNotMoved) || !errors.Is(err, anchor.broken) || g.Head.Size != 4 || log.Head().Size != 2 {
 		t.Errorf("append: %v, group to %v, head %v", err, g.Head, log.Head())
 	}
 	for range 2 {
@@ -267,9 +267,6 @@ func TestForked(t *testing.T) {
 		if _, err := log.Append(ctx, storetest.Entries(2, 3)); !errors.Is(err, journal.ErrForked) {
 			t.Errorf("append after a fork: %v", err)
 		}
-		if _, err := log.Settle(ctx); !errors.Is(err, journal.ErrForked) {
-			t.Errorf("settle after a fork: %v", err)
-		}
 	}
 	if r, err := log.Receipt(ctx, 1); err != nil {
 		t.Errorf("reading goes on: %v, %v", r, err)
@@ -314,19 +311,19 @@ func TestUnclearAppend(t *testing.T) {
 		if _, err := log.Append(t.Context(), storetest.Entries(1, 3)); !errors.Is(err, journal.ErrUnclear) {
 			t.Errorf("append before it is settled: %v", err)
 		}
-		if done, err := log.Settle(t.Context()); done || !errors.Is(err, journal.ErrUnclear) {
-			t.Errorf("settle: %v, %v", done, err)
-		}
 		if err := log.Follow(t.Context(), nil); !errors.Is(err, journal.ErrUnclear) {
 			t.Errorf("follow: %v", err)
 		}
 	}
 	store.deaf = false
-	if done, err := log.Settle(t.Context()); !done || err != nil || log.Head().Size != 3 {
-		t.Errorf("settle: %v, %v, size %d", done, err, log.Head().Size)
+	if log.Head().Size != 1 {
+		t.Errorf("readers see size %d of a journal that is unclear", log.Head().Size)
 	}
-	if done, err := log.Settle(t.Context()); done || err != nil {
-		t.Errorf("settle with nothing to settle: %v, %v", done, err)
+	if g, err := log.Append(t.Context(), storetest.Entries(1, 3)); err != nil || g.Head.Size != 3 || log.Head() != g.Head {
+		t.Errorf("append again: %v, size %d", err, log.Head().Size)
+	}
+	if _, err := log.Append(t.Context(), storetest.Entries(1, 3)); err == nil || log.Head().Size != 3 {
+		t.Errorf("what is in the journal was appended again, size %d", log.Head().Size)
 	}
 }
 

@@ -9,11 +9,14 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
+// recentBytes bounds the entries that a Log keeps in memory: those whose receipts are about to be asked for.
+const recentBytes = 4 << 20
+
 // view is one consistent moment of the journal, as readers see it.
-func (l *Log) view() (head Head, checkpoint Checkpoint, last Group) {
+func (l *Log) view() *Draft {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.head, l.checkpoint, l.last
+	return l.covered
 }
 
 // Entries yields entries as they are stored, from `from` (inclusive) to `to` (exclusive) and never past
@@ -49,8 +52,8 @@ func (l *Log) Heads(ctx context.Context, after, to uint64) iter.Seq2[Checkpoint,
 // Receipt returns an entry with its proof under the newest checkpoint. The proof is checked before it is
 // given out, so a store whose rows were edited yields an error and no receipt.
 func (l *Log) Receipt(ctx context.Context, index uint64) (Receipt, error) {
-	head, checkpoint, _ := l.view()
-	return l.receipt(ctx, index, head, checkpoint)
+	newest := l.view()
+	return l.receipt(ctx, index, newest.Head, newest.Checkpoint)
 }
 
 // ReceiptUnder is Receipt under a checkpoint of the caller's: a signed head of this journal, with whatever
@@ -72,8 +75,7 @@ func (l *Log) receipt(ctx context.Context, index uint64, head Head, checkpoint C
 	if index >= head.Size {
 		return Receipt{}, fmt.Errorf("receipt of entry %d: the journal has %d entries", index, head.Size)
 	}
-	_, _, last := l.view()
-	entry, err := l.entry(ctx, index, last)
+	entry, err := l.entry(ctx, index)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("receipt of entry %d: %w", index, err)
 	}
@@ -95,7 +97,7 @@ func (l *Log) receipt(ctx context.Context, index uint64, head Head, checkpoint C
 // store once, and held to what was verified.
 func (l *Log) Chain(ctx context.Context) (Chain, error) {
 	l.mu.RLock()
-	keys, chain := l.keys, l.chain
+	keys, chain := l.covered.keys, l.chain
 	l.mu.RUnlock()
 	if len(chain) == len(keys.handovers) {
 		return chain, nil
@@ -125,8 +127,7 @@ func (l *Log) handoverReceipt(ctx context.Context, h Handover) (Receipt, error) 
 		if err != nil {
 			return Receipt{}, err
 		}
-		_, _, last := l.view()
-		entry, err := l.entry(ctx, h.Seq, last)
+		entry, err := l.entry(ctx, h.Seq)
 		if err != nil {
 			return Receipt{}, err
 		}
@@ -146,10 +147,10 @@ func (l *Log) Prove(ctx context.Context, index uint64) ([]Hash, error) {
 	return proveInclusion(size, index, l.cache.reader(ctx, size))
 }
 
-// entry returns the bytes of one entry, from the last group or from the store.
-func (l *Log) entry(ctx context.Context, index uint64, last Group) ([]byte, error) {
-	if index >= last.Prev.Size && index-last.Prev.Size < uint64(len(last.Entries)) {
-		return last.Entries[index-last.Prev.Size], nil
+// entry returns the bytes of one entry, from the newest groups or from the store.
+func (l *Log) entry(ctx context.Context, index uint64) ([]byte, error) {
+	if b := l.remembered(index); b != nil {
+		return b, nil
 	}
 	for row, err := range l.store.Entries(ctx, index, index+1) {
 		if err != nil {
@@ -158,6 +159,17 @@ func (l *Log) entry(ctx context.Context, index uint64, last Group) ([]byte, erro
 		return row.Bytes, nil
 	}
 	return nil, &TamperError{TamperMissing, index, index, "the store does not have it"}
+}
+
+func (l *Log) remembered(index uint64) []byte {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, d := range slices.Backward(l.recent) {
+		if index >= d.Prev.Size && index < d.Head.Size {
+			return d.Entries[index-d.Prev.Size]
+		}
+	}
+	return nil
 }
 
 // ProveConsistency returns the proof that the journal at size newer extends the journal at size old.

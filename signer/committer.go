@@ -15,7 +15,12 @@ const (
 	longestPause  = 5 * time.Second
 )
 
-// commit makes groups durable in their order and releases what follows from them, until commits is closed.
+// maxUncovered bounds the groups that are in the journal and wait for the anchors.
+const maxUncovered = 16
+
+// commit makes groups durable in their order and releases what follows from them, until commits is closed. While the
+// store writes a group, the one after it is encoded, hashed and its head signed, and the anchors move to those before
+// it: one save covers all that were written meanwhile.
 func (s *Signer) commit(ctx context.Context) {
 	finish, end := s.settle, func() {}
 	if s.cosigning != nil && s.cosigning.BeforeRelease {
@@ -23,21 +28,107 @@ func (s *Signer) commit(ctx context.Context) {
 	}
 	defer close(s.gone)
 	defer end()
-	for g := range s.commits {
-		err := s.halted()
-		if err == nil && len(g.entries) > 0 {
-			err = s.append(ctx, g)
+	drafted, written := make(chan *group), make(chan *group, maxUncovered)
+	var last *journal.Draft
+	go inOrder(s.commits, drafted, func(g *group) (err error) { last, err = s.draft(ctx, last, g); return err })
+	go inOrder(drafted, written, func(g *group) error { return s.write(ctx, g) })
+	s.cover(ctx, written, finish)
+}
+
+// inOrder takes groups through one step. Behind a group that failed all fail: they rest on what it decided.
+func inOrder(from <-chan *group, to chan<- *group, step func(*group) error) {
+	defer close(to)
+	var failed error
+	for g := range from {
+		if g.err == nil && failed == nil {
+			failed = step(g)
 		}
-		g.size = s.journal.Head().Size
-		if err == nil && s.cosigning != nil {
-			s.cosigning.grow(signedHead{s.journal.Head(), s.journal.Checkpoint()})
+		if g.err == nil {
+			g.err = failed
 		}
-		finish(g, err)
+		to <- g
 	}
 }
 
+// draft encodes and hashes a group and signs its head, after the last draft, and returns the one that is the last now.
+// A group without entries only waits for those before it.
+func (s *Signer) draft(ctx context.Context, last *journal.Draft, g *group) (*journal.Draft, error) {
+	if err := s.halted(); err != nil || len(g.entries) == 0 {
+		return last, err
+	}
+	err := s.persist(ctx, func(context.Context) (err error) {
+		g.draft, err = s.journal.Draft(last, g.entries)
+		return err
+	})
+	return g.draft, err
+}
+
+// write brings a group into the store.
+func (s *Signer) write(ctx context.Context, g *group) error {
+	if err := s.halted(); err != nil || g.draft == nil {
+		return err
+	}
+	err := s.persist(ctx, func(ctx context.Context) error { return s.journal.Commit(ctx, g.draft) })
+	if err == nil {
+		s.counters.groups.Add(1)
+	}
+	return err
+}
+
+// cover moves the anchors to the newest group that is written, and finishes all that this covers.
+func (s *Signer) cover(ctx context.Context, written <-chan *group, finish func(*group)) {
+	size := s.journal.Head().Size
+	var failed error
+	for g := range written {
+		groups := append([]*group{g}, gathered(written)...)
+		if failed == nil {
+			failed = s.moveAnchors(ctx, groups)
+		}
+		if failed == nil && s.cosigning != nil {
+			s.cosigning.grow(signedHead{s.journal.Head(), s.journal.Checkpoint()})
+		}
+		for _, g := range groups {
+			if g.err == nil {
+				g.err = failed
+			}
+			if g.draft != nil {
+				size = g.draft.Head.Size
+			}
+			g.size = size
+			finish(g)
+		}
+	}
+}
+
+// gathered takes what is in a channel by now.
+func gathered(groups <-chan *group) (all []*group) {
+	for len(groups) > 0 {
+		all = append(all, <-groups)
+	}
+	return all
+}
+
+// moveAnchors brings the anchors to the last of these groups that is in the store.
+func (s *Signer) moveAnchors(ctx context.Context, groups []*group) error {
+	var newest *journal.Draft
+	for _, g := range groups {
+		if g.err != nil || g.draft == nil {
+			continue
+		}
+		newest = g.draft
+		if s.tokenAnchor != nil {
+			s.tokenAnchor.add(g.outlay)
+		}
+	}
+	if newest == nil {
+		return s.halted()
+	}
+	return s.persist(ctx, func(ctx context.Context) error { return s.journal.Cover(ctx, newest) })
+}
+
 // settle lets out what a group allows, or tells those who wait for it why it is nothing.
-func (s *Signer) settle(g *group, err error) {
+func (s *Signer) settle(g *group) {
+	err := g.err
 	if err == nil {
 		err = s.halted() // it came while the group was written or cosigned
 	}
@@ -49,18 +140,17 @@ func (s *Signer) settle(g *group, err error) {
 	}
 }
 
-// append writes a group and does not give up while it may still succeed: its decisions are part of the state that
-// later ones rest on. It fails when nothing may be written any more, or when the process ends first.
-func (s *Signer) append(ctx context.Context, g *group) error {
-	if s.tokenAnchor != nil {
-		s.tokenAnchor.add(g.outlay)
-	}
+// persist takes a step of a group and does not give up while it may still succeed: the group's decisions are part of
+// the state that later ones rest on. It fails when nothing may be written any more, or when the process ends first.
+func (s *Signer) persist(ctx context.Context, step func(context.Context) error) error {
 	pause := firstPause
-	var raised []string // conditions that end when the group is written: the journal's own, and the token's if it did not sign
+	var raised []string // conditions that end when the step succeeds: the journal's own, and the token's if it did not sign
 	for {
-		err := s.write(ctx, g)
+		// A step under way is not broken off by the end of the process: an append would only become unclear.
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
+		err := step(attempt)
+		cancel()
 		if err == nil {
-			s.counters.groups.Add(1)
 			s.conditions.clear("", raised...)
 			return nil
 		}
@@ -78,26 +168,6 @@ func (s *Signer) append(ctx context.Context, g *group) error {
 		}
 		pause = min(2*pause, longestPause)
 	}
-}
-
-// write does the next thing that brings the group into the journal and under the anchors: settle an append that was
-// unclear, move anchors that stayed behind, or append.
-func (s *Signer) write(ctx context.Context, g *group) error {
-	// An append under way is not broken off by the end of the process: it would only become unclear.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
-	defer cancel()
-	last := g.entries[len(g.entries)-1].Seq
-	done, err := s.journal.Settle(ctx)
-	switch {
-	case err != nil:
-		return err
-	case done:
-		return nil
-	case s.journal.Head().Size > last: // it is in the journal and waits for its anchors
-		return s.journal.MoveAnchors(ctx)
-	}
-	_, err = s.journal.Append(ctx, g.entries)
-	return err
 }
 
 // judgeAppend names the condition that an error of the journal means, and whether only a restart can help.

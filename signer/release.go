@@ -16,12 +16,8 @@ const (
 
 // settleCosigned is settle for signers whose witnesses come first: groups wait in their order until a quorum has
 // cosigned a head that covers them, while the next ones are appended already.
-func (s *Signer) settleCosigned(ctx context.Context) (settle func(*group, error), end func()) {
-	type outcome struct {
-		group *group
-		err   error
-	}
-	appended := make(chan outcome, maxUncosigned)
+func (s *Signer) settleCosigned(ctx context.Context) (settle func(*group), end func()) {
+	appended := make(chan *group, maxUncosigned)
 	ended := make(chan struct{})
 	// The end of the process is told to those who wait only when the last round had its time.
 	waiting, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -29,14 +25,14 @@ func (s *Signer) settleCosigned(ctx context.Context) (settle func(*group, error)
 	go func() {
 		defer close(ended)
 		defer stop()
-		for o := range appended {
-			if o.err == nil {
-				o.err = s.untilCosigned(waiting, func() bool { return s.cosigning.best().Size >= o.group.size })
+		for g := range appended {
+			if g.err == nil {
+				g.err = s.untilCosigned(waiting, func() bool { return s.cosigning.best().Size >= g.size })
 			}
-			s.settle(o.group, o.err)
+			s.settle(g)
 		}
 	}()
-	return func(g *group, err error) { appended <- outcome{g, err} }, func() {
+	return func(g *group) { appended <- g }, func() {
 		close(appended)
 		<-ended
 	}

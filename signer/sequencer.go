@@ -38,7 +38,9 @@ type request struct {
 type group struct {
 	entries []journal.Entry
 	bytes   int
-	size    uint64 // of the journal once it is appended
+	draft   *journal.Draft // once its head is signed
+	size    uint64         // of the journal once it is appended
+	err     error          // why it will not be released
 	answers []func(error)
 	jobs    []*job
 	touched []statement.Hash // statements whose state it changes

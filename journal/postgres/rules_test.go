@@ -294,18 +294,20 @@ func testKilled(t *testing.T, cluster *pgtest.Cluster, db pgtest.Database) {
 			killed <- cluster.Restart()
 		}()
 		var failure error
+		var entries []journal.Entry
 		for n := 0; failure == nil; n++ {
 			if n == 5+round {
 				close(appended)
 			}
 			size := log.Head().Size
-			_, failure = log.Append(ctx, storetest.Entries(size, size+1+size%9))
+			entries = storetest.Entries(size, size+1+size%9)
+			_, failure = log.Append(ctx, entries)
 		}
 		if err := <-killed; err != nil {
 			t.Fatal(err)
 		}
 		if errors.Is(failure, journal.ErrUnclear) {
-			if _, err := log.Settle(ctx); err != nil {
+			if _, err := log.Append(ctx, entries); err != nil {
 				t.Fatalf("after %v: %v", failure, err)
 			}
 		} else if !errors.Is(failure, journal.ErrNotDone) {

@@ -108,8 +108,9 @@ type faultRun struct {
 	log    *journal.Log
 	model  *Writer // what the journal must hold up to its size
 
+	size         uint64 // up to which the journal is known to go
 	acknowledged uint64 // size up to which appends were acknowledged
-	unclear      bool
+	unclear      []journal.Entry
 }
 
 func newFaultRun(t *testing.T, p Place) *faultRun {
@@ -119,7 +120,7 @@ func newFaultRun(t *testing.T, p Place) *faultRun {
 	if r.log, err = journal.Create(t.Context(), r.config(), Entries(0, 1)); err != nil {
 		t.Fatal(err)
 	}
-	r.acknowledged = 1
+	r.size, r.acknowledged = 1, 1
 	return r
 }
 
@@ -127,50 +128,41 @@ func (r *faultRun) config() journal.Config {
 	return journal.Config{Genesis: Genesis(), Store: r.store, Sign: Sign, Anchors: []journal.Anchor{r.anchor}}
 }
 
+// failing has the next writes and the next read of the head fail as told.
+func (r *faultRun) failing(onAppend, onSave fault, onHead bool) {
+	r.store.onAppend, r.anchor.onSave, r.store.onHead = onAppend, onSave, onHead
+}
+
 // append appends n entries while writes fail as told, and then does what a caller is told to do.
 func (r *faultRun) append(n int, onAppend, onSave fault, onHead bool) {
 	r.t.Helper()
-	r.store.onAppend, r.anchor.onSave, r.store.onHead = onAppend, onSave, onHead
-	defer func() { r.store.onAppend, r.anchor.onSave, r.store.onHead = works, works, false }()
-	if r.unclear {
-		r.settle()
+	r.failing(onAppend, onSave, onHead)
+	defer r.failing(works, works, false)
+	for r.unclear != nil {
+		r.try(r.unclear)
 	}
-	before := r.log.Head().Size
-	_, err := r.log.Append(r.t.Context(), Entries(before, before+uint64(n)))
-	switch {
-	case err == nil:
-		r.acknowledge(before + uint64(n))
-	case errors.Is(err, journal.ErrNotDone):
-		if r.log.Head().Size != before {
-			r.t.Fatalf("not done, but the head moved from %d to %d", before, r.log.Head().Size)
-		}
-	case errors.Is(err, journal.ErrUnclear):
-		r.unclear = true
-	case errors.Is(err, journal.ErrAnchorNotMoved):
-	default:
-		r.t.Fatalf("append: %v", err)
-	}
+	r.try(Entries(r.size, r.size+uint64(n)))
 }
 
-// settle asks until the unclear append is settled.
-func (r *faultRun) settle() {
+// try appends entries once.
+func (r *faultRun) try(entries []journal.Entry) {
 	r.t.Helper()
-	before := r.log.Head().Size
-	for r.unclear {
-		done, err := r.log.Settle(r.t.Context())
-		switch {
-		case errors.Is(err, journal.ErrUnclear):
-			continue
-		case err != nil && !errors.Is(err, journal.ErrAnchorNotMoved):
-			r.t.Fatalf("settle: %v", err)
+	r.unclear = nil
+	before := r.log.Head()
+	g, err := r.log.Append(r.t.Context(), entries)
+	switch {
+	case err == nil:
+		r.size = g.Head.Size
+		r.acknowledge(r.size)
+	case errors.Is(err, journal.ErrUnclear):
+		r.unclear = entries
+	case errors.Is(err, journal.ErrAnchorNotMoved):
+		if r.size = max(r.size, g.Head.Size); r.log.Head() != before {
+			r.t.Fatalf("the anchor did not move, but readers see size %d", r.log.Head().Size)
 		}
-		r.unclear = false
-		if moved := r.log.Head().Size != before; moved != done {
-			r.t.Fatalf("settled as %v, the head went from %d to %d", done, before, r.log.Head().Size)
-		}
-		if done && err == nil {
-			r.acknowledge(r.log.Head().Size)
-		}
+	case errors.Is(err, journal.ErrNotDone):
+	default:
+		r.t.Fatalf("append: %v", err)
 	}
 }
 
@@ -178,7 +170,7 @@ func (r *faultRun) settle() {
 func (r *faultRun) acknowledge(size uint64) {
 	r.t.Helper()
 	r.acknowledged = size
-	if !journal.CheckpointSays(r.anchor.held, r.log.Head()) {
+	if r.log.Head().Size < size || !journal.CheckpointSays(r.anchor.held, r.log.Head()) {
 		r.t.Fatalf("size %d was acknowledged before the anchor covered it", size)
 	}
 }
@@ -188,14 +180,14 @@ func (r *faultRun) crash() {
 	r.t.Helper()
 	closeStore(r.t, r.store.Store)
 	r.store = &faultyStore{Store: r.place.Open(r.t)}
-	before := r.log
+	before := r.size
 	log, err := journal.Open(r.t.Context(), r.config())
 	if err != nil {
 		r.t.Fatalf("open after a crash: %v", err)
 	}
-	r.log, r.unclear = log, false
-	if size := log.Head().Size; size < r.acknowledged || size < before.Head().Size {
-		r.t.Fatalf("after a crash the journal has size %d; %d were acknowledged, %d durable", size, r.acknowledged, before.Head().Size)
+	r.log, r.unclear, r.size = log, nil, log.Head().Size
+	if r.size < r.acknowledged || r.size < before {
+		r.t.Fatalf("after a crash the journal has size %d; %d were acknowledged, %d durable", r.size, r.acknowledged, before)
 	}
 }
 
@@ -203,11 +195,13 @@ func (r *faultRun) crash() {
 // acknowledged, none twice, none in part.
 func (r *faultRun) check() {
 	r.t.Helper()
-	if r.unclear {
-		r.settle()
+	for r.unclear != nil {
+		r.try(r.unclear)
 	}
-	size := r.log.Head().Size
-	for r.model.Head.Size < size {
+	if err := r.log.MoveAnchors(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+	for r.model.Head.Size < r.size {
 		r.model.Next(1)
 	}
 	head, _, err := journal.Verify(r.t.Context(), r.store, journal.Verification{Genesis: Genesis(), EverySignature: true})

@@ -52,6 +52,7 @@ func Run(t *testing.T, place func(t testing.TB) Place) {
 	t.Run("Cancelled", func(t *testing.T) { testCancelled(t, place(t)) })
 	t.Run("Stray", func(t *testing.T) { testStray(t, place(t)) })
 	t.Run("Faults", func(t *testing.T) { testFaults(t, place(t)) })
+	t.Run("Pipeline", func(t *testing.T) { testPipeline(t, place(t)) })
 	t.Run("Rollback", func(t *testing.T) { testRollback(t, place(t)) })
 	t.Run("Tamper", func(t *testing.T) { testTamper(t, place(t)) })
 }

@@ -1,0 +1,203 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// A Draft is a group whose head is signed, with the border of the tree that it leads to and the log keys
+// that hold behind it. It is bytes in memory until Commit has written it, and never changes.
+type Draft struct {
+	Group
+	edge  edge
+	keys  LogKeys
+	bytes int // of its entries
+}
+
+// Draft encodes and hashes entries and signs the head that they lead to. It goes on from the draft after, so
+// that a group can be made while the one before it is written, or, if that is nil, from what is in the store.
+// A draft is nothing until all before it are in the store; to give one up is to forget it.
+func (l *Log) Draft(after *Draft, entries []Entry) (*Draft, error) {
+	if l.sign == nil {
+		return nil, ErrReadOnly
+	}
+	if after == nil {
+		after = l.newest()
+	}
+	if len(entries) == 0 {
+		return nil, errors.New("append: a group has at least one entry")
+	}
+	d := &Draft{edge: after.edge.clone(), keys: after.keys}
+	d.Prev = after.Head
+	d.Entries = make([][]byte, len(entries))
+	for i, e := range entries {
+		if e.Seq != d.edge.size {
+			return nil, fmt.Errorf("append: entry with seq %d where %d comes next", e.Seq, d.edge.size)
+		}
+		b, err := e.Encode()
+		if err != nil {
+			return nil, fmt.Errorf("append entry %d: %w", e.Seq, err)
+		}
+		d.Entries[i] = b
+		d.bytes += len(b)
+		d.Nodes = d.edge.append(LeafHash(b), d.Nodes)
+		if e.Kind == KindHandover && i != len(entries)-1 {
+			return nil, fmt.Errorf("append entry %d: %w: it must be the last of its group", e.Seq, ErrHandover)
+		}
+	}
+	d.Head = d.edge.head()
+	var err error
+	if d.Checkpoint, err = SignCheckpoint(l.genesis.Origin, d.Head, l.sign, d.keys.At(d.Head.Size)); err != nil {
+		return nil, fmt.Errorf("append: %w", err)
+	}
+	if d.keys, err = d.keys.After(entries[len(entries)-1]); err != nil {
+		return nil, fmt.Errorf("append: %w", err)
+	}
+	return d, nil
+}
+
+// Commit makes a draft durable in the store: drafts are committed in their order. When it returns without
+// an error the group is in the journal, but nothing may leave on account of it before Cover. Otherwise:
+//
+//   - ErrNotDone: nothing was written; the draft may be committed again.
+//   - ErrUnclear: nobody knows. The same draft is to be committed again: what became of it is found out
+//     first, and what is in the journal is not written twice. Until then nothing else is.
+//   - ErrForked: the store's head is neither the old one nor ours. This Log never writes again.
+//   - *RollbackError, ErrAnchorEmpty and others: refused beforehand, nothing was written.
+//
+// The anchors are checked before the store is written to, unless a group waits to be covered: then Cover
+// checks them before it moves them.
+func (l *Log) Commit(ctx context.Context, d *Draft) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if l.stopped != nil {
+		return l.stopped
+	}
+	if l.unclear != nil {
+		if err := l.settle(ctx); err != nil {
+			return err
+		}
+	}
+	switch newest := l.newest(); {
+	case d.Head == newest.Head:
+		return nil
+	case d.Prev != newest.Head:
+		return fmt.Errorf("append: a group that follows size %d, the journal has size %d", d.Prev.Size, newest.Head.Size)
+	case newest.Head == l.Head():
+		if err := l.CheckAnchors(ctx); err != nil {
+			return err
+		}
+	}
+	return l.write(ctx, d)
+}
+
+// write appends the group to the store and settles what is unclear. The caller holds writing.
+func (l *Log) write(ctx context.Context, d *Draft) error {
+	err := l.store.Append(ctx, d.Group)
+	if err == nil {
+		l.advance(d)
+		return nil
+	}
+	l.unclear = d
+	settleErr := l.settle(ctx)
+	switch newest := l.newest(); {
+	case settleErr != nil:
+		return fmt.Errorf("%w (the store said: %w)", settleErr, err)
+	case newest != d:
+		return fmt.Errorf("%w: the head is still of size %d (the store said: %w)", ErrNotDone, newest.Head.Size, err)
+	}
+	return nil
+}
+
+// settle reads the store's head back after an append that was unclear, and compares it with the head before
+// that append and after it. The caller holds writing.
+func (l *Log) settle(ctx context.Context) error {
+	checkpoint, err := l.store.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: read the head back: %w", ErrUnclear, err)
+	}
+	found := EmptyHead()
+	if checkpoint != nil {
+		if found, err = l.newest().keys.Open(checkpoint); err != nil {
+			l.stopped = fmt.Errorf("%w: the store's head is not one of this journal: %w", ErrForked, err)
+			return l.stopped
+		}
+	}
+	switch before, after := l.newest().Head, l.unclear.Head; found {
+	case after:
+		l.advance(l.unclear)
+	case before:
+		l.unclear = nil
+	default:
+		l.stopped = fmt.Errorf("%w: the store's head has size %d root %s, ours were size %d root %s and size %d root %s",
+			ErrForked, found.Size, found.Root, before.Size, before.Root, after.Size, after.Root)
+		return l.stopped
+	}
+	return nil
+}
+
+// advance moves to the draft that the store has made durable. The caller holds writing.
+func (l *Log) advance(d *Draft) {
+	l.cache.grow(d.Prev.Size, len(d.Entries), d.Nodes)
+	l.unclear = nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.written = d
+	l.recent = append(l.recent, d)
+	l.remembers += d.bytes
+	for l.remembers > recentBytes && len(l.recent) > 1 {
+		l.remembers -= l.recent[0].bytes
+		l.recent[0] = nil
+		l.recent = l.recent[1:]
+	}
+}
+
+// newest returns the newest draft that is known to be in the store.
+func (l *Log) newest() *Draft {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.written
+}
+
+// Cover saves the head of a committed draft to every anchor, after it has checked that the journal extends
+// what each of them holds. It covers all drafts before that one, too. When it returns without an error the
+// group is durable, signed and anchored. Otherwise nothing may leave on account of it: ErrAnchorNotMoved, to
+// be tried again, or the errors of CheckAnchors.
+func (l *Log) Cover(ctx context.Context, d *Draft) error {
+	l.anchoring.Lock()
+	defer l.anchoring.Unlock()
+	if newest := l.newest(); d.Head.Size > newest.Head.Size {
+		return fmt.Errorf("anchor size %d: the journal has size %d", d.Head.Size, newest.Head.Size)
+	}
+	if d.Head.Size < l.Head().Size {
+		return nil
+	}
+	if err := l.moveAnchors(ctx, d); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.covered = d
+	return nil
+}
+
+// Append takes a group through all three steps, from what is in the store on: when it returns without an
+// error the group is durable, signed and anchored; the returned group holds its exact bytes. Errors are those
+// of Draft, Commit and Cover; after ErrUnclear the same entries are to be appended again. With
+// ErrAnchorNotMoved the group is in the journal, and returned; the next Append covers it first.
+func (l *Log) Append(ctx context.Context, entries []Entry) (Group, error) {
+	if newest := l.newest(); newest.Head != l.Head() {
+		if err := l.Cover(ctx, newest); err != nil {
+			return Group{}, err
+		}
+	}
+	d, err := l.Draft(nil, entries)
+	if err != nil {
+		return Group{}, err
+	}
+	if err := l.Commit(ctx, d); err != nil {
+		return Group{}, err
+	}
+	return d.Group, l.Cover(ctx, d)
+}
