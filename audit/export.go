@@ -47,10 +47,15 @@ const maxLine = journal.MaxEntrySize + 1024
 var ErrExport = errors.New("malformed export")
 
 // Export writes the journal up to a checkpoint. entries yields the exact bytes of the entries from 0 on;
-// what comes after the checkpoint's size is not read. The entries are checked against the checkpoint on the
-// way: an export that would not verify is an error, and what was written is to be thrown away.
-func Export(w io.Writer, g journal.Genesis, checkpoint journal.Checkpoint, entries iter.Seq2[[]byte, error]) error {
-	head, err := journal.OpenCheckpoint(g, checkpoint)
+// what comes after the checkpoint's size is not read. chain has the handovers of the log key: the head over
+// each has to stand in the export, or the next key is nobody's. The entries are checked against the checkpoint
+// on the way: an export that would not verify is an error, and what was written is to be thrown away.
+func Export(w io.Writer, g journal.Genesis, chain journal.Chain, checkpoint journal.Checkpoint, entries iter.Seq2[[]byte, error]) error {
+	keys, err := g.Keys().Learn(chain)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	head, err := keys.Open(checkpoint)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -67,6 +72,10 @@ func Export(w io.Writer, g journal.Genesis, checkpoint journal.Checkpoint, entri
 			if err == nil {
 				tree.Append(journal.LeafHash(line))
 				_, err = out.Write(append(line[:len(line):len(line)], '\n'))
+			}
+			if size := tree.Head().Size; err == nil && len(chain) > 0 && size == chain[0].Index+1 && size < head.Size {
+				err = writeLine(out, footer{string(chain[0].Checkpoint)})
+				chain = chain[1:]
 			}
 			if err != nil {
 				return fmt.Errorf("export entry %d: %w", tree.Head().Size, err)

@@ -128,6 +128,7 @@ func Verify(ctx context.Context, r io.Reader, o Options) (Report, error) {
 type verifier struct {
 	report  Report
 	genesis journal.Genesis
+	keys    journal.LogKeys // as the entries so far hand them over
 	from    journal.Checkpoint
 	before  io.Reader // export of the predecessor
 	known   []string  // key lines of the witnesses that were given
@@ -136,6 +137,7 @@ type verifier struct {
 	broken  *Failure // the first failure; what follows is only hashed
 	tree    *journal.Tree
 	covered uint64         // entries under the last signed head that was read
+	handed  bool           // the last entry hands the log key over: the head over it must come next
 	due     []ledger.Draft // what must come next, by judging the last input again
 	now     policy.Now     // the times of that input
 }
@@ -170,7 +172,7 @@ func (v *verifier) run(ctx context.Context, r io.Reader) error {
 	if v.report.Pinned && g != v.genesis {
 		return v.fail(FailGenesis, "the export is of %s, the pinned genesis is %s", g, v.genesis)
 	}
-	v.genesis, v.report.Genesis = g, g.String()
+	v.genesis, v.keys, v.report.Genesis = g, g.Keys(), g.String()
 	from, err := v.openFrom()
 	if err != nil {
 		return err
@@ -221,9 +223,14 @@ func (v *verifier) pass(it *prepared) {
 	if it.checkpoint == nil {
 		v.tree.Append(it.leaf)
 		v.report.Signed = false
+		if it.err == nil {
+			if keys, err := v.keys.After(it.decoded); err == nil {
+				v.keys = keys
+			}
+		}
 		return
 	}
-	head, err := journal.OpenCheckpoint(v.genesis, it.checkpoint)
+	head, err := v.keys.Open(it.checkpoint)
 	v.report.Signed = err == nil && head == v.tree.Head()
 }
 
@@ -239,7 +246,8 @@ func (v *verifier) openFrom() (*journal.Head, error) {
 	if v.from == nil {
 		return nil, nil
 	}
-	head, err := journal.OpenCheckpoint(v.genesis, v.from)
+	// Which key it must be signed by, the entries below it say: extends opens it then.
+	head, err := journal.PeekCheckpoint(v.genesis.Origin, v.from)
 	if err != nil {
 		return nil, v.fail(FailConsistency, "the earlier checkpoint is not one of this journal: %v", err)
 	}
@@ -247,6 +255,9 @@ func (v *verifier) openFrom() (*journal.Head, error) {
 }
 
 func (v *verifier) extends(from journal.Head) error {
+	if _, err := v.keys.Open(v.from); err != nil {
+		return v.fail(FailConsistency, "the earlier checkpoint is not one of this journal: %v", err)
+	}
 	if v.tree.Head() != from {
 		return &Failure{0, from.Size - 1, FailConsistency, fmt.Sprintf("up to size %d the entries give root %s, the earlier checkpoint says %s", from.Size, v.tree.Head().Root, from.Root)}
 	}
@@ -256,7 +267,7 @@ func (v *verifier) extends(from journal.Head) error {
 
 // checkpoint holds the entries so far to a signed head.
 func (v *verifier) checkpoint(c journal.Checkpoint) error {
-	head, err := journal.OpenCheckpoint(v.genesis, c)
+	head, err := v.keys.Open(c)
 	if err != nil {
 		return v.fail(FailHead, "%v", err)
 	}
@@ -267,7 +278,7 @@ func (v *verifier) checkpoint(c journal.Checkpoint) error {
 	if head != have {
 		return &Failure{v.covered, max(have.Size, 1) - 1, FailHead, fmt.Sprintf("they give root %s, the signed head of size %d says %s: one of them is not what was signed", have.Root, head.Size, head.Root)}
 	}
-	v.covered = head.Size
+	v.covered, v.handed = head.Size, false
 	v.report.Counts.Checkpoints++
 	return nil
 }
@@ -288,6 +299,9 @@ func (v *verifier) end(last bool, from *journal.Head) error {
 // entry checks the next entry: its form, its place, and that it is what judging its input again gives.
 func (v *verifier) entry(it *prepared) error {
 	e, leaf := it.decoded, it.leaf
+	if v.handed {
+		return v.fail(FailHead, "no signed head stands behind the handover of the log key in entry %d: whose the next key is cannot be told", v.tree.Head().Size-1)
+	}
 	if it.err != nil {
 		return v.fail(FailForm, "%v", it.err)
 	}
@@ -328,6 +342,7 @@ func (v *verifier) entry(it *prepared) error {
 		return err
 	}
 	v.tree.Append(leaf)
+	v.keys, v.handed = v.state.LogKeys(), e.Kind == ledger.KindLogKey
 	if v.visit != nil {
 		v.visit(e, body, v.state)
 	}

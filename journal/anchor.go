@@ -119,7 +119,7 @@ func (l *Log) checkExtends(ctx context.Context, newest *Draft, name string, c Ch
 	anchored, err := newest.keys.Open(c)
 	if errors.Is(err, ErrOtherKey) {
 		// Beyond the journal's end there may be a handover that it does not have any more.
-		if said, err := peekHead(l.genesis.Origin, c); err == nil && said.Size > head.Size {
+		if said, err := PeekCheckpoint(l.genesis.Origin, c); err == nil && said.Size > head.Size {
 			return &RollbackError{Anchor: name, Anchored: said, Journal: head}
 		}
 	}

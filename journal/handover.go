@@ -156,7 +156,7 @@ func (k LogKeys) After(e Entry) (LogKeys, error) {
 // are tolerated and not judged. Errors wrap ErrCheckpoint, and ErrOtherKey if that key's signature is not
 // on it at all.
 func (k LogKeys) Open(c []byte) (Head, error) {
-	said, err := peekHead(k.genesis.Origin, c)
+	said, err := PeekCheckpoint(k.genesis.Origin, c)
 	if err != nil {
 		return Head{}, err
 	}

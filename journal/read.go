@@ -36,7 +36,7 @@ func (l *Log) Heads(ctx context.Context, after, to uint64) iter.Seq2[Checkpoint,
 				yield(nil, err)
 				return
 			}
-			head, err := peekHead(l.genesis.Origin, stored.Checkpoint)
+			head, err := PeekCheckpoint(l.genesis.Origin, stored.Checkpoint)
 			if err != nil {
 				yield(nil, &TamperError{TamperHead, after, after, fmt.Sprintf("the head after size %d: %v", after, err)})
 				return

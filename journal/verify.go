@@ -101,7 +101,7 @@ func startWalk(ctx context.Context, s Store, v Verification) (*walk, error) {
 	head, err := keys.Open(checkpoint)
 	if errors.Is(err, ErrOtherKey) {
 		// A handover on the way may explain it: openHead demands that one has.
-		head, err = peekHead(v.Genesis.Origin, checkpoint)
+		head, err = PeekCheckpoint(v.Genesis.Origin, checkpoint)
 	}
 	if err != nil {
 		return nil, &TamperError{TamperHead, trusted.Size, trusted.Size, "the newest head is not one of this journal: " + err.Error()}
@@ -155,7 +155,7 @@ func (w *walk) openHead(prev Head, stored StoredHead) (Head, error) {
 	if w.v.EverySignature || bytes.Equal(stored.Checkpoint, w.checkpoint) {
 		next, err = w.keys.Open(stored.Checkpoint)
 	} else {
-		next, err = peekHead(w.v.Genesis.Origin, stored.Checkpoint)
+		next, err = PeekCheckpoint(w.v.Genesis.Origin, stored.Checkpoint)
 	}
 	if err != nil {
 		return bad(TamperHead, "the head after size %d: %v", prev.Size, err)
@@ -262,8 +262,9 @@ func equalHashes(a, b []Hash) bool {
 	return true
 }
 
-// peekHead reads what a checkpoint says without looking at its signatures.
-func peekHead(origin string, c Checkpoint) (Head, error) {
+// PeekCheckpoint reads what a checkpoint says without looking at its signatures. Nothing follows from it but
+// which key must have signed.
+func PeekCheckpoint(origin string, c Checkpoint) (Head, error) {
 	text, _, ok := bytes.Cut(c, []byte("\n\n"))
 	if !ok {
 		return Head{}, fmt.Errorf("%w: no signature follows the text", ErrCheckpoint)

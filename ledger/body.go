@@ -54,6 +54,8 @@ func newBody(kind string) Body {
 		return new(Refused)
 	case KindGap:
 		return new(Gap)
+	case KindLogKey:
+		return new(LogKey)
 	}
 	return nil
 }

@@ -229,6 +229,7 @@ func decodeState(in *hashedReader) (*State, error) {
 		return a
 	})
 	s.gaps = list(d, d.gap)
+	d.logKeys()
 	return s, d.err
 }
 

@@ -13,7 +13,7 @@ var allKinds = []string{
 	ledger.KindGenesis, ledger.KindFounding, ledger.KindStatement, ledger.KindOutcome, ledger.KindReasons,
 	ledger.KindAdoption, ledger.KindInForce, ledger.KindTick, ledger.KindLook, ledger.KindStop, ledger.KindWallet,
 	ledger.KindWalletState, ledger.KindSealing, ledger.KindSignature, ledger.KindStrand, ledger.KindStart, ledger.KindVouched, ledger.KindAlarm, ledger.KindRefused,
-	ledger.KindGap,
+	ledger.KindGap, ledger.KindLogKey,
 }
 
 // TestDocumentedBodies reads the example of every kind in docs/journal.md as an entry's body.

@@ -143,6 +143,7 @@ func (s *State) encode(w io.Writer) error {
 	for _, g := range s.gaps {
 		e.gap(g)
 	}
+	e.logKeys(s)
 	e.flush()
 	return e.err
 }

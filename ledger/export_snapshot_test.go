@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"kura/journal"
 	"kura/policy"
 )
 
@@ -20,6 +21,9 @@ func DiffStates(a, b *State) string {
 		cmpopts.EquateEmpty(),
 		cmp.Comparer(func(x, y *policy.Policy) bool { return x.Hash() == y.Hash() }),
 		cmp.Comparer(func(x, y *policy.Book) bool { return x.Hash() == y.Hash() && slices.Equal(x.Listed(), y.Listed()) }),
+		cmp.Comparer(func(x, y journal.LogKeys) bool {
+			return x.Genesis() == y.Genesis() && slices.Equal(x.Handovers(), y.Handovers())
+		}),
 		cmp.Comparer(func(x, y policy.Overlay) bool { return slices.Equal(x.Stops(), y.Stops()) }),
 		cmp.Comparer(func(x, y *policy.Usage) bool {
 			h, g := x.History(), y.History()
@@ -35,6 +39,6 @@ func DiffStates(a, b *State) string {
 // StateTypes are the types that a State is made of, with all their fields.
 var StateTypes = []any{
 	State{}, timeline{}, memory{}, dueItem{}, recentBytes{}, recentItem{}, Request{}, Proposal{}, Freeze{}, verdict{},
-	Record{}, Transaction{}, WalletRecord{}, AlarmRecord{}, GapRecord{}, clientRecord{}, partyRecord{},
+	Record{}, Transaction{}, WalletRecord{}, AlarmRecord{}, GapRecord{}, LogKeyPermit{}, journal.Handover{}, clientRecord{}, partyRecord{},
 	policy.Usage{}, policy.Overlay{}, policy.Stop{}, policy.Book{}, policy.Verdict{}, policy.Wait{}, policy.Actor{},
 }

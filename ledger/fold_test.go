@@ -126,4 +126,12 @@ func BenchmarkFold(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(w.Lines)), "ns/entry")
 }
 
-func storyEntries(tb ledgertest.TB) []journal.Entry { return ledgertest.Story(tb).Entries }
+func storyEntries(tb ledgertest.TB) []journal.Entry { return rotatedStory(tb).Entries }
+
+// rotatedStory is the story, after which the log key is handed over and may be once more.
+func rotatedStory(tb ledgertest.TB) *ledgertest.World {
+	w := ledgertest.Story(tb)
+	w.HandOver()
+	w.PermitLogKey(ledgertest.LogKey(2))
+	return w
+}

@@ -64,11 +64,7 @@ func (j *judgement) gap(b Gap) (Result, error) {
 // checkGap holds a gap to the heads that it names and to the quorum of directors under the policy in force. Every
 // fold does so, not only who judges again: anchors give way on the strength of this entry.
 func (s *State) checkGap(b *Gap, seq uint64, now policy.Now) (GapRecord, error) {
-	line, err := s.genesis.Line(journal.Hash(s.journal))
-	if err != nil {
-		return GapRecord{}, err
-	}
-	g, err := gap.Open(line, seq, b)
+	g, err := gap.Open(s.keys, seq, b)
 	if err != nil {
 		return GapRecord{}, err
 	}

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/base64"
 	"fmt"
 
 	"kura/journal"
@@ -39,11 +38,7 @@ func (g *Genesis) check() error {
 }
 
 func (g *Genesis) logKey() ([32]byte, error) {
-	raw, err := base64.StdEncoding.Strict().DecodeString(g.LogKey)
-	if err != nil || len(raw) != 32 || base64.StdEncoding.EncodeToString(raw) != g.LogKey {
-		return [32]byte{}, fmt.Errorf("logKey is not the base64 of a 32-byte Ed25519 key")
-	}
-	return [32]byte(raw), nil
+	return journal.ParseLogKey(g.LogKey)
 }
 
 // Line returns the genesis that everybody pins, given the leaf hash of entry 0.
@@ -63,7 +58,11 @@ func (s *State) applyGenesis(e journal.Entry, b *Genesis) error {
 	if err != nil {
 		return err
 	}
-	s.genesis, s.journal = b, Leaf(journal.LeafHash(line))
+	pinned, err := b.Line(journal.LeafHash(line))
+	if err != nil {
+		return err
+	}
+	s.genesis, s.journal, s.keys = b, Leaf(pinned.Hash), pinned.Keys()
 	s.line.credit = startCredit
 	return nil
 }

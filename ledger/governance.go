@@ -39,7 +39,7 @@ func (j *judgement) proposal(p *statement.Proposal, actor policy.Actor, code str
 	}
 	d := policy.JudgeProposal(policy.ProposalInput{
 		Policy: j.s.policy, Overlay: j.s.overlay, Book: j.s.book, Proposal: p, By: actor,
-		Since: j.now.Time, Retired: j.s.retired, Now: j.now,
+		Since: j.now.Time, Retired: j.s.retired, LogKey: j.s.keys.Used, Now: j.now,
 	})
 	if d.State != policy.ProposalOpen && d.State != policy.ProposalRefused {
 		d = policy.ProposalDecision{State: policy.ProposalRefused, Code: d.Code} // nothing is adopted without a verdict
@@ -60,7 +60,7 @@ func (j *judgement) proposalInput(p *Proposal) policy.ProposalInput {
 	return policy.ProposalInput{
 		Policy: j.s.policy, Overlay: j.s.overlay, Book: j.s.book, Proposal: p.Body, By: p.By,
 		Since: p.Since, Adopted: p.State == StateAdopted, AdoptedAt: p.AdoptedAt,
-		Verdicts: p.Verdicts, Retired: j.s.retired, Now: j.now,
+		Verdicts: p.Verdicts, Retired: j.s.retired, LogKey: j.s.keys.Used, Now: j.now,
 	}
 }
 
@@ -252,6 +252,14 @@ func (s *State) applyInForce(e journal.Entry, b *InForce) error {
 			return err
 		}
 		s.vouch(min(e.Clock, resume.Time))
+	}
+	switch p.Body.Proposes {
+	case statement.ProposeLogKey:
+		if err := s.permitLogKey(p); err != nil {
+			return err
+		}
+	case statement.ProposeRecovery:
+		s.permit = nil // what the directors permitted who are replaced
 	}
 	if next != s.policy {
 		s.succeed(next, p.Since)

@@ -65,6 +65,10 @@ type (
 	// SealingInput is the record of a change of the sealing key.
 	SealingInput struct{ Sealing Sealing }
 
+	// HandoverInput hands the log key over to a key that a proposal in force permits and the token holds. What is
+	// drafted for it ends its group; see journal.Handover.
+	HandoverInput struct{ New [32]byte }
+
 	// StartInput is what a signer knows about the time when it starts. Its policy time is StartTime's.
 	StartInput struct {
 		Version string
@@ -225,6 +229,7 @@ func (in WalletInput) judge(j *judgement) (Result, error)      { return j.wallet
 func (in WalletStateInput) judge(j *judgement) (Result, error) { return j.walletState(in.WalletState) }
 func (in SealingInput) judge(j *judgement) (Result, error)     { return j.sealing(in.Sealing) }
 func (in GapInput) judge(j *judgement) (Result, error)         { return j.gap(in.Gap) }
+func (in HandoverInput) judge(j *judgement) (Result, error)    { return j.handOver(in) }
 func (in StartInput) judge(j *judgement) (Result, error)       { return j.start(in) }
 func (in VouchedInput) judge(j *judgement) (Result, error)     { return j.vouched(in) }
 func (in AlarmInput) judge(j *judgement) (Result, error)       { return j.alarmInput(in.Alarm) }

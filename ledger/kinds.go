@@ -32,6 +32,7 @@ const (
 	KindAlarm       = "alarm/1"       // something that people are called for
 	KindRefused     = "refused/1"     // how many requests were refused without an entry of their own
 	KindGap         = gap.Kind        // the journal lost its newest entries and goes on without them
+	KindLogKey      = journal.KindHandover
 )
 
 // A Body is the content of one entry. Its JSON form has every member, always, in the order of the fields.
@@ -257,6 +258,14 @@ type Blob struct {
 	SHA256 string `json:"sha256"` // hex
 }
 
+// A LogKey hands the log key over: every head that is larger than this entry's own is signed by the new one. It is
+// the last entry of its group.
+type LogKey struct {
+	Old      string         `json:"old"`      // base64 of the 32-byte Ed25519 key
+	New      string         `json:"new"`      // likewise
+	Proposal statement.Hash `json:"proposal"` // that permitted it
+}
+
 // A Signature is a signature that the token made over an authorisation's bytes.
 type Signature struct {
 	About       statement.Hash `json:"about"`
@@ -324,6 +333,7 @@ func (*Stop) Kind() string        { return KindStop }
 func (*Wallet) Kind() string      { return KindWallet }
 func (*WalletState) Kind() string { return KindWalletState }
 func (*Sealing) Kind() string     { return KindSealing }
+func (*LogKey) Kind() string      { return KindLogKey }
 func (*Signature) Kind() string   { return KindSignature }
 func (*Strand) Kind() string      { return KindStrand }
 func (*Start) Kind() string       { return KindStart }

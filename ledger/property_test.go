@@ -26,6 +26,7 @@ type machine struct {
 	envelopes []statement.Envelope // of everything submitted
 	hashes    []statement.Hash
 	ids       []statement.ID // of withdrawals
+	handed    int            // times that the log key was handed over
 	changes   int
 	stopped   map[statement.Hash]bool // authorisations that a stop covered once and still does
 }
@@ -137,7 +138,7 @@ func (m *machine) propose(t *rapid.T) {
 	p := &statement.Proposal{
 		Journal: m.Journal(), ID: m.ID(), Expires: m.Clock + 2*ledgertest.Day, Base: m.State.PolicyInForce().Hash(),
 	}
-	switch rapid.IntRange(0, 3).Draw(t, "what") {
+	switch rapid.IntRange(0, 4).Draw(t, "what") {
 	case 0:
 		doc := *m.State.PolicyInForce().Document()
 		doc.Version, doc.Previous, doc.Title = doc.Version+1, m.State.PolicyInForce().Hash().String(), fmt.Sprint("change ", m.changes)
@@ -165,6 +166,9 @@ func (m *machine) propose(t *rapid.T) {
 			t.Fatal(err)
 		}
 		p.Proposes, p.Document = statement.ProposeResume, string(doc)
+	case 4:
+		key := rapid.SampledFrom([][32]byte{ledgertest.LogKey(m.handed + 1), ledgertest.LogKey(m.handed), ledgertest.LogKey(0), {9}}).Draw(t, "log key")
+		p.Proposes, p.Document = statement.ProposeLogKey, policy.LogKeyText(key)
 	}
 	m.submit(t, rapid.SampledFrom(everybody).Draw(t, "who"), p)
 }
@@ -243,6 +247,18 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 				return // it never signs again
 			}
 			m.judge(t, ledger.WalletStateInput{WalletState: ledger.WalletState{Wallet: "hot-xym", State: state}})
+		},
+		"hand over": func(t *rapid.T) {
+			next := ledgertest.LogKey(m.handed + 1)
+			permit := m.State.LogKeyPermit()
+			_, err := m.Judge(ledger.HandoverInput{New: next})
+			if may := permit != nil && permit.New == next; may != (err == nil) || err != nil && !errors.Is(err, ledger.ErrInput) {
+				t.Fatalf("permitted %v: %v", may, err)
+			}
+			if err == nil {
+				m.handed++
+			}
+			m.Ticks()
 		},
 		"": m.invariants,
 	}

@@ -51,6 +51,12 @@ func InputOf(e journal.Entry) (Input, error) {
 		return WalletStateInput{*b}, nil
 	case *Sealing:
 		return SealingInput{*b}, nil
+	case *LogKey:
+		next, err := journal.ParseLogKey(b.New)
+		if err != nil {
+			return nil, err
+		}
+		return HandoverInput{next}, nil
 	case *Start:
 		return StartInput{b.Version, b.BootID, b.Boot}, nil
 	case *Gap:

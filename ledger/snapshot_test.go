@@ -133,7 +133,7 @@ func TestSnapshotAnywhere(t *testing.T) {
 
 // richSnapshot is a snapshot of a state that holds something of everything.
 func richSnapshot(tb ledgertest.TB) []byte {
-	return snapshotOf(tb, ledgertest.Story(tb).State)
+	return snapshotOf(tb, rotatedStory(tb).State)
 }
 
 func TestDamagedSnapshotIsRefused(t *testing.T) {
@@ -256,7 +256,7 @@ func FuzzRestoreSnapshot(f *testing.F) {
 // goes up; or it follows from others, and that is said here.
 func TestEveryFieldIsWritten(t *testing.T) {
 	want := []string{
-		"ledger.State next clock time genesis journal line policy book overlay usage spent former memory recent held looked unsigned proposals freezes stopsEnd wallets clients parties alarms gaps pending names(only shares texts)",
+		"ledger.State next clock time genesis journal line policy book overlay usage spent former memory recent held looked unsigned proposals freezes stopsEnd wallets clients parties alarms gaps keys(their genesis is in entry 0) permit pending names(only shares texts)",
 		"ledger.timeline bootID boot base credit proven",
 		"ledger.memory ids hashes(by the records) floor due heirs(by the requests)",
 		"ledger.dueItem at seq(of the record) r",
@@ -271,6 +271,8 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		"ledger.WalletRecord Wallet State Seq",
 		"ledger.AlarmRecord Alarm Seq Time",
 		"ledger.GapRecord Seq Clock Time Latest Kept Lost By",
+		"ledger.LogKeyPermit Proposal New",
+		"journal.Handover Seq Old New",
 		"ledger.clientRecord since entries pending refused suspicious trips",
 		"ledger.partyRecord since entries",
 		"policy.Usage policy events last limits(from policy and events) wallets clients assets full",

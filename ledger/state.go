@@ -37,7 +37,9 @@ type State struct {
 	parties   map[policy.Actor]*partyRecord // who is no client
 	alarms    []AlarmRecord
 	gaps      []GapRecord // all of them, oldest first
-	pending   *Request    // authorised by the last outcome; its reasons, which come next, count it
+	keys      journal.LogKeys
+	permit    *LogKeyPermit
+	pending   *Request // authorised by the last outcome; its reasons, which come next, count it
 
 	names map[string]string // one copy of each text that many records repeat
 }
@@ -131,6 +133,8 @@ func (s *State) apply(e journal.Entry, body Body) error {
 		return s.applyWalletState(b)
 	case *Sealing:
 		return s.applySealing(b)
+	case *LogKey:
+		return s.applyLogKey(e, b)
 	case *Signature:
 		return s.applySignature(e, b)
 	case *Start:

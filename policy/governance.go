@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"encoding/base64"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -26,7 +27,10 @@ type ProposalInput struct {
 	// Retired tells whether a key stood in some earlier policy and is out: it never
 	// comes back. nil: none is.
 	Retired func(statement.Key) bool
-	Now     Now
+	// LogKey tells whether a key is or was the journal's log key: it is never handed
+	// over to. nil: none is.
+	LogKey func([32]byte) bool
+	Now    Now
 }
 
 // ProposalState is where a proposal stands. The zero value is refused.
@@ -79,6 +83,11 @@ type Evacuation struct {
 // may reach Time (unix milliseconds).
 type Resume struct {
 	Time int64 `json:"time"`
+}
+
+// logKeyChange is the document of a proposal that permits handing the log key over.
+type logKeyChange struct {
+	New []byte `json:"new"` // Ed25519 public key
 }
 
 // JudgeProposal tells where a proposal stands. A proposer has no more say than
@@ -171,6 +180,8 @@ func (in *ProposalInput) gates() [][]Quorum {
 			return [][]Quorum{g.Policy.AnyOf, g.Addresses.AnyOf}
 		}
 		return [][]Quorum{g.Policy.AnyOf}
+	case statement.ProposeLogKey:
+		return [][]Quorum{g.Policy.AnyOf}
 	case statement.ProposeAddresses:
 		return [][]Quorum{g.Addresses.AnyOf}
 	case statement.ProposeEvacuation:
@@ -202,6 +213,8 @@ func (in *ProposalInput) timeLock() int64 {
 		if in.Proposal.Addresses != "" {
 			lock = max(lock, g.Addresses.TimeLock)
 		}
+	case statement.ProposeLogKey:
+		lock = g.Policy.TimeLock
 	case statement.ProposeAddresses:
 		lock = g.Addresses.TimeLock
 	case statement.ProposeRecovery:
@@ -293,6 +306,14 @@ func (in *ProposalInput) document() *Refusal {
 	case statement.ProposeResume:
 		if _, err := ParseResume(text); err != nil {
 			return refuse(CodeBadDocument, "document", "%v", err)
+		}
+	case statement.ProposeLogKey:
+		key, err := ParseLogKey(text)
+		if err != nil {
+			return refuse(CodeBadDocument, "document", "%v", err)
+		}
+		if in.LogKey != nil && in.LogKey(key) {
+			return refuse(CodeKeyReturns, "document", "the log key %s signs this journal or did before, and never comes back", base64.StdEncoding.EncodeToString(key[:]))
 		}
 	default:
 		return refuse(CodeBadDocument, "proposes", "%s is nothing that can be proposed", quoted(string(in.Proposal.Proposes)))
@@ -430,4 +451,21 @@ func ParseResume(text []byte) (*Resume, error) {
 		return nil, &Error{What: "not in compiled form", Want: `want {"time":1767225600000}`}
 	}
 	return &r, nil
+}
+
+// ParseLogKey reads the document of a proposal to hand the log key over strictly.
+func ParseLogKey(text []byte) (key [32]byte, err error) {
+	var c logKeyChange
+	if err := json.Unmarshal(text, &c, json.RejectUnknownMembers(true)); err != nil {
+		return key, decodeError(err)
+	}
+	if again, err := json.Marshal(&c); err != nil || !bytes.Equal(again, text) || len(c.New) != len(key) {
+		return key, &Error{What: "not in compiled form", Want: `want {"new":"…"}, the base64 of a 32-byte Ed25519 key`}
+	}
+	return [32]byte(c.New), nil
+}
+
+// LogKeyText is the document that permits handing the log key over to a key.
+func LogKeyText(key [32]byte) string {
+	return `{"new":"` + base64.StdEncoding.EncodeToString(key[:]) + `"}`
 }

@@ -30,6 +30,7 @@ const (
 	ProposeEvacuation ProposalKind = "evacuation"
 	ProposeRecovery   ProposalKind = "recovery"
 	ProposeResume     ProposalKind = "resume"
+	ProposeLogKey     ProposalKind = "logkey"
 )
 
 // Type returns TypeProposal.
@@ -40,7 +41,7 @@ func (p *Proposal) Common() Common { return Common{p.Journal, p.ID, p.Expires} }
 
 func (p *Proposal) members() object {
 	return common(TypeProposal, &p.Journal, &p.ID, &p.Expires,
-		member{"proposes", word(&p.Proposes, oneOf(ProposePolicy, ProposeAddresses, ProposeEvacuation, ProposeRecovery, ProposeResume))},
+		member{"proposes", word(&p.Proposes, oneOf(ProposePolicy, ProposeAddresses, ProposeEvacuation, ProposeRecovery, ProposeResume, ProposeLogKey))},
 		member{"base", &text[Hash]{&p.Base, ParseHash, Hash.String}},
 		member{"document", word(&p.Document, parseDocument)},
 		member{"addresses", word(&p.Addresses, optional(parseDocument))},

@@ -262,7 +262,7 @@ func (x *installation) export(t *testing.T) exported {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err = audit.Export(&out, x.genesis, checkpoint, func(yield func([]byte, error) bool) {
+	err = audit.Export(&out, x.genesis, nil, checkpoint, func(yield func([]byte, error) bool) {
 		for row, err := range store.Entries(t.Context(), 0, head.Size) {
 			if !yield(row.Bytes, err) {
 				return

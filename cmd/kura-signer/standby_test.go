@@ -367,7 +367,7 @@ func (c *cluster) check(t *testing.T, n *node, transactions map[statement.Hash]m
 		entries = append(entries, page.Entries...)
 	}
 	var export bytes.Buffer
-	err = audit.Export(&export, c.genesis, checkpoint.Checkpoint, func(yield func([]byte, error) bool) {
+	err = audit.Export(&export, c.genesis, nil, checkpoint.Checkpoint, func(yield func([]byte, error) bool) {
 		for _, e := range entries {
 			if !yield(e, nil) {
 				return

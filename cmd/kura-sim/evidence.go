@@ -47,7 +47,7 @@ func (d *deployment) exportAndVerify(ctx context.Context, f *os.File, checkpoint
 			}
 		}
 	}
-	if err := audit.Export(f, d.genesis, checkpoint, entries); err != nil {
+	if err := audit.Export(f, d.genesis, nil, checkpoint, entries); err != nil {
 		return audit.Report{}, err
 	}
 	if _, err := f.Seek(0, 0); err != nil {

@@ -24,7 +24,9 @@ func newKey(t testing.TB, name string) (cosign.Key, ed25519.PrivateKey) {
 func checkpointOf(t testing.TB, size uint64) journal.Checkpoint {
 	t.Helper()
 	_, private := newKey(t, "log key")
-	sign := func(_ [32]byte, text []byte) (sig [64]byte, err error) { return [64]byte(ed25519.Sign(private, text)), nil }
+	sign := func(_ [32]byte, text []byte) (sig [64]byte, err error) {
+		return [64]byte(ed25519.Sign(private, text)), nil
+	}
 	c, err := journal.SignCheckpoint("kura.test/log", journal.Head{Size: size, Root: journal.LeafHash([]byte("x"))}, sign, [32]byte(private[ed25519.SeedSize:]))
 	if err != nil {
 		t.Fatal(err)

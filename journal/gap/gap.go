@@ -67,22 +67,22 @@ type Approval struct {
 	*statement.Verdict
 }
 
-// Open holds a body to what every gap must say: its heads are signed under the genesis, the kept one is that of the
+// Open holds a body to what every gap must say: its heads are signed by the log keys of their sizes, the kept one is that of the
 // journal's size before the entry, and each verdict holds and is about this very gap.
-func Open(g journal.Genesis, seq uint64, b *Body) (Gap, error) {
-	gap, err := open(g, seq, b)
+func Open(keys journal.LogKeys, seq uint64, b *Body) (Gap, error) {
+	gap, err := open(keys, seq, b)
 	if err != nil {
 		return Gap{}, fmt.Errorf("%w: %w", ErrGap, err)
 	}
 	return gap, nil
 }
 
-func open(g journal.Genesis, seq uint64, b *Body) (Gap, error) {
-	kept, err := journal.OpenCheckpoint(g, []byte(b.Kept))
+func open(keys journal.LogKeys, seq uint64, b *Body) (Gap, error) {
+	kept, err := keys.Open([]byte(b.Kept))
 	if err != nil {
 		return Gap{}, fmt.Errorf("the kept head: %w", err)
 	}
-	lost, err := journal.OpenCheckpoint(g, []byte(b.Lost))
+	lost, err := keys.Open([]byte(b.Lost))
 	if err != nil {
 		return Gap{}, fmt.Errorf("the lost head: %w", err)
 	}
@@ -96,7 +96,7 @@ func open(g journal.Genesis, seq uint64, b *Body) (Gap, error) {
 	}
 	gap := Gap{Seq: seq, Kept: kept, Lost: lost}
 	for i, e := range b.Verdicts {
-		a, err := openApproval(g, e, gap)
+		a, err := openApproval(keys.Genesis(), e, gap)
 		if err != nil {
 			return Gap{}, fmt.Errorf("verdict %d: %w", i, err)
 		}
@@ -135,7 +135,7 @@ func About(origin string, kept, lost journal.Head) []statement.Hash {
 }
 
 // Read reads a gap out of its entry, of which the caller has a proof.
-func Read(g journal.Genesis, e journal.Entry) (Gap, error) {
+func Read(keys journal.LogKeys, e journal.Entry) (Gap, error) {
 	if e.Kind != Kind {
 		return Gap{}, fmt.Errorf("%w: entry %d is of kind %s", ErrGap, e.Seq, e.Kind)
 	}
@@ -146,7 +146,7 @@ func Read(g journal.Genesis, e journal.Entry) (Gap, error) {
 	if again, err := json.Marshal(&b); err != nil || !bytes.Equal(again, e.Body) {
 		return Gap{}, fmt.Errorf("%w: the entry is not in its one form", ErrGap)
 	}
-	return Open(g, e.Seq, &b)
+	return Open(keys, e.Seq, &b)
 }
 
 // Covers tells whether a signed head belongs to what was lost: it is the one that the directors named, or one

@@ -21,7 +21,7 @@ func (w *World) Lose(size int) *Loss {
 	w.TB.Helper()
 	l := &Loss{World: w, Lost: w.Checkpoint()}
 	entries := w.Entries[:size]
-	w.State, w.Entries, w.Lines = ledger.NewState(), nil, nil
+	w.State, w.Entries, w.Lines, w.Chain = ledger.NewState(), nil, nil, nil
 	tree, err := journal.NewTree(0, nil)
 	w.check(err)
 	w.tree = tree
@@ -42,9 +42,9 @@ func (w *World) Head() journal.Head { return w.tree.Head() }
 func (l *Loss) Verdict() *statement.Verdict {
 	l.World.TB.Helper()
 	w := l.World
-	kept, err := journal.OpenCheckpoint(w.Genesis, l.Kept)
+	kept, err := w.State.LogKeys().Open(l.Kept)
 	w.check(err)
-	lost, err := journal.OpenCheckpoint(w.Genesis, l.Lost)
+	lost, err := w.State.LogKeys().Open(l.Lost)
 	w.check(err)
 	return &statement.Verdict{
 		Journal: w.Journal(), ID: w.ID(), Expires: w.Clock + Hour, Verdict: statement.Approve,

@@ -2,7 +2,6 @@ package ledgertest
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"iter"
 
 	"kura/audit"
@@ -83,9 +82,7 @@ func (w *World) Checkpoint() journal.Checkpoint {
 
 func (w *World) checkpoint(h journal.Head) journal.Checkpoint {
 	w.TB.Helper()
-	c, err := journal.SignCheckpoint(w.Genesis.Origin, h, func(_ [32]byte, text []byte) ([64]byte, error) {
-		return [64]byte(ed25519.Sign(w.logKey, text)), nil
-	}, w.Genesis.LogKey)
+	c, err := journal.SignCheckpoint(w.Genesis.Origin, h, SignHead, w.State.LogKeys().At(h.Size))
 	w.check(err)
 	return c
 }
@@ -94,7 +91,7 @@ func (w *World) checkpoint(h journal.Head) journal.Checkpoint {
 func (w *World) Export() []byte {
 	w.TB.Helper()
 	var b bytes.Buffer
-	w.check(audit.Export(&b, w.Genesis, w.Checkpoint(), lines(w.Lines)))
+	w.check(audit.Export(&b, w.Genesis, w.Chain, w.Checkpoint(), lines(w.Lines)))
 	return b.Bytes()
 }
 
@@ -110,7 +107,7 @@ func (w *World) Forge(all [][]byte) []byte {
 	var b bytes.Buffer
 	g := w.Genesis
 	g.Hash = journal.LeafHash(all[0])
-	w.check(audit.Export(&b, g, w.checkpoint(tree.Head()), lines(all)))
+	w.check(audit.Export(&b, g, w.Chain, w.checkpoint(tree.Head()), lines(all)))
 	return b.Bytes()
 }
 

@@ -1,9 +1,6 @@
 package ledgertest
 
 import (
-	"crypto/ed25519"
-	"encoding/base64"
-
 	"kura/journal"
 	"kura/ledger"
 	"kura/statement"
@@ -21,7 +18,7 @@ func (w *World) Succeed() *Succession {
 	w.TB.Helper()
 	p := w.State.PolicyInForce()
 	s := &Succession{Old: w, Genesis: ledger.Genesis{
-		Origin: "kura.test/second", LogKey: base64.StdEncoding.EncodeToString(w.logKey.Public().(ed25519.PublicKey)),
+		Origin: "kura.test/second", LogKey: journal.FormatLogKey(LogKey(0)),
 		Policy: p.Hash(), Clock: ledger.ClockSimulated,
 		Predecessor: &ledger.Predecessor{Genesis: w.Genesis.String(), Checkpoint: string(w.Checkpoint())},
 	}}
@@ -45,7 +42,7 @@ func (s *Succession) Verdict() *statement.Verdict {
 func (s *Succession) Open() (*World, error) {
 	s.Old.TB.Helper()
 	w := *s.Old
-	w.State, w.Entries, w.Lines = ledger.NewState(), nil, nil
+	w.State, w.Entries, w.Lines, w.Chain = ledger.NewState(), nil, nil, nil
 	w.BootID, w.Boot = "another machine", 5000
 	tree, err := journal.NewTree(0, nil)
 	w.check(err)

@@ -6,7 +6,6 @@ package ledgertest
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 
@@ -49,12 +48,12 @@ type World struct {
 	Entries []journal.Entry
 	Lines   [][]byte
 	Genesis journal.Genesis
+	Chain   journal.Chain // proofs of the log key's handovers
 	Wallets []*Wallet
 	Clock   int64 // unix milliseconds; tests move it
 	Boot    int64 // CLOCK_BOOTTIME; tests move it
 	BootID  string
 	signers map[string]ssh.Signer
-	logKey  ed25519.PrivateKey
 	tree    *journal.Tree
 	ids     uint64
 }
@@ -87,10 +86,9 @@ func NewWith(tb TB, change func(*policy.Document)) *World {
 
 // Founded returns a world with genesis, policy 1 and a start.
 func Founded(tb TB) *World {
-	s := seed("log")
 	w := &World{
 		TB: tb, State: ledger.NewState(), Clock: Start, Boot: 1_000_000, BootID: "boot-1",
-		signers: map[string]ssh.Signer{}, logKey: ed25519.NewKeyFromSeed(s[:]),
+		signers: map[string]ssh.Signer{},
 	}
 	tree, err := journal.NewTree(0, nil)
 	w.check(err)
@@ -98,8 +96,7 @@ func Founded(tb TB) *World {
 	w.Wallets = []*Wallet{w.nis1("hot-xem"), w.symbol("hot-xym")}
 	first, err := policy.New(w.document(1, ""))
 	w.check(err)
-	public := w.logKey.Public().(ed25519.PublicKey)
-	genesis := ledger.Genesis{Origin: "kura.test/main", LogKey: base64.StdEncoding.EncodeToString(public), Policy: first.Hash(), Clock: ledger.ClockSimulated}
+	genesis := ledger.Genesis{Origin: "kura.test/main", LogKey: journal.FormatLogKey(LogKey(0)), Policy: first.Hash(), Clock: ledger.ClockSimulated}
 	w.Must(ledger.GenesisInput{Genesis: genesis})
 	w.Genesis, err = genesis.Line(journal.LeafHash(w.Lines[0]))
 	w.check(err)
@@ -244,6 +241,9 @@ func (w *World) Append(e journal.Entry) {
 	w.Entries = append(w.Entries, e)
 	w.Lines = append(w.Lines, line)
 	w.tree.Append(journal.LeafHash(line))
+	if e.Kind == ledger.KindLogKey {
+		w.keepChain(line)
+	}
 }
 
 // Must judges an input that must not fail, and then all that is due.
