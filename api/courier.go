@@ -79,7 +79,7 @@ func (c *Courier) once(ctx context.Context, query rpc.WitnessQuery) (size uint64
 	case task.Ask == rpc.WitnessAdd:
 		return c.add(ctx, task)
 	case task.Ask == rpc.WitnessShow:
-		return query.Size, c.show(ctx)
+		return c.show(ctx, query.Size)
 	}
 	return query.Size, nil
 }
@@ -106,9 +106,11 @@ func (c *Courier) add(ctx context.Context, task rpc.WitnessTask) (size uint64, e
 		if has <= task.Size && has != task.Old {
 			return has, nil // asked again with a proof from there
 		}
-		return has, errors.Join(fmt.Errorf("the witness has cosigned size %d and not the head of size %d", has, task.Size), c.show(ctx))
+		shown, err := c.show(ctx, has)
+		return shown, errors.Join(fmt.Errorf("the witness has cosigned size %d and not the head of size %d", has, task.Size), err)
 	case http.StatusUnprocessableEntity:
-		return task.Old, errors.Join(fmt.Errorf("the witness finds that the head of size %d does not extend what it cosigned: %.200q", task.Size, answer), c.show(ctx))
+		shown, err := c.show(ctx, task.Old)
+		return shown, errors.Join(fmt.Errorf("the witness finds that the head of size %d does not extend what it cosigned: %.200q", task.Size, answer), err)
 	default:
 		return task.Old, fmt.Errorf("the witness answers %d: %.200q", status, answer)
 	}
@@ -123,21 +125,26 @@ func addCheckpoint(task rpc.WitnessTask) []byte {
 	return append(append(body, '\n'), task.Checkpoint...)
 }
 
-// show takes the newest head that the witness cosigned to the signer. Not every witness shows it.
-func (c *Courier) show(ctx context.Context) error {
+// show takes the newest head that the witness cosigned to the signer, and returns its size; 0 if it shows none, as not
+// every witness does. What was known of it before counts only where it does not answer: a witness that once claimed
+// more than the journal has, and has not, would else never be asked to cosign again.
+func (c *Courier) show(ctx context.Context, known uint64) (size uint64, err error) {
 	status, answer, err := c.do(ctx, http.MethodGet, "/checkpoint", nil)
 	switch {
 	case err != nil:
-		return err
+		return known, err
 	case status == http.StatusNotFound:
-		return nil // it has cosigned nothing yet, or shows nothing
+		return 0, nil // it has cosigned nothing yet, or shows nothing
 	case status != http.StatusOK:
-		return fmt.Errorf("the witness answers %d: %.200q", status, answer)
+		return known, fmt.Errorf("the witness answers %d: %.200q", status, answer)
 	}
 	if err := c.Signer.WitnessCosigned(ctx, c.Name, answer); err != nil {
-		return fmt.Errorf("hand over what the witness shows: %w", err)
+		return known, fmt.Errorf("hand over what the witness shows: %w", err)
 	}
-	return nil
+	if size, err = checkpointSize(answer); err != nil {
+		return known, err
+	}
+	return size, nil
 }
 
 func (c *Courier) do(ctx context.Context, method, path string, body []byte) (status int, answer []byte, err error) {

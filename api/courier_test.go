@@ -53,6 +53,7 @@ func TestCourier(t *testing.T) {
 	add := rpc.WitnessTask{Ask: rpc.WitnessAdd, Old: 3, Proof: [][]byte{[]byte("\x01\x02"), []byte("\x03")}, Checkpoint: []byte("head\n"), Size: 7}
 	fresh := add
 	fresh.Old, fresh.Proof = 0, nil
+	const theirs = "log\n4\nroot\n\n— w line\n"
 	const posted, shown = "POST /w/add-checkpoint old 3|AQI=|Aw==||head", "GET /w/checkpoint"
 	for _, c := range []struct {
 		name     string
@@ -67,15 +68,16 @@ func TestCourier(t *testing.T) {
 		{name: "cosigned", task: add, replies: []witnessReply{{200, "— w line\n"}}, requests: []string{posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
 		{name: "cosigned, and refused by the signer", task: add, replies: []witnessReply{{200, "x\n"}}, requests: []string{posted}, notes: []string{"w.test: head\nx\n"}, size: 3, trouble: "not a line", refuse: errors.New("not a line")},
 		{name: "begins elsewhere", task: fresh, replies: []witnessReply{{409, "5\n"}}, requests: []string{"POST /w/add-checkpoint old 0||head"}, size: 5},
-		{name: "is further than this journal", task: add, replies: []witnessReply{{409, "9\n"}, {200, "theirs\n"}}, requests: []string{posted, shown}, notes: []string{"w.test: theirs\n"}, size: 9, trouble: "size 9"},
-		{name: "has another root", task: add, replies: []witnessReply{{409, "3\n"}, {200, "theirs\n"}}, requests: []string{posted, shown}, notes: []string{"w.test: theirs\n"}, size: 3, trouble: "size 3"},
-		{name: "finds a fork", task: add, replies: []witnessReply{{422, "no proof"}, {200, "theirs\n"}}, requests: []string{posted, shown}, notes: []string{"w.test: theirs\n"}, size: 3, trouble: "does not extend"},
-		{name: "shows nothing", task: add, replies: []witnessReply{{422, "no proof"}, {404, "what?"}}, requests: []string{posted, shown}, size: 3, trouble: "does not extend"},
+		{name: "is further than this journal", task: add, replies: []witnessReply{{409, "9\n"}, {200, theirs}}, requests: []string{posted, shown}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "size 9"},
+		{name: "has another root", task: add, replies: []witnessReply{{409, "3\n"}, {200, theirs}}, requests: []string{posted, shown}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "size 3"},
+		{name: "finds a fork", task: add, replies: []witnessReply{{422, "no proof"}, {200, theirs}}, requests: []string{posted, shown}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "does not extend"},
+		{name: "shows nothing", task: add, replies: []witnessReply{{422, "no proof"}, {404, "what?"}}, requests: []string{posted, shown}, size: 0, trouble: "does not extend"},
 		{name: "is stopped", task: add, replies: []witnessReply{{403, "frozen by alice"}}, requests: []string{posted}, size: 3, trouble: "frozen by alice"},
 		{name: "talks nonsense", task: add, replies: []witnessReply{{409, "lots"}}, requests: []string{posted}, size: 3, trouble: "without a size"},
 		{name: "talks too much", task: add, replies: []witnessReply{{200, strings.Repeat("x", 1<<20)}}, requests: []string{posted}, size: 3, trouble: "more than"},
 		{name: "sends elsewhere", task: add, replies: []witnessReply{{302, ""}}, requests: []string{posted}, size: 3, trouble: "302"},
-		{name: "is looked at", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, "theirs\n"}}, requests: []string{shown}, notes: []string{"w.test: theirs\n"}},
+		{name: "is looked at", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, theirs}}, requests: []string{shown}, notes: []string{"w.test: " + theirs}, size: 4},
+		{name: "shows no head", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, "hello\n"}}, requests: []string{shown}, notes: []string{"w.test: hello\n"}, trouble: "no size"},
 		{name: "is left alone", task: rpc.WitnessTask{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

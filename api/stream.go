@@ -140,7 +140,7 @@ func checkpointSize(checkpoint []byte) (uint64, error) {
 	text, _, _ := strings.Cut(rest, "\n")
 	size, err := strconv.ParseUint(text, 10, 53)
 	if err != nil {
-		return 0, fmt.Errorf("the signer's checkpoint has no size in its second line")
+		return 0, fmt.Errorf("the checkpoint has no size in its second line")
 	}
 	return size, nil
 }

@@ -175,6 +175,16 @@ func (x *examination) askSigner(ctx context.Context) {
 		}
 		x.add(level, reason.Code, "%s", reason.Detail)
 	}
+	for _, w := range r.Witnesses {
+		switch {
+		case w.Trouble != "":
+			x.warn("witness_away", "%s could not be asked: %s; size %d is the last that it was seen to cosign", w.Name, w.Trouble, w.Size)
+		case !w.Answers:
+			x.warn("witness_away", "%s was not heard lately; size %d is the last that it was seen to cosign", w.Name, w.Size)
+		default:
+			x.ok("witness", "%s cosigned size %d at %s", w.Name, w.Size, w.Time)
+		}
+	}
 }
 
 // openAll looks at the token and the whole journal.

@@ -159,18 +159,7 @@ func (x *installation) must(args ...string) string {
 // ready or has ended.
 func (x *installation) start(crash string) {
 	x.TB.Helper()
-	x.process = exec.Command(binary, "serve", "--config", x.config)
-	x.process.Env = []string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}
-	x.log = new(bytes.Buffer)
-	x.process.Stderr, x.process.ExtraFiles = x.log, x.descriptors
-	if err := x.process.Start(); err != nil {
-		x.TB.Fatal(err)
-	}
-	x.ended = make(chan struct{})
-	go func(p *exec.Cmd, ended chan struct{}) {
-		_ = p.Wait()
-		close(ended)
-	}(x.process, x.ended)
+	x.spawn(crash)
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		r, err := x.admin.Ready(x.TB.Context())
@@ -186,6 +175,23 @@ func (x *installation) start(crash string) {
 			x.TB.Fatalf("the signer does not become ready: %v %+v\n%s", err, r, x.log)
 		}
 	}
+}
+
+// spawn starts the daemon and waits for nothing.
+func (x *installation) spawn(crash string) {
+	x.TB.Helper()
+	x.process = exec.Command(binary, "serve", "--config", x.config)
+	x.process.Env = []string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}
+	x.log = new(bytes.Buffer)
+	x.process.Stderr, x.process.ExtraFiles = x.log, x.descriptors
+	if err := x.process.Start(); err != nil {
+		x.TB.Fatal(err)
+	}
+	x.ended = make(chan struct{})
+	go func(p *exec.Cmd, ended chan struct{}) {
+		_ = p.Wait()
+		close(ended)
+	}(x.process, x.ended)
 }
 
 // kill ends the daemon with SIGKILL, if it still runs.
