@@ -137,6 +137,12 @@ func (h *history) visit(e journal.Entry, body ledger.Body, s *ledger.State) {
 				By: b.By.Kind + " " + quote(b.By.ID), Reason: quote(b.Reason),
 			})
 		}
+	case *ledger.WalletState:
+		if line, err := e.Encode(); err == nil {
+			h.stop(ledger.Leaf(journal.LeafHash(line)), &stop{
+				Seq: e.Seq, Time: h.To, What: b.State + ": the key of wallet " + quote(b.Wallet), By: "host", Reason: quote(b.Reason),
+			})
+		}
 	case *ledger.Alarm:
 		var facts []string
 		for _, f := range b.Facts {

@@ -474,7 +474,7 @@ func (d *decoder) proposal() *Proposal {
 }
 
 func (d *decoder) freeze() *Freeze {
-	return &Freeze{Record: d.record(), Body: body[*statement.Freeze](d), ready: d.flag(), Lifts: d.verdicts()}
+	return &Freeze{Record: d.record(), Body: body[*statement.Freeze](d), Wallet: policy.WalletID(d.word()), ready: d.flag(), Lifts: d.verdicts()}
 }
 
 func (d *decoder) verdicts() []policy.Verdict {

@@ -337,6 +337,7 @@ func (e *encoder) proposal(p *Proposal) {
 func (e *encoder) freeze(f *Freeze) {
 	e.record(&f.Record)
 	e.body(f.Body, f.Body != nil)
+	e.text(string(f.Wallet))
 	e.flag(f.ready)
 	e.verdicts(f.Lifts)
 }

@@ -138,22 +138,32 @@ func stoppable(p *policy.Policy, action statement.FreezeAction, t Target) bool {
 
 // applyStop puts a stop without a statement in force. Its name is the leaf hash of its entry.
 func (s *State) applyStop(e journal.Entry, b *Stop) error {
-	line, err := e.Encode()
+	hash, err := leafOf(e)
 	if err != nil {
 		return err
 	}
-	hash := Leaf(journal.LeafHash(line))
 	s.overlay = s.overlay.Trip(policy.Stop{
 		Hash: hash, Action: b.Action, Kind: b.Target.Kind, Name: b.Target.Name,
 		By: policy.Actor{ID: b.By.Kind}, At: e.Time, Until: b.Until,
 	})
 	s.noteEnd(b.Until)
 	s.noteTrip(b)
-	s.freezes[hash] = &Freeze{Record: Record{
-		Hash: hash, Type: statement.TypeFreeze, State: StateInForce, Policy: s.policy.Hash(),
-		StatementSeq: e.Seq, OutcomeSeq: e.Seq,
-	}}
+	s.freezes[hash] = s.stopWithoutStatement(hash, e.Seq)
 	return nil
+}
+
+// leafOf is the name of a stop without a statement.
+func leafOf(e journal.Entry) (statement.Hash, error) {
+	line, err := e.Encode()
+	return Leaf(journal.LeafHash(line)), err
+}
+
+// stopWithoutStatement is the record of what the host or a tripwire stopped, for lifts to be counted.
+func (s *State) stopWithoutStatement(hash statement.Hash, seq uint64) *Freeze {
+	return &Freeze{Record: Record{
+		Hash: hash, Type: statement.TypeFreeze, State: StateInForce, Policy: s.policy.Hash(),
+		StatementSeq: seq, OutcomeSeq: seq,
+	}}
 }
 
 // tickLifts lifts the first stop whose lift has its quorum, and notes where one is still missing.
@@ -162,7 +172,7 @@ func (j *judgement) tickLifts() (Result, error) {
 		if !f.ready {
 			continue
 		}
-		lifted, waits := policy.JudgeLift(j.s.policy, j.s.overlay, f.Hash, f.Lifts, j.now)
+		lifted, waits := policy.JudgeLift(j.s.policy, j.s.overlay, f.Lifts, j.now)
 		state := StateInForce
 		if lifted {
 			state = StateLifted
@@ -197,11 +207,13 @@ func (s *State) applyStopped(f *Freeze, e journal.Entry, b *Outcome) error {
 	if b.State == StateInForce {
 		return nil
 	}
-	next, ok := s.overlay.Lift(f.Hash)
-	if !ok {
+	if w := s.wallets[string(f.Wallet)]; w != nil {
+		w.State = WalletActive
+	} else if next, ok := s.overlay.Lift(f.Hash); ok {
+		s.overlay = next
+	} else {
 		return fmt.Errorf("stop %s is not in force", f.Hash)
 	}
-	s.overlay = next
 	f.Lifts = nil
 	delete(s.freezes, f.Hash)
 	for _, r := range s.held {
@@ -230,9 +242,12 @@ func (s *State) noteEnd(until int64) {
 	}
 }
 
-// dropStops forgets what is not in the overlay any more.
+// dropStops forgets what is not in the overlay any more. A key's suspension never was: no policy ends it.
 func (s *State) dropStops() {
 	for hash, f := range s.freezes {
+		if f.Wallet != "" {
+			continue
+		}
 		if _, stays := s.overlay.Find(hash); !stays {
 			f.State, f.Lifts, f.ready = StateLifted, nil, false
 			delete(s.freezes, hash)

@@ -242,8 +242,8 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			m.judge(t, ledger.StopInput{By: "root", Action: statement.ActionFreeze, Target: ledger.Target{Kind: statement.TargetWallet, Name: "hot-xym"}, Reason: "host"})
 		},
 		"wallet state": func(t *rapid.T) {
-			state := rapid.SampledFrom([]string{ledger.WalletActive, ledger.WalletSuspended}).Draw(t, "state")
-			if state == ledger.WalletSuspended && rapid.IntRange(0, 4).Draw(t, "for good") > 0 {
+			state := rapid.SampledFrom([]string{ledger.WalletActive, ledger.WalletSuspended, ledger.WalletRetired}).Draw(t, "state")
+			if state == ledger.WalletRetired && rapid.IntRange(0, 4).Draw(t, "for good") > 0 {
 				return // it never signs again
 			}
 			m.judge(t, ledger.WalletStateInput{WalletState: ledger.WalletState{Wallet: "hot-xym", State: state}})

@@ -47,9 +47,11 @@ type Proposal struct {
 // statement; their hash is the leaf hash of their entry, and they have no id.
 type Freeze struct {
 	Record
-	Body  *statement.Freeze // nil without a statement
-	Lifts []policy.Verdict
-	ready bool
+	Body *statement.Freeze // nil without a statement
+	// Wallet is whose key the host took out of service for a time; "" for a stop of the overlay.
+	Wallet policy.WalletID
+	Lifts  []policy.Verdict
+	ready  bool
 }
 
 // A verdict is kept so that its id cannot come again. What it says is with what it is about.

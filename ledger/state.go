@@ -130,7 +130,7 @@ func (s *State) apply(e journal.Entry, body Body) error {
 	case *Wallet:
 		return s.applyWallet(e, b)
 	case *WalletState:
-		return s.applyWalletState(b)
+		return s.applyWalletState(e, b)
 	case *Sealing:
 		return s.applySealing(b)
 	case *LogKey:

@@ -6,6 +6,7 @@ import (
 
 	"kura/journal"
 	"kura/nem"
+	"kura/policy"
 )
 
 // wallet records a ceremony. A name and a key are used once: a wallet's successor has another name.
@@ -45,8 +46,8 @@ func (s *State) applyWallet(e journal.Entry, b *Wallet) error {
 	return nil
 }
 
-// walletTransitions says which states may follow. Whoever is root on the host takes keys out of service and
-// never puts one back: that would take a quorum, and there is no proposal for it.
+// walletTransitions says which states the host can bring about: whoever is root on it takes keys out of service
+// and never puts one back. Out of a suspension, and nothing else, the unfreeze quorum lifts a key.
 var walletTransitions = map[string][]string{
 	WalletActive:    {WalletSuspended, WalletRetired, WalletCompromised},
 	WalletSuspended: {WalletRetired, WalletCompromised},
@@ -62,14 +63,31 @@ func (j *judgement) walletState(b WalletState) (Result, error) {
 		return Result{}, fmt.Errorf("%w: wallet %q is %s and cannot become %q", ErrInput, b.Wallet, w.State, b.State)
 	}
 	seq := j.write(&b)
+	j.alarm(AlarmFrozen, nil, Fact{"action", b.State}, Fact{"kind", "wallet"}, Fact{"name", b.Wallet}, Fact{"by", hostActor.ID})
 	return Result{State: b.State, Seq: seq}, nil
 }
 
-func (s *State) applyWalletState(b *WalletState) error {
+// applyWalletState takes a key out of service. A suspension is a stop that can be lifted: its name is the leaf
+// hash of its entry, and it is over when the key is given up for ever.
+func (s *State) applyWalletState(e journal.Entry, b *WalletState) error {
 	w := s.wallets[b.Wallet]
 	if w == nil || !slices.Contains(walletTransitions[w.State], b.State) {
 		return fmt.Errorf("wallet %q cannot become %q", b.Wallet, b.State)
 	}
 	w.State = b.State
+	for hash, f := range s.freezes {
+		if f.Wallet != "" && string(f.Wallet) == b.Wallet {
+			delete(s.freezes, hash)
+		}
+	}
+	if b.State != WalletSuspended {
+		return nil
+	}
+	hash, err := leafOf(e)
+	if err != nil {
+		return err
+	}
+	s.freezes[hash] = s.stopWithoutStatement(hash, e.Seq)
+	s.freezes[hash].Wallet = policy.WalletID(b.Wallet)
 	return nil
 }

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"testing"
 
+	"kura/journal"
 	"kura/ledger"
 	"kura/ledger/ledgertest"
+	"kura/policy"
+	"kura/statement"
 )
 
 func TestCeremoniesThatAreRefused(t *testing.T) {
@@ -33,7 +36,7 @@ func TestCeremoniesThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestStatesOfKeys tries every change of state: what is out of service never signs again.
+// TestStatesOfKeys tries every change of state that the host can make: what is out of service stays so.
 func TestStatesOfKeys(t *testing.T) {
 	all := []string{ledger.WalletActive, ledger.WalletSuspended, ledger.WalletRetired, ledger.WalletCompromised}
 	allowed := map[[2]string]bool{
@@ -75,5 +78,108 @@ func TestASuspendedKeySignsNothingThatWasAuthorisedBefore(t *testing.T) {
 		if w.State.MaySign(res.About, w.Clock) || len(w.State.Unsigned(w.Clock)) != 0 || len(w.State.Strandable(w.Clock)) != 1 {
 			t.Errorf("%s: it may still be signed", state)
 		}
+	}
+}
+
+func suspendKey(w *ledgertest.World) statement.Hash {
+	w.TB.Helper()
+	w.Must(ledger.WalletStateInput{WalletState: ledger.WalletState{Wallet: "hot-xem", State: ledger.WalletSuspended, Reason: "test"}})
+	all := w.State.Freezes()
+	if len(all) == 0 || all[len(all)-1].Wallet != "hot-xem" {
+		w.TB.Fatalf("the suspension is no stop in force: %+v", all)
+	}
+	return all[len(all)-1].Hash
+}
+
+func keyState(w *ledgertest.World) string {
+	x, _ := w.State.Wallet("hot-xem")
+	return x.State
+}
+
+// TestASuspendedKeyIsLifted: the unfreeze quorum puts a key back into service, and nobody else.
+func TestASuspendedKeyIsLifted(t *testing.T) {
+	w := ledgertest.New(t)
+	first := suspendKey(w)
+	if res := w.Verdict("dave", statement.Lift, first); res.Code != policy.CodeNotEntitled {
+		t.Errorf("an officer who is no director: %+v", res)
+	}
+	if res := w.Verdict("alice", statement.Lift, first); res.State != ledger.StateCounted {
+		t.Fatalf("%+v", res)
+	}
+	if res := w.Verdict("alice", statement.Lift, first); res.Code != ledger.CodeDuplicate {
+		t.Errorf("twice by one: %+v", res)
+	}
+	if keyState(w) != ledger.WalletSuspended {
+		t.Fatal("one director lifted it")
+	}
+	if diff := ledger.DiffStates(w.State, restore(t, snapshotOf(t, w.State))); diff != "" {
+		t.Error(diff)
+	}
+	w.Verdict("bob", statement.Lift, first)
+	if keyState(w) != ledger.WalletActive || len(w.State.Freezes()) != 0 {
+		t.Fatalf("lifted by the quorum, it is %s", keyState(w))
+	}
+	if res := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.Small)); res.State != ledger.StateAuthorized {
+		t.Errorf("%+v", res)
+	}
+
+	w.Advance(1)
+	second := suspendKey(w)
+	if second == first {
+		t.Error("both suspensions have one name")
+	}
+	w.Verdict("alice", statement.Lift, first)
+	w.Verdict("bob", statement.Lift, first)
+	if keyState(w) != ledger.WalletSuspended {
+		t.Error("what lifted the first suspension lifted the second")
+	}
+	judgeAgain(t, ledger.NewState(), w.Entries)
+	if fold(t, w.Lines).Hash() != w.State.Hash() {
+		t.Error("the fold is another state than the live one")
+	}
+}
+
+// TestAKeyGivenUpIsNotLifted: retired and compromised are for ever, and end the suspension that was before them.
+func TestAKeyGivenUpIsNotLifted(t *testing.T) {
+	for _, state := range []string{ledger.WalletRetired, ledger.WalletCompromised} {
+		w := ledgertest.New(t)
+		suspended := suspendKey(w)
+		w.Verdict("alice", statement.Lift, suspended)
+		w.Must(ledger.WalletStateInput{WalletState: ledger.WalletState{Wallet: "hot-xem", State: state, Reason: "test"}})
+		line, _ := w.Entries[len(w.Entries)-2].Encode()
+		for _, about := range []statement.Hash{suspended, ledger.Leaf(journal.LeafHash(line))} {
+			if res := w.Verdict("bob", statement.Lift, about); res.Code != ledger.CodeUnknownStatement {
+				t.Errorf("%s: %+v", state, res)
+			}
+		}
+		if keyState(w) != state || len(w.State.Freezes()) != 0 {
+			t.Errorf("a %s key is %s", state, keyState(w))
+		}
+	}
+}
+
+// TestNoPolicyLiftsAKey: a policy ends suspensions that its directors could see, but not a key's.
+func TestNoPolicyLiftsAKey(t *testing.T) {
+	w := ledgertest.New(t)
+	hash := suspendKey(w)
+	w.Advance(1)
+	doc := *w.State.PolicyInForce().Document()
+	doc.Version, doc.Previous, doc.Title = doc.Version+1, w.State.PolicyInForce().Hash().String(), "next"
+	next, err := policy.New(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := w.Propose("alice", statement.ProposePolicy, string(next.Text()), "")
+	w.Verdict("alice", statement.Approve, p.About)
+	w.Verdict("bob", statement.Approve, p.About)
+	w.Advance(ledgertest.Day)
+	w.Ticks()
+	if w.State.PolicyInForce().Hash() != next.Hash() || keyState(w) != ledger.WalletSuspended {
+		t.Fatalf("the key is %s under policy %s", keyState(w), w.State.PolicyInForce().Hash())
+	}
+	w.Verdict("alice", statement.Lift, hash)
+	w.Verdict("carol", statement.Lift, hash)
+	if keyState(w) != ledger.WalletActive {
+		t.Error("under the next policy it cannot be lifted")
 	}
 }

@@ -39,10 +39,7 @@ func JudgeGap(p *Policy, o Overlay, verdicts []Verdict, now Now) *Refusal {
 
 // JudgeLift tells whether a stop may be lifted: by the unfreeze quorum, whose
 // lift verdicts these are. If not, the waits say who is missing.
-func JudgeLift(p *Policy, o Overlay, stop statement.Hash, verdicts []Verdict, now Now) (bool, []Wait) {
-	if _, ok := o.Find(stop); !ok {
-		return false, nil
-	}
+func JudgeLift(p *Policy, o Overlay, verdicts []Verdict, now Now) (bool, []Wait) {
 	e := electorate{policy: p, overlay: o, now: now}
 	b := e.sortVerdicts(verdicts, statement.Lift)
 	anyOf := p.doc.Governance.Unfreeze.AnyOf

@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"kura/journal"
+	"kura/ledger"
 	"kura/nem"
 	"kura/signer/rpc"
 	"kura/signer/token"
@@ -191,6 +193,9 @@ func walletList(ctx context.Context, in *invocation) error {
 	return printWallets(in.stdout, wallets)
 }
 
+// suspended is the state of a key that can come back into service.
+const suspended = "suspended"
+
 func walletState(state string) func(context.Context, *invocation) error {
 	return func(ctx context.Context, in *invocation) error {
 		var configPath, name, reason string
@@ -211,8 +216,11 @@ func walletState(state string) func(context.Context, *invocation) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(in.stdout, "wallet %s is %s: entry %d of the journal\n", name, r.State, r.Seq)
-		return err
+		say(in.stdout, "wallet %s is %s: entry %d of the journal\n", name, r.State, r.Seq)
+		if r.State == suspended && r.Receipt != nil {
+			say(in.stdout, "the unfreeze quorum puts the key back into service: kura lift %s\n", ledger.Leaf(journal.LeafHash(r.Receipt.Entry)))
+		}
+		return nil
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,9 +18,9 @@ func newStops() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return failure(withMirror(cmd, func(_ *connection, m *mirror) error {
 				p := newPage(cmd.OutOrStdout())
-				stops := m.state.Overlay().Stops()
-				for _, s := range stops {
-					if err := m.showStop(p, s.Hash); err != nil {
+				stops := m.state.Freezes()
+				for _, f := range stops {
+					if err := m.showStop(p, f.Hash); err != nil {
 						return err
 					}
 				}
@@ -34,27 +35,39 @@ func newStops() *cobra.Command {
 
 // showStop says what is stopped, by whom, and who wants it lifted.
 func (m *mirror) showStop(p *page, hash statement.Hash) error {
-	s, ok := m.state.Overlay().Find(hash)
-	if !ok {
+	i := slices.IndexFunc(m.state.Freezes(), func(f *ledger.Freeze) bool { return f.Hash == hash })
+	if i < 0 {
 		return fmt.Errorf("the stop %s is not in force", hash)
 	}
-	p.title("%s", s.Hash)
-	p.field("stops", "%s %s %s", s.Action, s.Kind, s.Name)
-	p.field("by", "%s at %s", s.By, statement.FormatTime(s.At))
-	if s.Until != 0 {
-		p.field("until", "%s, when it ends by itself", statement.FormatTime(s.Until))
+	f := m.state.Freezes()[i]
+	p.title("%s", f.Hash)
+	if f.Wallet != "" {
+		m.showSuspendedKey(p, f)
+	} else if s, ok := m.state.Overlay().Find(hash); ok {
+		p.field("stops", "%s %s %s", s.Action, s.Kind, s.Name)
+		p.field("by", "%s at %s", s.By, statement.FormatTime(s.At))
+		if s.Until != 0 {
+			p.field("until", "%s, when it ends by itself", statement.FormatTime(s.Until))
+		}
 	}
 	if body, ok := m.statement(hash).(*statement.Freeze); ok {
 		p.field("reason", "%s", statement.Quote(body.Reason, 512))
 	}
-	for _, f := range m.state.Freezes() {
-		for _, v := range f.Lifts {
-			if f.Hash == hash {
-				p.field("", "%s wants it lifted", v.By)
-			}
-		}
+	for _, v := range f.Lifts {
+		p.field("", "%s wants it lifted", v.By)
 	}
 	return nil
+}
+
+// showSuspendedKey says which key the host took out of service, as the entry that did it has it.
+func (m *mirror) showSuspendedKey(p *page, f *ledger.Freeze) {
+	p.field("stops", "suspend the key of wallet %s", f.Wallet)
+	e := m.entries[f.StatementSeq]
+	p.field("by", "host at %s", statement.FormatTime(e.Time))
+	body, err := ledger.DecodeBody(e.Kind, e.Body)
+	if s, ok := body.(*ledger.WalletState); err == nil && ok {
+		p.field("reason", "%s", statement.Quote(s.Reason, 512))
+	}
 }
 
 // statement finds a statement in the verified journal by its hash; nil if it is

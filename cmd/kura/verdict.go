@@ -239,7 +239,7 @@ func newReject() *cobra.Command {
 
 func newLift() *cobra.Command {
 	return newShownVerdict(shownVerdict{
-		use: "lift HASH", short: "Agree to lift a freeze, a suspension or a lowered limit", kind: statement.Lift,
+		use: "lift HASH", short: "Agree to lift a freeze, a suspension (of a wallet's key, too) or a lowered limit", kind: statement.Lift,
 		find: findStop, show: (*mirror).showStop,
 	})
 }
