@@ -48,6 +48,12 @@ func (a administrator) ImportWallet(ctx context.Context, by rpc.Caller, w rpc.Ne
 		if err != nil {
 			return ledger.Wallet{}, badParameter("expectedAddress", err.Error())
 		}
+		// Before the token has the key: it would keep one that no wallet is ever made of.
+		for _, have := range a.wallets() {
+			if have.Network == n.String() && have.Address == expected.String() {
+				return ledger.Wallet{}, badParameter("expectedAddress", fmt.Sprintf("it is wallet %q's: nothing was imported", have.ID))
+			}
+		}
 		return a.token.ImportWallet(ctx, w.ID, n, expected, keyText)
 	})
 }
@@ -152,7 +158,11 @@ func badParameter(field, detail string) *rpc.Problem {
 // adminProblem tells the administrator more than a client is told: their inputs are no statements.
 func (a administrator) adminProblem(err error) error {
 	if errors.Is(err, ledger.ErrInput) {
-		return &rpc.Problem{Code: codeRefused, Detail: err.Error(), Retry: rpc.RetryNever, Effect: rpc.EffectNone}
+		detail := err.Error()
+		if _, facts, ok := strings.Cut(detail, ledger.ErrInput.Error()+": "); ok {
+			detail = facts
+		}
+		return &rpc.Problem{Code: codeRefused, Detail: detail, Retry: rpc.RetryNever, Effect: rpc.EffectNone}
 	}
 	return a.problem(err)
 }

@@ -130,6 +130,12 @@ func TestImport(t *testing.T) {
 	if err != nil || !strings.Contains(said, "imported") || !strings.Contains(said, address) {
 		t.Errorf("%v\n%s", err, said)
 	}
+	if said, err := importKey("older", address); err == nil || !strings.Contains(said, `it is wallet "old"'s: nothing was imported`) {
+		t.Errorf("the same key once more: %v\n%s", err, said)
+	}
+	if left, err := filepath.Glob(filepath.Join(x.dir, "state", "wallets", "older*")); err != nil || len(left) > 0 {
+		t.Errorf("a refused import left %v, %v", left, err)
+	}
 	out := x.must("wallet", "list", "--config", x.config)
 	if !strings.Contains(out, "old ") || !strings.Contains(out, "imported") || strings.Contains(out, "wrong") {
 		t.Errorf("wallet list:\n%s", out)

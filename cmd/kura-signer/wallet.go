@@ -62,7 +62,13 @@ func (in *invocation) printCeremony(c rpc.Ceremony, asJSON bool) error {
 	if asJSON {
 		return printJSON(in.stdout, c)
 	}
-	imported := ""
+	imported, backup := "", "kura-signer wallet backup takes it along"
+	switch inToken := c.Wallet.Custody == string(token.CustodyToken); {
+	case inToken && c.Wallet.Imported:
+		backup = fmt.Sprintf("kura-signer wallet backup --imported %s=FD, with the key once more: the token does not give it back", c.Wallet.ID)
+	case inToken:
+		backup = "the token's own, if it has one: the key never leaves it"
+	}
 	if c.Wallet.Imported {
 		imported = " (imported: older copies of the key are out of reach)"
 	}
@@ -71,10 +77,11 @@ network     %s
 address     %s
 public key  %s
 custody     %s
+backup      %s
 record      entry %d of the journal
             %s
 It enters service when a policy names it.
-`, c.Wallet.ID, imported, c.Wallet.Network, c.Wallet.Address, c.Wallet.PublicKey, c.Wallet.Custody, c.Seq, c.Record)
+`, c.Wallet.ID, imported, c.Wallet.Network, c.Wallet.Address, c.Wallet.PublicKey, c.Wallet.Custody, backup, c.Seq, c.Record)
 	return err
 }
 

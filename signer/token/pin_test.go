@@ -220,12 +220,12 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("%s was accepted", name)
 		}
 	}
-	for _, name := range []string{"", ".hidden", "a/b", "a b", "a\n", "ä", strings.Repeat("a", 65), "-x"} {
+	for _, name := range []string{"", ".hidden", "a/b", "a b", "a\n", "ä", strings.Repeat("a", 65), "-x", "Hot"} {
 		if checkName(name) == nil {
 			t.Errorf("the wallet name %q was accepted", name)
 		}
 	}
-	for _, name := range []string{"hot", "Hot-1", "a.b_c", strings.Repeat("a", 64)} {
+	for _, name := range []string{"hot", "hot-1", "0a.b_c", strings.Repeat("a", 64)} {
 		if err := checkName(name); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}

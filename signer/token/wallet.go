@@ -60,16 +60,17 @@ type Ceremony struct {
 
 const maxName = 64
 
-// checkName keeps names apart from paths, labels and lines: letters, digits, dot,
-// underscore and hyphen, 1 to 64 of them, the first a letter or digit.
+// checkName keeps names apart from paths, labels and lines, and to what a policy
+// can name: lower-case letters, digits, dot, underscore and hyphen, 1 to 64 of
+// them, the first a letter or digit.
 func checkName(name string) error {
 	if name == "" || len(name) > maxName {
 		return fmt.Errorf("wallet name %.80q has %d characters, 1 to %d are possible", name, len(name), maxName)
 	}
 	for i, c := range []byte(name) {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		letter := 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
 		if !letter && (i == 0 || !strings.ContainsRune("._-", rune(c))) {
-			return fmt.Errorf("wallet name %q: character %d is not a letter, a digit or, after the first, one of . _ -", name, i+1)
+			return fmt.Errorf("wallet name %q: character %d is not a lower-case letter, a digit or, after the first, one of . _ -", name, i+1)
 		}
 	}
 	return nil
