@@ -127,14 +127,22 @@ func (l *Log) checkExtends(ctx context.Context, newest *Draft, name string, c Ch
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	if anchored.Size > head.Size {
-		return &RollbackError{Anchor: name, Anchored: anchored, Journal: head}
+		return l.rolledBack(&RollbackError{Anchor: name, Anchored: anchored, Journal: head})
 	}
 	root, err := tlog.TreeHash(int64(anchored.Size), l.cache.reader(ctx, head.Size))
 	if err != nil {
 		return fmt.Errorf("%s: root at size %d: %w", name, anchored.Size, err)
 	}
 	if root != anchored.Root {
-		return &RollbackError{Anchor: name, Anchored: anchored, Journal: head, At: root}
+		return l.rolledBack(&RollbackError{Anchor: name, Anchored: anchored, Journal: head, At: root})
 	}
 	return nil
+}
+
+// rolledBack is the error, unless the journal itself says that it goes on without the head that proves it.
+func (l *Log) rolledBack(e *RollbackError) error {
+	if l.lost != nil && l.lost(e.Anchored) {
+		return nil
+	}
+	return e
 }

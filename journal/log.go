@@ -32,6 +32,11 @@ type Config struct {
 	// calls that (the witnesses'), for an anchor that was removed is then no sign of anything.
 	Joining bool
 
+	// Lost tells whether the journal's own entries say, by its directors' quorum, that it goes on without a signed head
+	// that it does not extend: such a head proves no rollback (package journal/gap). nil: there are none. It is asked
+	// when everything up to the newest head was visited.
+	Lost func(Head) bool
+
 	// Visit gets every entry that is verified at opening; see Verification.
 	Visit func(e Entry, leaf []byte) error
 }
@@ -47,6 +52,7 @@ type Log struct {
 	genesis Genesis
 	store   Store
 	sign    Sign
+	lost    func(Head) bool
 	cache   *nodeCache
 
 	writing   sync.Mutex // held by what writes to the store or follows it; guards the next two
@@ -119,7 +125,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 }
 
 func newLog(c Config) *Log {
-	l := &Log{genesis: c.Genesis, store: c.Store, sign: c.Sign, joining: c.Joining, cache: newNodeCache(c.Store)}
+	l := &Log{genesis: c.Genesis, store: c.Store, sign: c.Sign, lost: c.Lost, joining: c.Joining, cache: newNodeCache(c.Store)}
 	for _, a := range c.Anchors {
 		l.anchors = append(l.anchors, watched{Anchor: a})
 	}

@@ -151,13 +151,19 @@ func (s *State) encode(w io.Writer) error {
 func (e *encoder) gap(g GapRecord) {
 	e.count(g.Seq)
 	e.number(g.Clock, g.Time, g.Latest)
-	for _, h := range []journal.Head{g.Kept, g.Lost} {
-		e.count(h.Size)
-		e.raw(h.Root[:])
-	}
+	e.heads(g.Kept, g.Lost)
+	e.count(uint64(len(g.Between)))
+	e.heads(g.Between...)
 	e.count(uint64(len(g.By)))
 	for _, by := range g.By {
 		e.text(by)
+	}
+}
+
+func (e *encoder) heads(all ...journal.Head) {
+	for _, h := range all {
+		e.count(h.Size)
+		e.raw(h.Root[:])
 	}
 }
 

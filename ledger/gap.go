@@ -30,20 +30,18 @@ type GapRecord struct {
 	Clock, Time int64  // of its entry, unix milliseconds
 	Latest      int64  // birth of the latest id that the lost entries can hold, but for withdrawals made ahead of the clock
 	Kept, Lost  journal.Head
+	Between     []journal.Head
 	By          []string // the persons whose verdicts it rests on, in their order
 }
 
-// Covers tells whether a signed head is one that this gap says was lost; see [gap.Gap.Covers].
-func (g GapRecord) Covers(h journal.Head) bool { return g.gap().Covers(h) }
+// Gap returns what the entry proves, without its approvals.
+func (g GapRecord) Gap() gap.Gap {
+	return gap.Gap{Seq: g.Seq, Kept: g.Kept, Lost: g.Lost, Between: g.Between}
+}
 
-// Entries says how many entries are known to be lost; see [gap.Gap.Entries].
-func (g GapRecord) Entries() uint64 { return g.gap().Entries() }
-
-func (g GapRecord) gap() gap.Gap { return gap.Gap{Seq: g.Seq, Kept: g.Kept, Lost: g.Lost} }
-
-// Lost tells whether the journal itself says, by a quorum of its directors, that it goes on without this head.
+// Lost tells whether the journal itself says, by a quorum of its directors, that it goes on without this very head.
 func (s *State) Lost(h journal.Head) bool {
-	return slices.ContainsFunc(s.gaps, func(g GapRecord) bool { return g.Covers(h) })
+	return slices.ContainsFunc(s.gaps, func(g GapRecord) bool { return g.Gap().Names(h) })
 }
 
 // gap goes on after the last entry. Its policy time is that entry's: how much time may have passed is for the start
@@ -68,7 +66,7 @@ func (s *State) checkGap(b *Gap, seq uint64, now policy.Now) (GapRecord, error) 
 	if err != nil {
 		return GapRecord{}, err
 	}
-	record := GapRecord{Seq: seq, Clock: now.Clock, Time: now.Time, Latest: now.Clock, Kept: g.Kept, Lost: g.Lost}
+	record := GapRecord{Seq: seq, Clock: now.Clock, Time: now.Time, Latest: now.Clock, Kept: g.Kept, Lost: g.Lost, Between: g.Between}
 	var verdicts []policy.Verdict
 	for i, a := range g.Approvals {
 		v, err := s.gapVerdict(a, now)
@@ -199,10 +197,14 @@ func (s *State) WaitsFor() string {
 func (d *decoder) gap() (g GapRecord) {
 	g.Seq = d.count()
 	g.Clock, g.Time, g.Latest = d.number(), d.number(), d.number()
-	for _, h := range []*journal.Head{&g.Kept, &g.Lost} {
-		h.Size = d.count()
-		d.raw(h.Root[:])
-	}
+	g.Kept, g.Lost = d.head(), d.head()
+	g.Between = list(d, d.head)
 	g.By = list(d, d.text)
 	return g
+}
+
+func (d *decoder) head() (h journal.Head) {
+	h.Size = d.count()
+	d.raw(h.Root[:])
+	return h
 }

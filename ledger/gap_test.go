@@ -228,6 +228,12 @@ func TestGapTakesAQuorum(t *testing.T) {
 		},
 		"another kept head": func(l *ledgertest.Loss) { l.World.Restart() },
 		"no lost head":      func(l *ledgertest.Loss) { l.Lost = l.Kept },
+		"a head between that is larger": func(l *ledgertest.Loss) {
+			l.Between = append(l.Between, l.Lost)
+		},
+		"a head between that was kept": func(l *ledgertest.Loss) {
+			l.Between = append(l.Between, l.Kept)
+		},
 		"a lost head that nobody signed": func(l *ledgertest.Loss) {
 			l.Lost = journal.Checkpoint(strings.Replace(string(l.Lost), "\n", "\n1", 1))
 		},
@@ -301,12 +307,22 @@ func TestGapIsInSnapshots(t *testing.T) {
 	w := ledgertest.New(t)
 	kept := len(w.Entries)
 	w.Restart()
+	between := w.Checkpoint()
+	w.Restart()
 	l := w.Lose(kept)
+	l.Between = append(l.Between, between)
 	head, err := journal.OpenCheckpoint(w.Genesis, l.Lost)
 	if err != nil {
 		t.Fatal(err)
 	}
+	smaller, err := journal.OpenCheckpoint(w.Genesis, between)
+	if err != nil {
+		t.Fatal(err)
+	}
 	l.Continue()
+	for w.Head().Size < smaller.Size {
+		w.Restart()
+	}
 	var file bytes.Buffer
 	if err := w.State.Snapshot(&file, w.Head()); err != nil {
 		t.Fatal(err)
@@ -318,7 +334,7 @@ func TestGapIsInSnapshots(t *testing.T) {
 	if diff := cmp.Diff(w.State.Gaps(), restored.Gaps()); diff != "" {
 		t.Error(diff)
 	}
-	if !restored.Lost(head) || restored.Lost(w.Head()) || restored.OpensAt() != w.State.OpensAt() {
+	if !restored.Lost(head) || !restored.Lost(smaller) || restored.Lost(w.Head()) || restored.OpensAt() != w.State.OpensAt() {
 		t.Error("the restored state does not know what was lost")
 	}
 }

@@ -95,7 +95,11 @@ func problemFor(code, detail string) *rpc.Problem {
 	if detail == "" {
 		detail = explain("", code)
 	}
-	return &rpc.Problem{Code: code, Detail: detail, Retry: retryOf(code), Effect: rpc.EffectNone}
+	effect := rpc.EffectNone
+	if code == ledger.CodeBornBeforeGap {
+		effect = rpc.EffectUnknown // the lost entries may have paid it
+	}
+	return &rpc.Problem{Code: code, Detail: detail, Retry: retryOf(code), Effect: effect}
 }
 
 // retryOf says what a caller may do about a code.
@@ -103,7 +107,7 @@ func retryOf(code string) string {
 	switch code {
 	case string(statement.CodeIDFromTheFuture), ledger.CodeOverBudget, rpc.CodeBusy, conditionStopping, conditionStarting, conditionStandby:
 		return rpc.RetrySame
-	case ledger.CodeUnknownKey, codeWrongPlace, codeNotFound, codeBadRange, codeForbidden, ledger.CodeNotActive:
+	case ledger.CodeUnknownKey, codeWrongPlace, codeNotFound, codeBadRange, codeForbidden, ledger.CodeNotActive, ledger.CodeBornBeforeGap:
 		return rpc.RetryNever
 	}
 	return rpc.RetryNewStatement
@@ -119,6 +123,10 @@ var sentences = map[string]string{
 	string(statement.CodeIDTooOld):        "the id is older than this type of statement may live: sign a new statement with a new id",
 	string(statement.CodeIDFromTheFuture): "the id is born more than 5 minutes ahead: check the clock where it was made",
 	string(statement.CodeExpired):         "the statement expired",
+	ledger.CodeBornBeforeGap:              "the journal lost its newest entries, and this may have been judged in them: whether it was paid, only the chain can tell",
+	ledger.CodeGap:                        "it waited when the journal lost its newest entries, and may have gone on in them: whether it was paid, only the chain can tell",
+	ledger.CodeTailAlive:                  "what the journal's lost entries authorised may still be paid",
+	ledger.CodePredecessorAlive:           "a successor: what the journal before this one authorised may still be paid",
 	ledger.CodeDeadlineOver:               "it could not be signed before its deadline; it counts as spent, and a signature may or may not have left",
 	ledger.CodeStopped:                    "a freeze came between authorisation and signature; it counts as spent, and a signature may or may not have left",
 }

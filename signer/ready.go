@@ -25,12 +25,12 @@ func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 	policyHash := s.state.PolicyInForce().Hash()
 	_, frozen := s.state.Overlay().Frozen("")
 	opens := s.state.OpensAt()
-	waits := s.state.PolicyTime(s.clock.Now()) < opens
+	waits, why := s.state.PolicyTime(s.clock.Now()) < opens, s.state.WaitsFor()
 	s.mu.RUnlock()
 	if waits {
-		s.conditions.set(ledger.CodePredecessorAlive, "", "a successor: what the journal before this one authorised may still be paid; withdrawals are denied until "+statement.FormatTime(opens), false)
+		s.conditions.set(why, "", explain("", why)+"; withdrawals are denied until "+statement.FormatTime(opens), false)
 	} else {
-		s.conditions.clear("", ledger.CodePredecessorAlive)
+		s.conditions.clear("", ledger.CodePredecessorAlive, ledger.CodeTailAlive)
 	}
 	if frozen {
 		s.conditions.set(conditionFrozen, "", "a freeze of everything is in force", false)

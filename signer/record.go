@@ -22,6 +22,7 @@ func Record(ctx context.Context, c Config, inputs func(*ledger.State) []ledger.I
 	log, err := journal.Open(ctx, journal.Config{
 		Genesis: c.Genesis, Store: c.Store, Sign: signHead(c.Token), Anchors: anchors,
 		Visit: func(e journal.Entry, _ []byte) error { return state.Apply(e) },
+		Lost:  state.Lost,
 	})
 	if err != nil {
 		return err

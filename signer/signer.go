@@ -78,7 +78,7 @@ type Signer struct {
 
 	// The sequencer alone changes the state and next; it holds mu for writing while it does, others hold it for
 	// reading. signatures are those that have been made and are not in the state yet.
-	mu         sync.RWMutex
+	mu         *sync.RWMutex // the journal asks the state under it, too
 	state      *ledger.State
 	next       uint64
 	signatures map[statement.Hash]nem.Signature
@@ -106,7 +106,8 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 		tokenAnchor = newSparseAnchor(c.TokenAnchor)
 		anchors = append(anchors, tokenAnchor)
 	}
-	log, state, from, err := openJournal(ctx, c, anchors)
+	mu := new(sync.RWMutex)
+	log, state, from, err := openJournal(ctx, c, anchors, mu)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +132,7 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 		prodded:    make(chan struct{}, 1),
 		probe:      make(chan struct{}, 1),
 		work:       newWorkQueue(),
+		mu:         mu,
 		state:      state,
 		next:       state.Next(),
 		signatures: map[statement.Hash]nem.Signature{},

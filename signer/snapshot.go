@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"kura/journal"
 	"kura/ledger"
@@ -130,10 +131,12 @@ func restore(path string, genesis journal.Genesis) (*ledger.State, journal.Head,
 // openJournal opens the journal and folds it into a state: from the newest snapshot that is whole, of this engine and
 // of this journal, or else from entry 0. from is the size that the snapshot was of, 0 if there was none to go by.
 //
+// mu is what guards the state from then on.
+//
 // A snapshot is never a reason not to start. What it says is believed only if the journal's signed head covers it; one
 // that is newer than the journal, or not on it, is passed over like a damaged one, and the anchors, which are newer than
 // any snapshot, decide whether the journal was rolled back.
-func openJournal(ctx context.Context, c Config, anchors []journal.Anchor) (log *journal.Log, state *ledger.State, from uint64, err error) {
+func openJournal(ctx context.Context, c Config, anchors []journal.Anchor, mu *sync.RWMutex) (log *journal.Log, state *ledger.State, from uint64, err error) {
 	open := func(state *ledger.State, trusted journal.Head) (*journal.Log, error) {
 		return journal.Open(ctx, journal.Config{
 			Genesis: c.Genesis,
@@ -143,6 +146,11 @@ func openJournal(ctx context.Context, c Config, anchors []journal.Anchor) (log *
 			Trusted: trusted,
 			Joining: c.Lease != nil,
 			Visit:   func(e journal.Entry, _ []byte) error { return state.Apply(e) },
+			Lost: func(h journal.Head) bool {
+				mu.RLock()
+				defer mu.RUnlock()
+				return state.Lost(h)
+			},
 		})
 	}
 	names, err := c.Snapshots.list()

@@ -73,10 +73,10 @@ type crashingStore struct{ journal.Store }
 
 func (s crashingStore) Append(ctx context.Context, g journal.Group) error {
 	before, done := beforeAppend, afterAppend
-	kind, decides := []byte(`"kind":"signature/1"`), []byte(`"kind":"outcome/1"`)
+	kind, decides, gap := []byte(`"kind":"signature/1"`), []byte(`"kind":"outcome/1"`), []byte(`"kind":"gap/1"`)
 	any := false
 	for _, e := range g.Entries {
-		any = any || bytes.Contains(e, decides)
+		any = any || bytes.Contains(e, decides) || bytes.Contains(e, gap)
 		if bytes.Contains(e, kind) {
 			before, done, any = beforeSignature, afterSignature, true
 		}
@@ -92,7 +92,7 @@ func (s crashingStore) Append(ctx context.Context, g journal.Group) error {
 	return err
 }
 
-// deciding says that the last append wrote an outcome or a signature: starts and ceremonies are not what is tried.
+// deciding says that the last append wrote an outcome, a gap or a signature: starts and ceremonies are not what is tried.
 var deciding atomic.Bool
 
 type crashingAnchor struct{ journal.Anchor }

@@ -15,7 +15,9 @@ import (
 	"kura/cmd/kura-signer/host"
 	"kura/journal"
 	"kura/journal/anchorfile"
+	"kura/ledger"
 	"kura/signer/rpc"
+	"kura/statement"
 )
 
 // A finding is one thing that doctor looked at.
@@ -234,13 +236,19 @@ func (x *examination) journal(ctx context.Context, genesis journal.Genesis, anch
 		return
 	}
 	defer s.Close() // it was only read
-	head, _, err := journal.Verify(ctx, s, journal.Verification{Genesis: genesis, EverySignature: true})
+	state := ledger.NewState()
+	head, _, err := journal.Verify(ctx, s, journal.Verification{
+		Genesis: genesis, EverySignature: true, Visit: func(e journal.Entry, _ []byte) error { return state.Apply(e) },
+	})
 	if err != nil {
 		x.fail("journal", "%v", err)
 		return
 	}
 	x.ok("journal", "%d entries and every signed head verify under %s", head.Size, genesis)
-	log, err := journal.Open(ctx, journal.Config{Genesis: genesis, Store: s, Anchors: anchors, Joining: x.config.Journal.Shared, Trusted: head})
+	for _, g := range state.Gaps() {
+		x.warn("gap", "the journal lost its entries from %d on and goes on without them since %s, by %s; a head of size %d had been signed", g.Kept.Size, statement.FormatTime(g.Clock), strings.Join(g.By, ", "), g.Lost.Size)
+	}
+	log, err := journal.Open(ctx, journal.Config{Genesis: genesis, Store: s, Anchors: anchors, Joining: x.config.Journal.Shared, Trusted: head, Lost: state.Lost})
 	if err != nil {
 		x.fail("anchors", "%v", err)
 		return

@@ -133,10 +133,16 @@ func (x *installation) write(name, text string) {
 // run runs a command to its end.
 func (x *installation) run(args ...string) (stdout, stderr string, code int) {
 	x.TB.Helper()
+	return x.runTo("", args...)
+}
+
+// runTo runs a command to its end, or to the point at which it kills itself.
+func (x *installation) runTo(crash string, args ...string) (stdout, stderr string, code int) {
+	x.TB.Helper()
 	cmd := exec.CommandContext(x.TB.Context(), binary, args...)
 	var out, err bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &err
-	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}
 	if failure := cmd.Run(); failure != nil {
 		var ended *exec.ExitError
 		if !errors.As(failure, &ended) {

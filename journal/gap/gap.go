@@ -17,6 +17,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 
@@ -31,16 +32,20 @@ const Kind = "gap/1"
 // have to be found first.
 const MaxLife = 24 * 60 * 60 * 1000
 
-// maxVerdicts bounds how many verdicts one entry holds.
-const maxVerdicts = 256
+// Bounds of what one entry holds.
+const (
+	maxVerdicts = 256
+	maxBetween  = 64
+)
 
 // ErrGap is wrapped by every error about a gap that does not say what it must.
 var ErrGap = errors.New("bad gap")
 
 // A Body is the content of a gap/1 entry.
 type Body struct {
-	Kept     string     `json:"kept"` // checkpoint of the head that the entry follows
-	Lost     string     `json:"lost"` // the newest signed head that the journal does not extend, as an anchor held it
+	Kept     string     `json:"kept"`    // checkpoint of the head that the entry follows
+	Lost     string     `json:"lost"`    // the newest signed head that the journal does not extend, as an anchor held it
+	Between  []string   `json:"between"` // smaller ones that other anchors held, the largest first
 	Verdicts []Envelope `json:"verdicts"`
 }
 
@@ -58,6 +63,7 @@ type Gap struct {
 	Seq       uint64 // of the entry: the size of the kept head
 	Kept      journal.Head
 	Lost      journal.Head
+	Between   []journal.Head // each smaller than the one before it, all larger than the kept one
 	Approvals []Approval
 }
 
@@ -69,12 +75,25 @@ type Approval struct {
 
 // Open holds a body to what every gap must say: its heads are signed by the log keys of their sizes, the kept one is that of the
 // journal's size before the entry, and each verdict holds and is about this very gap.
+//
+// The keys may know of handovers behind the gap; those say nothing about what was lost before it.
 func Open(keys journal.LogKeys, seq uint64, b *Body) (Gap, error) {
-	gap, err := open(keys, seq, b)
+	gap, err := open(before(keys, seq), seq, b)
 	if err != nil {
 		return Gap{}, fmt.Errorf("%w: %w", ErrGap, err)
 	}
 	return gap, nil
+}
+
+// before returns the log keys as an entry finds them.
+func before(keys journal.LogKeys, seq uint64) journal.LogKeys {
+	known := keys.Genesis().Keys()
+	for _, h := range keys.Handovers() {
+		if h.Seq < seq {
+			known, _ = known.With(h) // it followed once
+		}
+	}
+	return known
 }
 
 func open(keys journal.LogKeys, seq uint64, b *Body) (Gap, error) {
@@ -95,6 +114,9 @@ func open(keys journal.LogKeys, seq uint64, b *Body) (Gap, error) {
 		return Gap{}, fmt.Errorf("%d verdicts, at most %d are allowed", len(b.Verdicts), maxVerdicts)
 	}
 	gap := Gap{Seq: seq, Kept: kept, Lost: lost}
+	if gap.Between, err = openBetween(keys, b.Between, gap); err != nil {
+		return Gap{}, err
+	}
 	for i, e := range b.Verdicts {
 		a, err := openApproval(keys.Genesis(), e, gap)
 		if err != nil {
@@ -103,6 +125,25 @@ func open(keys journal.LogKeys, seq uint64, b *Body) (Gap, error) {
 		gap.Approvals = append(gap.Approvals, a)
 	}
 	return gap, nil
+}
+
+func openBetween(keys journal.LogKeys, checkpoints []string, gap Gap) ([]journal.Head, error) {
+	if len(checkpoints) > maxBetween {
+		return nil, fmt.Errorf("%d heads between, at most %d are allowed", len(checkpoints), maxBetween)
+	}
+	var all []journal.Head
+	last := gap.Lost.Size
+	for i, c := range checkpoints {
+		h, err := keys.Open([]byte(c))
+		if err != nil {
+			return nil, fmt.Errorf("head %d between: %w", i, err)
+		}
+		if h.Size >= last || h.Size <= gap.Kept.Size {
+			return nil, fmt.Errorf("head %d between has size %d, want less than %d and more than %d", i, h.Size, last, gap.Kept.Size)
+		}
+		all, last = append(all, h), h.Size
+	}
+	return all, nil
 }
 
 // openApproval demands that somebody approves going on after this kept head although this one was lost.
@@ -149,11 +190,14 @@ func Read(keys journal.LogKeys, e journal.Entry) (Gap, error) {
 	return Open(keys, e.Seq, &b)
 }
 
-// Covers tells whether a signed head belongs to what was lost: it is the one that the directors named, or one
-// between that and the head they kept. Whether a head between the two led to the lost one nobody can say any more,
-// since what would prove it is what was lost; what follows from a gap makes up for either.
-func (g Gap) Covers(h journal.Head) bool {
-	return h == g.Lost || g.Kept.Size < h.Size && h.Size < g.Lost.Size
+// Names tells whether a signed head is one that the entry itself says was lost. Nothing else is taken for lost by an
+// anchor: a head whose size merely lies between may have been signed after the gap, and then proves a rollback.
+func (g Gap) Names(h journal.Head) bool { return h == g.Lost || slices.Contains(g.Between, h) }
+
+// Spans tells whether a head is of a size that was lost, named or not: a reader who knows by other means that it saw
+// this head before the gap may take it for lost.
+func (g Gap) Spans(h journal.Head) bool {
+	return g.Names(h) || g.Kept.Size < h.Size && h.Size < g.Lost.Size
 }
 
 // Entries says how many entries are known to be lost: 0 if the lost head is no larger than the kept one, where

@@ -12,6 +12,7 @@ import (
 type Loss struct {
 	World      *World
 	Kept, Lost journal.Checkpoint
+	Between    []journal.Checkpoint
 	Verdicts   []statement.Envelope
 }
 
@@ -54,7 +55,10 @@ func (l *Loss) Verdict() *statement.Verdict {
 
 // Input is the gap as it stands.
 func (l *Loss) Input() ledger.GapInput {
-	in := ledger.GapInput{Gap: ledger.Gap{Kept: string(l.Kept), Lost: string(l.Lost), Verdicts: []gap.Envelope{}}}
+	in := ledger.GapInput{Gap: ledger.Gap{Kept: string(l.Kept), Lost: string(l.Lost), Between: []string{}, Verdicts: []gap.Envelope{}}}
+	for _, c := range l.Between {
+		in.Gap.Between = append(in.Gap.Between, string(c))
+	}
 	for _, v := range l.Verdicts {
 		in.Gap.Verdicts = append(in.Gap.Verdicts, gap.Envelope(v))
 	}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"kura/cmd/kura-signer/host"
+	"kura/journal"
+	"kura/journal/anchorfile"
+	"kura/journal/gap"
+	"kura/signer"
+	"kura/statement"
+)
+
+// recoverTail goes on after entries that the journal lost: its store ends before a head that the anchors prove. Without
+// verdicts it only shows what is lost and what the directors are to sign. Interrupted anywhere it is run again with the
+// same arguments and finishes what was begun.
+func recoverTail(ctx context.Context, in *invocation) (err error) {
+	var configPath, verdictsPath, outPath string
+	var headPaths []string
+	err = in.flags("recover-tail", func(f *flag.FlagSet) {
+		f.StringVar(&configPath, "config", "", "configuration file")
+		f.Var((*repeated)(&headPaths), "head", "a checkpoint that a witness or another signer holds; once for each")
+		f.StringVar(&outPath, "out", "", "write what the directors are asked to this file (it must not exist)")
+		f.StringVar(&verdictsPath, "verdicts", "", "the directors' approvals, one envelope a line: go on")
+	}, "config")
+	if err != nil {
+		return err
+	}
+	var verdicts []statement.Envelope
+	if verdictsPath != "" {
+		if verdicts, err = readVerdicts(verdictsPath); err != nil {
+			return err
+		}
+	}
+	more, err := readHeads(headPaths)
+	if err != nil {
+		return err
+	}
+	c, err := setUp(configPath)
+	if err != nil {
+		return err
+	}
+	x, err := in.begin(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.end()) }()
+	s, err := openStore(ctx, c.Journal)
+	if err != nil {
+		return fmt.Errorf("open the journal's store: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := x.lead(ctx, s); err != nil {
+		return err
+	}
+	r, err := x.recovery(s, more)
+	if err != nil {
+		return err
+	}
+	tail, err := r.Find(ctx)
+	switch {
+	case err != nil:
+		return err
+	case tail == nil:
+		return x.nothingLost(ctx, in, r)
+	case verdictsPath == "":
+		return x.showTail(in, r, tail, outPath)
+	}
+	if err := r.GoOn(ctx, verdicts); err != nil {
+		return err
+	}
+	return in.reportGap(r)
+}
+
+// recovery is what works on the journal, with the same parts as a signer.
+func (x *ceremony) recovery(s store, more []signer.HeldHead) (*signer.Recovery, error) {
+	genesis, err := genesisOf(x.config, x.token)
+	if err != nil {
+		return nil, err
+	}
+	clock, err := host.NewMachineClock()
+	if err != nil {
+		return nil, err
+	}
+	parts := instrument(signerParts{
+		token: host.Keys{Token: x.token}, store: s,
+		anchors: []journal.Anchor{anchorfile.New(x.config.AnchorFile)}, tokenAnchor: host.Anchor{Token: x.token},
+	})
+	r := &signer.Recovery{More: more, Config: signer.Config{
+		Genesis: genesis, Store: parts.store, Anchors: parts.anchors, TokenAnchor: parts.tokenAnchor,
+		Token: parts.token, Clock: clock, Version: version,
+	}}
+	if r.Witnesses, err = x.config.witnesses(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// readHeads reads checkpoints from files.
+func readHeads(paths []string) ([]signer.HeldHead, error) {
+	var all []signer.HeldHead
+	for _, path := range paths {
+		c, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, signer.HeldHead{Checkpoint: c, Holder: path})
+	}
+	return all, nil
+}
+
+// nothingLost finishes what an earlier run may have left undone: the gap is durable, and the anchors still hold what was lost.
+func (x *ceremony) nothingLost(ctx context.Context, in *invocation, r *signer.Recovery) error {
+	gaps := r.Gaps()
+	if len(gaps) == 0 {
+		say(in.stdout, "nothing is lost: the journal extends every head that is known here\n")
+		return nil
+	}
+	if err := r.Finish(ctx); err != nil {
+		return err
+	}
+	return in.reportGap(r)
+}
+
+// reportGap says how it goes on after the newest gap.
+func (in *invocation) reportGap(r *signer.Recovery) error {
+	gaps := r.Gaps()
+	g := gaps[len(gaps)-1]
+	say(in.stdout, "gap     entry %d, by %s\n", g.Seq, strings.Join(g.By, ", "))
+	say(in.stdout, "kept    size %d root %s\n", g.Kept.Size, g.Kept.Root)
+	say(in.stdout, "lost    size %d root %s\n", g.Lost.Size, g.Lost.Root)
+	say(in.stdout, "opens   %s\n", statement.FormatTime(r.OpensAt()))
+	say(in.stderr, "The journal goes on, and the anchors of this host with it. What waited ends as stranded or lapsed when the signer starts;\n"+
+		"withdrawals are denied until the time above, by policy time. Freezes, suspensions and changes that stood in the lost\n"+
+		"entries are not in force: make them again. Every witness refuses until the one who runs it says `kura witness gap`.\n")
+	return nil
+}
+
+// showTail says what is lost and what the directors are to sign.
+func (x *ceremony) showTail(in *invocation, r *signer.Recovery, tail *signer.LostTail, outPath string) error {
+	heads := tail.Heads()
+	say(in.stdout, "kept    size %d root %s\n", heads.Kept.Size, heads.Kept.Root)
+	say(in.stdout, "        its last entry was written %s\n", statement.FormatTime(tail.Last.Clock))
+	for _, h := range append([]signer.HeldHead{tail.Lost}, tail.Between...) {
+		say(in.stdout, "lost    size %d root %s\n        held by %s\n", h.Size, h.Root, h.Holder)
+	}
+	if n := heads.Entries(); n > 0 {
+		say(in.stdout, "        %d entries, %d to %d, are lost\n", n, heads.Kept.Size, heads.Lost.Size-1)
+	} else {
+		say(in.stdout, "        the journal has more entries than that head: it is no lost tail but a second history, and nobody can tell where they part\n")
+	}
+	about := gap.About(r.Genesis.Origin, heads.Kept, heads.Lost)
+	say(in.stdout, "policy  %s\nabout   %s\n        %s\n", tail.Policy, about[0], about[1])
+	if outPath == "" {
+		say(in.stderr, "Nothing was changed. Find out first why they are lost. With --out FILE the question is written down that the directors\n"+
+			"answer, each with `kura journal approve --gap FILE`; with their answers, --verdicts goes on.\n")
+		return nil
+	}
+	text, err := tail.Question(r.Genesis).Encode()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(outPath, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}

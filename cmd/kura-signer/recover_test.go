@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"kura/audit"
+	"kura/journal"
+	"kura/journal/gap"
+	"kura/ledger"
+	"kura/signer/rpc"
+	"kura/signer/signertest"
+	"kura/statement"
+)
+
+// A lostTail is an installation whose journal was put back to an older copy, behind its anchors' back.
+type lostTail struct {
+	*installation
+	t        *testing.T
+	paid     statement.Envelope // signed in the entries that are lost
+	held     statement.Envelope // held in those that were kept, and paid in those that are lost
+	longer   []byte             // the journal before the loss
+	question gap.Question
+	about    []statement.Hash
+}
+
+func loseTail(t *testing.T) *lostTail {
+	t.Helper()
+	x := &lostTail{installation: install(t), t: t}
+	x.start("")
+	x.equip(t.Context())
+	w := x.wallets[signertest.XEM]
+	x.held = x.Sign("shop", x.Withdrawal(w, signertest.SmallMax+1))
+	x.send(x.held, rpc.StateHeld)
+	x.stop()
+	older := readAll(t, filepath.Join(x.dir, "journal"))
+	x.start("")
+	x.paid = x.Sign("shop", x.Withdrawal(w, signertest.Small))
+	x.send(x.paid, rpc.StateSigned)
+	for _, who := range []string{"alice", "bob"} {
+		x.Submit(t.Context(), x.gateway, who, x.Verdict(statement.Approve, statement.HashText(x.held.Statement)))
+	}
+	x.send(x.held, rpc.StateSigned)
+	x.stop()
+	x.longer = readAll(t, filepath.Join(x.dir, "journal"))
+	x.write("journal", string(older))
+	return x
+}
+
+// send submits an envelope.
+func (x *lostTail) send(e statement.Envelope, want string) {
+	x.t.Helper()
+	a, err := x.gateway.Submit(x.t.Context(), e.Encode(), 10_000)
+	if err != nil || a.State != want {
+		x.t.Fatalf("%s, %v, want %s", a.State, err, want)
+	}
+}
+
+// ask has the stopped signer write down what the directors are asked.
+func (x *lostTail) ask(name string) string {
+	x.t.Helper()
+	path := filepath.Join(x.dir, name)
+	out := x.must("recover-tail", "--config", x.config, "--out", path)
+	var kept, lost journal.Head
+	var err error
+	if x.question, kept, lost, err = gap.ParseQuestion(x.genesis.Keys(), readAll(x.t, path)); err != nil {
+		x.t.Fatal(err)
+	}
+	x.about = gap.About(x.genesis.Origin, kept, lost)
+	return out
+}
+
+// verdicts writes the approvals of some directors into a file.
+func (x *lostTail) verdicts(who ...string) string {
+	x.t.Helper()
+	var lines []string
+	for _, one := range who {
+		lines = append(lines, string(x.Sign(one, x.Verdict(statement.Approve, x.about...)).Encode()))
+	}
+	return save(x.t, x.dir, "gap-"+strings.Join(who, "-"), []byte(strings.Join(lines, "\n")+"\n"))
+}
+
+// TestRecoverTail goes on after a lost tail with the real binary, and tries to be paid twice.
+func TestRecoverTail(t *testing.T) {
+	x := loseTail(t)
+	x.start("")
+	<-x.ended
+	if code := x.process.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(x.log.String(), "journal rolled back") {
+		t.Fatalf("on the older copy: exit %d\n%s", code, x.log)
+	}
+	x.process = nil
+	shown := x.ask("question")
+	for _, want := range []string{"anchor file", x.about[0].String(), x.about[1].String(), "are lost", "policy  " + x.Force.Hash().String()} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("it does not show %q:\n%s", want, shown)
+		}
+	}
+	for name, verdicts := range map[string]string{
+		"one director": x.verdicts("alice"), "a director and an officer": x.verdicts("alice", "dave"), "a client": x.verdicts("alice", "shop"),
+	} {
+		if out, stderr, code := x.run("recover-tail", "--config", x.config, "--verdicts", verdicts); code != exitFailed {
+			t.Errorf("%s: exit %d\n%s%s", name, code, out, stderr)
+		}
+	}
+	quorum := x.verdicts("alice", "bob")
+	for range 2 { // the second finds nothing left to do
+		if out := x.must("recover-tail", "--config", x.config, "--verdicts", quorum); !strings.Contains(out, "gap     entry") {
+			t.Errorf("it says\n%s", out)
+		}
+	}
+	x.goesOn()
+	if out, _, code := x.run("doctor", "--config", x.config); code != exitOK || !strings.Contains(out, "lost its entries") {
+		t.Errorf("doctor: exit %d\n%s", code, out)
+	}
+	after := x.export(t)
+	kept := x.question.Kept
+	r, err := audit.Verify(t.Context(), bytes.NewReader(after.bytes), audit.Options{Genesis: x.genesis.String(), From: kept})
+	if err != nil || !r.OK {
+		t.Errorf("audit: %v, %+v", err, r.Failure)
+	}
+
+	// The longer journal, if somebody finds it again, is refused from now on: it does not extend the anchors.
+	x.write("journal", string(x.longer))
+	x.start("")
+	<-x.ended
+	if code := x.process.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(x.log.String(), "journal replaced") {
+		t.Errorf("on the longer copy: exit %d\n%s", code, x.log)
+	}
+	x.process = nil
+}
+
+// goesOn starts the daemon after a gap: it takes no text from before it, ended what waited, and pays nobody yet.
+func (x *lostTail) goesOn() {
+	x.t.Helper()
+	x.start("")
+	if x.process == nil {
+		x.t.Fatalf("the signer does not start\n%s", x.log)
+	}
+	_, err := x.gateway.Submit(x.t.Context(), x.paid.Encode(), 10_000)
+	p, ok := errors.AsType[*rpc.Problem](err)
+	if !ok || p.Code != ledger.CodeBornBeforeGap || p.Effect != rpc.EffectUnknown || p.Retry != rpc.RetryNever {
+		x.t.Errorf("a payment of the lost entries is asked for again: %v", err)
+	}
+	x.Until("what waited has ended", func() bool {
+		a, err := x.gateway.Submit(x.t.Context(), x.held.Encode(), 0)
+		return err == nil && a.State == rpc.StateStranded && a.Decision.Code == ledger.CodeGap
+	})
+	// Ids of this moment could still be a lost withdrawal's whose client was ahead by five minutes.
+	if _, err := x.gateway.Submit(x.t.Context(), x.Sign("shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.Small)).Encode(), 0); err == nil {
+		x.t.Error("a withdrawal was taken right after the gap")
+	}
+	ready, err := x.admin.Ready(x.t.Context())
+	if err != nil || !ready.Ready || !slices.ContainsFunc(ready.Reasons, func(r rpc.Reason) bool { return r.Code == ledger.CodeTailAlive }) {
+		x.t.Errorf("readiness: %+v, %v", ready, err)
+	}
+	x.stop()
+}
+
+// TestKilledWhileRecovering kills the command at every point of its way, and runs it again, or starts the signer at once.
+func TestKilledWhileRecovering(t *testing.T) {
+	x := loseTail(t)
+	x.ask("question")
+	quorum := x.verdicts("alice", "bob")
+	saved := filepath.Join(t.TempDir(), "saved")
+	if err := os.CopyFS(saved, os.DirFS(x.dir)); err != nil {
+		t.Fatal(err)
+	}
+	for _, point := range []string{"before-append", "after-append", "before-anchor", "after-anchor"} {
+		for _, again := range []bool{true, false} {
+			if again == (point == "after-append" && !everything) {
+				continue
+			}
+			t.Run(point, func(t *testing.T) {
+				x.TB, x.t = t, t
+				for _, name := range []string{"journal", "anchor"} {
+					x.write(name, string(readAll(t, filepath.Join(saved, name))))
+				}
+				if err := os.RemoveAll(filepath.Join(x.dir, "tokens")); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.CopyFS(filepath.Join(x.dir, "tokens"), os.DirFS(filepath.Join(saved, "tokens"))); err != nil {
+					t.Fatal(err)
+				}
+				if _, stderr, code := x.runTo(point, "recover-tail", "--config", x.config, "--verdicts", quorum); code != -1 {
+					t.Fatalf("it was not killed: exit %d\n%s", code, stderr)
+				}
+				if again || point == "before-append" {
+					x.must("recover-tail", "--config", x.config, "--verdicts", quorum)
+				}
+				x.goesOn()
+			})
+		}
+	}
+}

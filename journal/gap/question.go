@@ -1,0 +1,73 @@
+package gap
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+
+	"kura/journal"
+	"kura/statement"
+)
+
+// MaxQuestion bounds the JSON form of a question, in bytes: two checkpoints and a little more.
+const MaxQuestion = 3 * journal.MaxCheckpoint
+
+// A Question is what the directors are asked after a lost tail, as the signer's host hands it to them:
+//
+//	{"kura_gap":1,"genesis":"…","kept":"…","lost":"…","policy":"…"}
+type Question struct {
+	Genesis journal.Genesis
+	Kept    journal.Checkpoint // the head that the journal would go on after
+	Lost    journal.Checkpoint // the newest one that it does not extend
+	Policy  statement.Hash     // the policy in force at the kept head
+}
+
+type questionJSON struct {
+	Version int            `json:"kura_gap"`
+	Genesis string         `json:"genesis"`
+	Kept    string         `json:"kept"`
+	Lost    string         `json:"lost"`
+	Policy  statement.Hash `json:"policy"`
+}
+
+const questionVersion = 1
+
+// Encode returns the JSON form, with a newline.
+func (q Question) Encode() ([]byte, error) {
+	text, err := json.Marshal(questionJSON{questionVersion, q.Genesis.String(), string(q.Kept), string(q.Lost), q.Policy})
+	return append(text, '\n'), err
+}
+
+// ParseQuestion reads the JSON form strictly and holds both heads to the genesis that the reader pinned, and the log keys
+// that followed from it.
+func ParseQuestion(keys journal.LogKeys, text []byte) (q Question, kept, lost journal.Head, err error) {
+	bad := func(err error) (Question, journal.Head, journal.Head, error) {
+		return Question{}, journal.Head{}, journal.Head{}, fmt.Errorf("%w: the question: %w", ErrGap, err)
+	}
+	if len(text) > MaxQuestion {
+		return bad(fmt.Errorf("%d bytes, at most %d are allowed", len(text), MaxQuestion))
+	}
+	var in questionJSON
+	if err := json.Unmarshal(bytes.TrimSpace(text), &in, json.RejectUnknownMembers(true)); err != nil {
+		return bad(err)
+	}
+	if in.Version != questionVersion {
+		return bad(fmt.Errorf("kura_gap is %d, want %d", in.Version, questionVersion))
+	}
+	pinned := keys.Genesis()
+	if in.Genesis != pinned.String() {
+		return bad(fmt.Errorf("it is about the journal %s, pinned is %s", statement.Quote(in.Genesis, 200), pinned))
+	}
+	q = Question{Genesis: pinned, Kept: journal.Checkpoint(in.Kept), Lost: journal.Checkpoint(in.Lost), Policy: in.Policy}
+	if kept, err = keys.Open(q.Kept); err != nil {
+		return bad(fmt.Errorf("the kept head: %w", err))
+	}
+	if lost, err = keys.Open(q.Lost); err != nil {
+		return bad(fmt.Errorf("the lost head: %w", err))
+	}
+	if kept == lost {
+		return bad(fmt.Errorf("both heads are the same: nothing is lost"))
+	}
+	return q, kept, lost, nil
+}
