@@ -264,7 +264,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		"ledger.recentItem hash(of the request's bytes) request",
 		"ledger.Request Record Wallet Destination Since ReasonsSeq SignatureSeq Transaction Replaces adopted Withdrawal Key Waits Verdicts wakeAt ready",
 		"ledger.Proposal Record Body Since Verdicts AdoptedAt Effective Evacuation adopted ready",
-		"ledger.Freeze Record Body Lifts ready",
+		"ledger.Freeze Record Body Wallet Lifts ready",
 		"ledger.verdict Record body key",
 		"ledger.Record ID Hash Type By Expires State Code Policy StatementSeq OutcomeSeq",
 		"ledger.Transaction Network Unsigned Fee Deadline Signature Hash",
