@@ -12,18 +12,26 @@ import (
 // first time; the rest is still worked out where it can be, so that a decision
 // is never a bare no.
 type judge struct {
-	in       *Input
-	p        *Policy
-	w        *statement.Withdrawal
-	d        Decision
-	people   electorate
-	wallet   int
-	client   int
-	payment  statement.Payment
+	in     Input
+	p      *Policy
+	w      *statement.Withdrawal
+	d      Decision
+	people electorate
+	client int
+	subject
+	outflows [2*maxAssets + 1]int // registry entry of each outflow
 	legs     []matched
-	assets   [2*maxAssets + 1]int // registry index of each outflow
-	escalate []demand             // of limits
-	waits    []Wait               // for room
+	key      requestKey
+	escalate []demand // of limits
+	waits    []Wait   // for room
+}
+
+// subject is what a withdrawal asks for, in terms of the policy and of its
+// wallet's network.
+type subject struct {
+	wallet  int
+	payment statement.Payment
+	assets  [maxAssets]int // registry entry of each of the payment's assets
 }
 
 // maxAssets is how many assets a withdrawal statement can pay; each can take a
@@ -51,19 +59,19 @@ type demand struct {
 // addresses, message rules); the rules, asset by asset, of which the strictest
 // outcome counts; freezes; limits; approvals.
 func Decide(in Input) Decision {
-	j := judge{in: &in, p: in.Policy, w: in.Request.Withdrawal}
+	j := judge{in: in, p: in.Policy, w: in.Request.Withdrawal}
 	j.run()
 	return j.d
 }
 
 func (j *judge) run() {
-	in := j.in
+	in := &j.in
 	if j.p == nil || j.w == nil || in.Usage == nil || in.Usage.policy == nil || in.Usage.policy.hash != j.p.hash {
 		j.deny(CodeUnusable, "")
 		return
 	}
 	j.asker()
-	if j.subject() && j.fee() {
+	if j.read() && j.fee() {
 		j.target()
 		j.ruling()
 		j.freeze()
@@ -81,7 +89,7 @@ func (j *judge) deny(code, field string) {
 
 // asker judges who asks and until when.
 func (j *judge) asker() {
-	in := j.in
+	in := &j.in
 	index, ok := j.p.clients[in.Request.Client]
 	if !ok {
 		j.client = -1
@@ -110,61 +118,60 @@ func (j *judge) asker() {
 	}
 }
 
-// subject reads wallet, addresses, assets and message in terms of the wallet's network.
-func (j *judge) subject() bool {
-	var refusal *Refusal
-	j.wallet, j.payment, refusal = resolve(j.p, j.w)
-	if refusal != nil {
+// read finds the request's subject.
+func (j *judge) read() bool {
+	if refusal := j.subject.read(j.p, j.w); refusal != nil {
 		j.deny(refusal.Code, refusal.Field)
 		return false
 	}
 	return true
 }
 
-// resolve finds the wallet of a withdrawal and reads the rest for its network.
-func resolve(p *Policy, w *statement.Withdrawal) (int, statement.Payment, *Refusal) {
-	i, ok := p.wallets[WalletID(w.Wallet)]
-	if !ok {
-		return 0, statement.Payment{}, refuse(CodeWalletUnknown, "wallet", "no wallet of the policy is called %s", quoted(w.Wallet))
+// read finds the wallet of a withdrawal and reads addresses, assets and message
+// for its network.
+func (s *subject) read(p *Policy, w *statement.Withdrawal) *Refusal {
+	var ok bool
+	if s.wallet, ok = p.wallets[WalletID(w.Wallet)]; !ok {
+		return refuse(CodeWalletUnknown, "wallet", "no wallet of the policy is called %s", quoted(w.Wallet))
 	}
-	facts := &p.walletList[i]
-	payment, err := w.ResolveFrom(facts.network, facts.text, facts.address)
-	if err != nil {
+	facts := &p.walletList[s.wallet]
+	var err error
+	if s.payment, err = w.ResolveFrom(facts.network, facts.text, facts.address); err != nil {
 		field := ""
 		if e, ok := errors.AsType[*statement.Error](err); ok {
 			field = e.Field
 		}
-		return 0, statement.Payment{}, refuse(CodeBadValue, field, "%v", err)
+		return refuse(CodeBadValue, field, "%v", err)
 	}
-	if payment.WalletAddress != facts.address {
-		return 0, statement.Payment{}, refuse(CodeWalletMismatch, "walletAddress", "wallet %s has the address %s", w.Wallet, facts.address)
+	if s.payment.WalletAddress != facts.address {
+		return refuse(CodeWalletMismatch, "walletAddress", "wallet %s has the address %s", w.Wallet, facts.address)
 	}
-	if len(payment.Assets) > maxAssets {
-		return 0, statement.Payment{}, refuse(CodeBadValue, "assets", "%d assets, want at most %d", len(payment.Assets), maxAssets)
+	if len(s.payment.Assets) > maxAssets {
+		return refuse(CodeBadValue, "assets", "%d assets, want at most %d", len(s.payment.Assets), maxAssets)
 	}
-	for _, a := range payment.Assets {
-		if _, ok := p.assetIndex[assetKey{facts.network, a.ID}]; !ok {
-			return 0, statement.Payment{}, refuse(CodeAssetNotRegistered, "assets", "%s is not in the policy's registry", a.ID)
+	for i, a := range s.payment.Assets {
+		if s.assets[i], ok = p.assetIndex[assetKey{facts.network, a.ID}]; !ok {
+			return refuse(CodeAssetNotRegistered, "assets", "%s is not in the policy's registry", a.ID)
 		}
 	}
-	return i, payment, nil
+	return nil
 }
 
 // Transfer gives the transfer that a withdrawal asks for, fee filled in,
 // timestamp and deadline zero: what Decide counts and an authorisation builds.
 func Transfer(p *Policy, w *statement.Withdrawal) (nem.Transfer, *Refusal) {
-	i, payment, refusal := resolve(p, w)
-	if refusal != nil {
+	var s subject
+	if refusal := s.read(p, w); refusal != nil {
 		return nem.Transfer{}, refusal
 	}
-	return transfer(p, w, i, payment)
+	return s.transfer(p, w)
 }
 
-func transfer(p *Policy, w *statement.Withdrawal, wallet int, payment statement.Payment) (nem.Transfer, *Refusal) {
-	facts, says := &p.walletList[wallet], &p.doc.Wallets[wallet]
+func (s *subject) transfer(p *Policy, w *statement.Withdrawal) (nem.Transfer, *Refusal) {
+	facts, says := &p.walletList[s.wallet], &p.doc.Wallets[s.wallet]
 	t := nem.Transfer{
-		Network: facts.network, Signer: facts.key, Recipient: payment.Destination,
-		Assets: payment.Assets, Message: payment.Message,
+		Network: facts.network, Signer: facts.key, Recipient: s.payment.Destination,
+		Assets: s.payment.Assets, Message: s.payment.Message,
 	}
 	fee, err := nem.FeeFor(t, p.registry[facts.network], says.FeeMultiplier)
 	if err != nil {
@@ -182,39 +189,37 @@ func transfer(p *Policy, w *statement.Withdrawal, wallet int, payment statement.
 
 // fee fills in fee and outflows: what is asked for, the fee, and levies.
 func (j *judge) fee() bool {
-	t, refusal := transfer(j.p, j.w, j.wallet, j.payment)
+	t, refusal := j.transfer(j.p, j.w)
 	if refusal != nil {
 		j.deny(refusal.Code, refusal.Field)
 		return false
 	}
 	j.d.Fee = Units(t.Fee)
-	network := t.Network
 	j.d.Outflows = make([]Outflow, 0, len(t.Assets)+1)
-	for _, a := range t.Assets {
-		j.outflow(network, a.ID, a.Amount, TransferOutflow)
-		if levy := j.p.registry[network][a.ID].Levy; levy != nil {
-			amount, ok := levyOn(levy, a.Amount)
+	for i, a := range t.Assets {
+		j.outflow(j.assets[i], a.Amount, TransferOutflow)
+		if asset := &j.p.assetList[j.assets[i]]; asset.terms != nil {
+			amount, ok := levyOn(asset.terms, a.Amount)
 			if !ok {
 				j.deny(CodeAmountOverflow, "assets")
 				return false
 			}
-			j.outflow(network, levy.Asset, amount, LevyOutflow)
+			j.outflow(asset.levy, amount, LevyOutflow)
 		}
 	}
-	currency := nem.Currency(network)
-	if _, ok := j.p.assetIndex[assetKey{network, currency}]; !ok {
+	currency := j.p.walletList[j.wallet].currency
+	if currency < 0 {
 		// The fee leaves in it, so it must be in the registry as well.
 		j.deny(CodeAssetNotRegistered, "maxFee")
 		return false
 	}
-	j.outflow(network, currency, t.Fee, FeeOutflow)
+	j.outflow(currency, t.Fee, FeeOutflow)
 	return true
 }
 
-func (j *judge) outflow(network nem.Network, id nem.AssetID, amount nem.Amount, kind OutflowKind) {
-	index := j.p.assetIndex[assetKey{network, id}]
-	j.assets[len(j.d.Outflows)] = index
-	j.d.Outflows = append(j.d.Outflows, Outflow{Asset: j.p.doc.Assets[index].ID, ID: id, Amount: Units(amount), Kind: kind})
+func (j *judge) outflow(asset int, amount nem.Amount, kind OutflowKind) {
+	j.outflows[len(j.d.Outflows)] = asset
+	j.d.Outflows = append(j.d.Outflows, Outflow{Asset: j.p.doc.Assets[asset].ID, ID: j.p.assetList[asset].id, Amount: Units(amount), Kind: kind})
 }
 
 // target judges where the payment goes.
@@ -239,18 +244,19 @@ func (j *judge) ruling() {
 		j.deny(CodeMessageNotAllowed, "message")
 	}
 	j.legs = make([]matched, 0, len(j.payment.Assets))
-	j.d.Rules = make([]RuleTrace, 0, len(j.p.rules)*len(j.payment.Assets))
-	network := j.p.walletList[j.wallet].network
-	for _, a := range j.payment.Assets {
-		l := leg{
-			wallet: j.wallet, client: j.client, asset: j.p.assetIndex[assetKey{network, a.ID}], amount: a.Amount,
-			standing: standing, payable: payable, message: string(j.w.Message.Kind), time: j.in.Now.Time, latest: j.in.Now.latest(),
-		}
+	asked := make([]RuleTrace, 0, len(j.p.rules)*len(j.payment.Assets))
+	l := leg{
+		wallet: j.wallet, client: j.client, standing: standing, payable: payable,
+		message: string(j.w.Message.Kind), time: j.in.Now.Time, latest: j.in.Now.latest(),
+	}
+	for i, a := range j.payment.Assets {
+		l.asset, l.amount = j.assets[i], a.Amount
+		name := j.p.doc.Assets[l.asset].ID
 		m := matched{asset: l.asset}
-		for i := range j.p.rules {
-			r := &j.p.rules[i]
+		for k := range j.p.rules {
+			r := &j.p.rules[k]
 			held, failed := r.match(&l)
-			j.d.Rules = append(j.d.Rules, RuleTrace{j.p.doc.Assets[l.asset].ID, r.id, held, failed})
+			asked = append(asked, RuleTrace{name, r.id, held, failed})
 			if failed == 0 {
 				m.rule = r
 				break
@@ -258,6 +264,7 @@ func (j *judge) ruling() {
 		}
 		j.legs = append(j.legs, m)
 	}
+	j.d.Rules = asked
 	j.strictest(standing)
 }
 

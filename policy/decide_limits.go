@@ -16,30 +16,30 @@ func (j *judge) limits() {
 	u := j.in.Usage
 	quorum := j.needsQuorum()
 	j.d.Limits = make([]LimitTrace, 0, len(u.limits))
-	var keys requestKeys
+	j.key = newRequestKey(u, WalletID(j.w.Wallet), j.in.Request.Client)
 	for i := range u.limits {
 		t := &u.limits[i]
 		if !t.limit.wallets.has(j.wallet) || !t.limit.clients.has(j.client) {
 			continue
 		}
 		if t.limit.count {
-			j.countLimit(t, &keys, quorum)
+			j.countLimit(t, quorum)
 			continue
 		}
 		if amount, asset, moves := j.leaving(t.limit); moves {
-			j.ask(t, &keys, asset, amount, quorum)
+			j.ask(t, asset, amount, quorum)
 		}
 	}
 }
 
 // countLimit asks a limit over counts, once for each asset if it has one window
 // for each, else once.
-func (j *judge) countLimit(t *tally, keys *requestKeys, quorum bool) {
+func (j *judge) countLimit(t *tally, quorum bool) {
 	for _, m := range j.legs {
 		if !t.limit.assets.has(m.asset) {
 			continue
 		}
-		j.ask(t, keys, m.asset, 1, quorum)
+		j.ask(t, m.asset, 1, quorum)
 		if !t.limit.per.Has(PerAsset) {
 			return
 		}
@@ -50,8 +50,7 @@ func (j *judge) countLimit(t *tally, keys *requestKeys, quorum bool) {
 // sum past 64 bits is given as the most there is: no limit has room for it.
 func (j *judge) leaving(l *limit) (amount uint64, asset int, moves bool) {
 	for i := range j.d.Outflows {
-		index := j.assets[i]
-		if !l.assets.has(index) {
+		if !l.assets.has(j.outflows[i]) {
 			continue
 		}
 		sum, carry := bits.Add64(amount, uint64(j.d.Outflows[i].Amount), 0)
@@ -59,92 +58,69 @@ func (j *judge) leaving(l *limit) (amount uint64, asset int, moves bool) {
 			sum = ^uint64(0)
 			j.deny(CodeAmountOverflow, "assets")
 		}
-		amount, asset, moves = sum, index, true
+		amount, asset, moves = sum, j.outflows[i], true
 	}
 	return amount, asset, moves
 }
 
-// requestKeys are the parts of the request's keys as usage numbers and digests
-// them, made once, and the digests only if some limit uses them.
-type requestKeys struct {
-	named                  bool
-	wallet, client         uint16
-	seenWallet, seenClient bool
-	digested               bool
-	destination            digest
-	customer               digest
+// requestKey is the request's key in the windows of limits, and where usage keeps
+// them. Each part and place is found out when the first limit wants it.
+type requestKey struct {
+	windowKey        // with every part
+	entry     int    // of the registry, whose number the key holds; -1: none yet
+	digested  bool   // destination and customer are known
+	placed    uint32 // which places are known: bit per
+	places    [1 << keyParts]uint32
 }
 
-// key gives the request's key in a limit's windows, and whether usage has seen
-// the names in it; what it has not seen has an empty window.
-func (j *judge) key(t *tally, keys *requestKeys, asset int) (windowKey, bool) {
-	u := j.in.Usage
-	var k windowKey
-	per := t.limit.per
-	if per == 0 {
-		return k, true
-	}
-	if !keys.named {
-		keys.named = true
-		keys.wallet, keys.seenWallet = u.wallets.seen(j.p.doc.Wallets[j.wallet].ID)
-		keys.client, keys.seenClient = u.clients.seen(j.in.Request.Client)
-	}
-	seen := true
-	if per.Has(PerWallet) {
-		k.wallet, seen = keys.wallet, keys.seenWallet
-	}
-	if per.Has(PerClient) {
-		k.client, seen = keys.client, seen && keys.seenClient
-	}
-	if per.Has(PerAsset) {
-		number, known := u.assets.seen(j.p.assetList[asset].assetKey)
-		k.asset, seen = number, seen && known
-	}
-	if (per.Has(PerDestination) || per.Has(PerCustomer)) && !keys.digested {
-		keys.digested = true
-		keys.destination = destinationDigest(j.payment.Destination)
-		keys.customer = digestOf([]byte(j.w.Customer))
-	}
-	if per.Has(PerDestination) {
-		k.destination = keys.destination
-	}
-	if per.Has(PerCustomer) {
-		k.customer = keys.customer
-	}
-	return k, seen
+func newRequestKey(u *Usage, wallet WalletID, client ClientID) requestKey {
+	return requestKey{windowKey: windowKey{wallet: u.wallets.find(wallet), client: u.clients.find(client)}, entry: -1}
 }
 
-func (t *intern[K]) seen(name K) (uint16, bool) {
-	i, ok := t.index[name]
-	return i, ok
+// place gives where usage keeps the request's windows of limits with these parts.
+func (j *judge) place(per Per, asset int) uint32 {
+	k := &j.key
+	if k.entry != asset {
+		k.entry, k.asset = asset, j.in.Usage.assets.find(j.p.assetList[asset].assetKey)
+		k.placed = 0
+	}
+	if k.placed&(1<<per) != 0 {
+		return k.places[per]
+	}
+	if (per.Has(PerDestination) || per.Has(PerCustomer)) && !k.digested {
+		k.digested = true
+		k.destination = destinationDigest(j.payment.Destination)
+		k.customer = digestOf([]byte(j.w.Customer))
+	}
+	k.placed |= 1 << per
+	k.places[per] = j.in.Usage.keys[per].find(k.only(per))
+	return k.places[per]
 }
 
 // ask puts one limit's answer into the decision.
-func (j *judge) ask(t *tally, keys *requestKeys, asset int, amount uint64, quorum bool) {
+func (j *judge) ask(t *tally, asset int, amount uint64, quorum bool) {
 	l := t.limit
 	number := j.in.Overlay.lowered(l.id, l.max)
-	key, seen := j.key(t, keys, asset)
-	r := j.in.Usage.roomFor(t, key, seen, j.in.Now.Time, amount, number)
+	r := j.in.Usage.roomFor(t, j.place(l.per, asset), j.in.Now.Time, amount, number)
 	after, carry := bits.Add64(r.before, amount, 0)
 	if carry != 0 {
 		after = ^uint64(0)
 	}
-	trace := LimitTrace{
+	j.d.Limits = append(j.d.Limits, LimitTrace{
 		Limit: l.id, Per: l.per, Before: Units(r.before), After: Units(after), Max: Units(number),
 		Window: Millis(l.window), At: l.at, Always: l.always, Fits: r.fits, FreesAt: r.freesAt,
 		Binds: l.always || !quorum,
-	}
+	})
+	trace := &j.d.Limits[len(j.d.Limits)-1]
 	if l.per.Has(PerAsset) {
 		trace.Asset = j.p.doc.Assets[asset].ID
 	}
-	j.d.Limits = append(j.d.Limits, trace)
 	if r.fits || !trace.Binds {
 		return
 	}
-	limit, _ := j.p.Limit(l.id)
 	switch {
 	case l.at == atApprove:
-		j.escalate = append(j.escalate, demand{l.id, limit.Approval})
+		j.escalate = append(j.escalate, demand{l.id, l.approval})
 	case l.at == atWait && r.freesAt != 0:
 		j.waits = append(j.waits, Wait{Kind: WaitLimit, For: l.id, Until: r.freesAt})
 	case l.at == atWait:

@@ -266,13 +266,13 @@ func splitNames(text []byte, known []string, add func(int)) error {
 // works from a recorded decision as well, whose assets are read by the policy
 // that it was made under.
 func (d *Decision) Event(p *Policy, w *statement.Withdrawal, client ClientID, time int64) (Event, error) {
-	i, payment, refusal := resolve(p, w)
-	if refusal != nil {
+	var s subject
+	if refusal := s.read(p, w); refusal != nil {
 		return Event{}, refusal
 	}
 	e := Event{
-		Time: time, Network: p.walletList[i].network, Wallet: WalletID(w.Wallet), Client: client,
-		Destination: payment.Destination, Customer: w.Customer, Quorum: d.Quorum, Outflows: slices.Clone(d.Outflows),
+		Time: time, Network: p.walletList[s.wallet].network, Wallet: WalletID(w.Wallet), Client: client,
+		Destination: s.payment.Destination, Customer: w.Customer, Quorum: d.Quorum, Outflows: slices.Clone(d.Outflows),
 	}
 	for k := range e.Outflows {
 		o := &e.Outflows[k]

@@ -91,8 +91,8 @@ func RestoreUsage(p *Policy, h History) (*Usage, error) {
 	time := int64(0)
 	for x := range h.Records {
 		r := record{
-			time: x.Time, amount: x.Amount, destination: x.Destination, customer: x.Customer,
-			wallet: x.Wallet, client: x.Client, asset: x.Asset, flags: x.Flags,
+			time: x.Time, amount: x.Amount, flags: x.Flags,
+			windowKey: windowKey{destination: x.Destination, customer: x.Customer, wallet: x.Wallet, client: x.Client, asset: x.Asset},
 		}
 		if err := u.holds(&r, time); err != nil {
 			return nil, err

@@ -38,16 +38,17 @@ func (p Per) Names() []string {
 
 // limit is a Limit made ready for judging.
 type limit struct {
-	id      string
-	count   bool // of count, not amount
-	wallets set
-	clients set
-	assets  set
-	per     Per
-	max     uint64
-	window  int64
-	at      string
-	always  bool
+	id       string
+	count    bool // of count, not amount
+	wallets  set
+	clients  set
+	assets   set
+	per      Per
+	max      uint64
+	window   int64
+	at       string
+	always   bool
+	approval *Approval
 }
 
 func (v *validator) limits() {
@@ -59,7 +60,7 @@ func (v *validator) limits() {
 		if slices.ContainsFunc(d.Limits[:i], func(y Limit) bool { return y.ID == x.ID }) {
 			v.fail(path+".id", "each stands once", "limit %s stands twice", quoted(x.ID))
 		}
-		l := limit{id: x.ID, count: x.Of == ofCount, max: uint64(x.Max), window: int64(x.Window), at: x.At, always: x.Always}
+		l := limit{id: x.ID, count: x.Of == ofCount, max: uint64(x.Max), window: int64(x.Window), at: x.At, always: x.Always, approval: x.Approval}
 		switch x.Of {
 		case ofAmount:
 			if len(x.Asset) != 1 {

@@ -55,6 +55,8 @@ type walletFacts struct {
 	address nem.Address
 	text    string      // of address
 	rescue  nem.Address // zero if there is none
+	// currency is the registry entry that its fees leave in, -1 if there is none.
+	currency int
 }
 
 // assetKey finds a registry entry: the same id may stand on two networks.
@@ -66,7 +68,8 @@ type assetKey struct {
 // assetFacts are a registry entry's texts as parsed.
 type assetFacts struct {
 	assetKey
-	levy int // index of the registry entry the levy is taken in, -1 if none
+	levy  int       // index of the registry entry the levy is taken in, -1 if none
+	terms *nem.Levy // of the levy, nil if none
 }
 
 // Parse reads the JSON text of a policy. It takes the compiled form and nothing

@@ -55,6 +55,7 @@ type Usage struct {
 	events  deque[record]
 	last    int64 // time of the newest event or Advance
 	limits  []tally
+	keys    [1 << keyParts]keys // of all limits with the same parts
 	wallets intern[WalletID]
 	clients intern[ClientID]
 	assets  intern[assetKey]
@@ -63,14 +64,10 @@ type Usage struct {
 
 // record is one asset of an event.
 type record struct {
-	time        int64
-	amount      uint64
-	destination digest
-	customer    digest
-	wallet      uint16
-	client      uint16
-	asset       uint16
-	flags       uint8
+	time   int64
+	amount uint64
+	windowKey
+	flags uint8
 }
 
 const (
@@ -88,6 +85,10 @@ func digestOf(text []byte) digest {
 	return digest(sum[:16])
 }
 
+// unseen is the number of a name that no event has, so that no window holds
+// anything under it.
+const unseen = math.MaxUint16
+
 // intern numbers the few names that events repeat.
 type intern[K comparable] struct {
 	index map[K]uint16
@@ -98,8 +99,8 @@ func (t *intern[K]) number(name K) (uint16, error) {
 	if i, ok := t.index[name]; ok {
 		return i, nil
 	}
-	if len(t.names) > math.MaxUint16 {
-		return 0, errors.New("usage: more than 65,536 names")
+	if len(t.names) == unseen {
+		return 0, errors.New("usage: more than 65,535 names")
 	}
 	if t.index == nil {
 		t.index = map[K]uint16{}
@@ -110,34 +111,21 @@ func (t *intern[K]) number(name K) (uint16, error) {
 	return i, nil
 }
 
+func (t *intern[K]) find(name K) uint16 {
+	if i, ok := t.index[name]; ok {
+		return i
+	}
+	return unseen
+}
+
 // tally is one limit's index.
 type tally struct {
 	limit   *limit
-	nodes   deque[uint32]        // events, by position
-	next    deque[uint32]        // beside nodes: the key's next node; not used when per is empty
-	keys    map[windowKey]uint32 // into windows; not used when per is empty
-	windows []window
-	free    []uint32 // windows to use again
+	nodes   deque[uint32] // events, by position
+	next    deque[uint32] // beside nodes: the key's next node; not used when per is empty
+	windows []window      // by the key's place; what lies past the end is empty
 	// The limit's sets refer to the policy's lists; these translate usage's numbers.
 	wallets, clients, assets []bool
-}
-
-// window is one key's sum. Positions are held modulo 2^32 everywhere: fewer than
-// that live at a time.
-type window struct {
-	hi, lo     uint64 // the sum; 128 bits cannot overflow
-	head, tail uint32 // nodes
-	count      uint32
-}
-
-// windowKey tells windows of one limit apart; parts that the limit does not
-// separate by are zero.
-type windowKey struct {
-	destination digest
-	customer    digest
-	wallet      uint16
-	client      uint16
-	asset       uint16
 }
 
 // NewUsage is a usage without history under a policy.
@@ -156,8 +144,9 @@ func (u *Usage) Policy() *Policy { return u.policy }
 func (u *Usage) Bind(p *Policy) {
 	u.policy = p
 	u.limits = make([]tally, len(p.limits))
+	u.keys = [1 << keyParts]keys{}
 	for i := range u.limits {
-		u.limits[i] = tally{limit: &p.limits[i], windows: make([]window, 1), keys: map[windowKey]uint32{}}
+		u.limits[i] = tally{limit: &p.limits[i]}
 		u.learn(&u.limits[i])
 	}
 	for at := u.events.first; at != u.events.next; {
@@ -208,7 +197,7 @@ func (u *Usage) Add(e Event) error {
 	if err != nil {
 		return err
 	}
-	base := record{time: e.Time, destination: destinationDigest(e.Destination), customer: digestOf([]byte(e.Customer)), wallet: wallet, client: client}
+	base := record{time: e.Time, windowKey: windowKey{destination: destinationDigest(e.Destination), customer: digestOf([]byte(e.Customer)), wallet: wallet, client: client}}
 	if e.Quorum {
 		base.flags |= quorumApproved
 	}
@@ -273,7 +262,7 @@ func (u *Usage) index(start, end uint64) {
 			if !t.assets[r.asset] || (t.limit.count && r.flags&movedByClient == 0) {
 				continue
 			}
-			t.enter(r, uint32(at))
+			t.enter(r, uint32(at), u.keys[t.limit.per].enter(r.only(t.limit.per)))
 			if !t.limit.count || !t.limit.per.Has(PerAsset) {
 				break // one asset for amounts, one withdrawal for counts
 			}
@@ -281,8 +270,12 @@ func (u *Usage) index(start, end uint64) {
 	}
 }
 
-func (t *tally) enter(r *record, event uint32) {
-	w := t.make(t.key(r))
+// enter counts an event's record in the window at a place.
+func (t *tally) enter(r *record, event, place uint32) {
+	for uint32(len(t.windows)) <= place {
+		t.windows = append(t.windows, window{})
+	}
+	w := &t.windows[place]
 	at := uint32(t.nodes.push(event))
 	if t.limit.per != 0 {
 		t.next.push(0)
@@ -320,53 +313,6 @@ func (t *tally) after(at uint32) uint32 {
 	return *t.next.at(t.position(at))
 }
 
-func (t *tally) key(r *record) windowKey {
-	var k windowKey
-	if t.limit.per.Has(PerWallet) {
-		k.wallet = r.wallet
-	}
-	if t.limit.per.Has(PerClient) {
-		k.client = r.client
-	}
-	if t.limit.per.Has(PerAsset) {
-		k.asset = r.asset
-	}
-	if t.limit.per.Has(PerDestination) {
-		k.destination = r.destination
-	}
-	if t.limit.per.Has(PerCustomer) {
-		k.customer = r.customer
-	}
-	return k
-}
-
-// find gives the key's window, nil if nothing is in it.
-func (t *tally) find(k windowKey) *window {
-	if t.limit.per == 0 {
-		return &t.windows[0]
-	}
-	if i, ok := t.keys[k]; ok {
-		return &t.windows[i]
-	}
-	return nil
-}
-
-func (t *tally) make(k windowKey) *window {
-	if w := t.find(k); w != nil {
-		return w
-	}
-	var i uint32
-	if n := len(t.free); n > 0 {
-		i, t.free = t.free[n-1], t.free[:n-1]
-		t.windows[i] = window{}
-	} else {
-		i = uint32(len(t.windows))
-		t.windows = append(t.windows, window{})
-	}
-	t.keys[k] = i
-	return &t.windows[i]
-}
-
 // Advance forgets what no window holds any more at a policy time. It changes no
 // answer: sums are exact at whatever time they are asked for.
 func (u *Usage) Advance(time int64) {
@@ -374,11 +320,11 @@ func (u *Usage) Advance(time int64) {
 	for i := range u.limits {
 		t := &u.limits[i]
 		for !t.nodes.empty() {
-			r := u.events.at(u.position(*t.nodes.at(t.nodes.first)))
+			r := u.record(t, uint32(t.nodes.first))
 			if r.time > u.last-t.limit.window {
 				break
 			}
-			t.leave(r)
+			u.leave(t, r)
 		}
 	}
 	for !u.events.empty() && u.events.at(u.events.first).time <= u.last-int64(MaxWindow) {
@@ -386,27 +332,31 @@ func (u *Usage) Advance(time int64) {
 	}
 }
 
-// leave takes the oldest node out of its window.
-func (t *tally) leave(r *record) {
-	k := t.key(r)
-	w := t.find(k)
-	var borrow uint64
-	w.lo, borrow = bits.Sub64(w.lo, t.weight(r), 0)
-	w.hi -= borrow
-	w.head = t.after(w.head)
-	w.count--
-	if w.count == 0 && t.limit.per != 0 {
-		t.free = append(t.free, t.keys[k])
-		delete(t.keys, k)
-	}
+// leave takes a limit's oldest node, which is of the record, out of its window.
+func (u *Usage) leave(t *tally, r *record) {
+	keys, k := &u.keys[t.limit.per], r.only(t.limit.per)
+	place := keys.find(k)
+	t.drop(&t.windows[place], r)
+	keys.leave(k, place)
 	t.nodes.pop()
 	if t.limit.per != 0 {
 		t.next.pop()
 	}
 }
 
-func (u *Usage) position(event uint32) uint64 {
-	return u.events.first + uint64(event-uint32(u.events.first))
+// drop takes its oldest node, which is of the record, off a window.
+func (t *tally) drop(w *window, r *record) {
+	var borrow uint64
+	w.lo, borrow = bits.Sub64(w.lo, t.weight(r), 0)
+	w.hi -= borrow
+	w.head = t.after(w.head)
+	w.count--
+}
+
+// record gives the record of a node that lives.
+func (u *Usage) record(t *tally, node uint32) *record {
+	event := *t.nodes.at(t.position(node))
+	return u.events.at(u.events.first + uint64(event-uint32(u.events.first)))
 }
 
 // room is what a limit's window holds and whether an amount fits.
@@ -416,9 +366,9 @@ type room struct {
 	freesAt int64 // policy time from which it fits, 0 if it never will
 }
 
-// roomFor asks a limit, with a number in force, for room at a policy time. A key
-// with names that usage has not seen has an empty window.
-func (u *Usage) roomFor(t *tally, k windowKey, seen bool, time int64, amount, number uint64) room {
+// roomFor asks a limit, with a number in force, for room at a policy time in the
+// window at a place.
+func (u *Usage) roomFor(t *tally, place uint32, time int64, amount, number uint64) room {
 	horizon := time - t.limit.window
 	if u.full != 0 && time < u.full+t.limit.window {
 		r := room{before: number}
@@ -427,40 +377,30 @@ func (u *Usage) roomFor(t *tally, k windowKey, seen bool, time int64, amount, nu
 		}
 		return r
 	}
-	w := t.find(k)
-	if !seen || w == nil || w.count == 0 {
-		return room{fits: amount <= number}
+	var rest window // what is left of it as time goes on
+	if place < uint32(len(t.windows)) {
+		rest = t.windows[place]
 	}
-	hi, lo, at, left := w.hi, w.lo, w.head, w.count
-	oldest := func() *record { return u.events.at(u.position(*t.nodes.at(t.position(at)))) }
-	step := func() int64 {
-		r := oldest()
-		var borrow uint64
-		lo, borrow = bits.Sub64(lo, t.weight(r), 0)
-		hi -= borrow
-		at, left = t.after(at), left-1
-		return r.time
+	for rest.count > 0 {
+		r := u.record(t, rest.head)
+		if r.time > horizon {
+			break
+		}
+		t.drop(&rest, r)
 	}
-	for left > 0 && oldest().time <= horizon {
-		step()
+	room := room{before: rest.lo, fits: rest.fits(amount, number)}
+	if rest.hi != 0 {
+		room.before = math.MaxUint64
 	}
-	var r room
-	r.before = lo
-	if hi != 0 {
-		r.before = math.MaxUint64
+	if amount > number {
+		return room
 	}
-	fits := func() bool {
-		sum, carry := bits.Add64(lo, amount, 0)
-		return hi == 0 && carry == 0 && sum <= number
+	for !rest.fits(amount, number) { // an empty window has room for what is not above the number
+		r := u.record(t, rest.head)
+		t.drop(&rest, r)
+		room.freesAt = r.time + t.limit.window
 	}
-	r.fits = fits()
-	if r.fits || amount > number {
-		return r
-	}
-	for !fits() { // an empty window has room for what is not above the number
-		r.freesAt = step() + t.limit.window
-	}
-	return r
+	return room
 }
 
 // Fill counts every window as full that holds the policy time: what a restore

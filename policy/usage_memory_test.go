@@ -13,7 +13,7 @@ func TestUsageForgets(t *testing.T) {
 	u := &Usage{policy: &Policy{}}
 	for _, per := range []Per{0, 1 << PerCustomer} {
 		l := &limit{count: true, per: per, window: 1000}
-		u.limits = append(u.limits, tally{limit: l, windows: make([]window, 1), keys: map[windowKey]uint32{}})
+		u.limits = append(u.limits, tally{limit: l})
 	}
 	for i := range int64(100_000) {
 		err := u.Add(Event{
@@ -26,8 +26,10 @@ func TestUsageForgets(t *testing.T) {
 	}
 	for i := range u.limits {
 		l := &u.limits[i]
-		if len(l.keys) > 2 || len(l.windows) > 4 || len(l.free) > 4 || len(l.nodes.chunks) > 2 || len(l.next.chunks) > 2 {
-			t.Errorf("limit %d: %d keys, %d windows (%d free), %d and %d chunks", i, len(l.keys), len(l.windows), len(l.free), len(l.nodes.chunks), len(l.next.chunks))
+		k := &u.keys[l.limit.per]
+		if len(k.places) > 2 || len(k.nodes) > 4 || len(k.free) > 4 || len(l.windows) > 4 || len(l.nodes.chunks) > 2 || len(l.next.chunks) > 2 {
+			t.Errorf("limit %d: %d keys, %d places (%d free), %d windows, %d and %d chunks",
+				i, len(k.places), len(k.nodes), len(k.free), len(l.windows), len(l.nodes.chunks), len(l.next.chunks))
 		}
 	}
 	if held := int64(u.Len()); held > int64(MaxWindow)/30_000+1 {

@@ -97,7 +97,7 @@ func TestUsageNames(t *testing.T) {
 	for _, kind := range []string{"wallet", "client", "asset"} {
 		u := policy.NewUsage(p)
 		var err error
-		for i := 0; i < 1<<16+1 && err == nil; i++ {
+		for i := 0; i < 1<<16 && err == nil; i++ {
 			e := policy.Event{Time: base + int64(i)*day, Network: nem.NIS1Testnet, Wallet: "w1", Client: "c1", Outflows: []policy.Outflow{{Asset: "xem", ID: xem, Amount: 1}}}
 			switch kind {
 			case "wallet":
@@ -111,12 +111,12 @@ func TestUsageNames(t *testing.T) {
 				}
 				e.Outflows[0].ID = id
 			}
-			if err = u.Add(e); err != nil && i < 1<<16 {
+			if err = u.Add(e); err != nil && i < 1<<16-1 {
 				t.Fatalf("%s %d: %v", kind, i, err)
 			}
 		}
 		if err == nil {
-			t.Errorf("65,537 names of a %s were numbered", kind)
+			t.Errorf("65,536 names of a %s were numbered", kind)
 		}
 		if u.Len() > 31 {
 			t.Errorf("%d records held: what is older than every window stays", u.Len())
@@ -155,6 +155,9 @@ func TestFill(t *testing.T) {
 	})
 	u := policy.NewUsage(p)
 	u.Fill(base)
+	if u.Filled() != base {
+		t.Errorf("filled at %d, said %d", base, u.Filled())
+	}
 	in := ask(p, u)
 	d := policy.Decide(in)
 	if d.Outcome != policy.Deny || d.Limits[0].Before != 10_000_000 || d.Limits[0].FreesAt != base+hour || d.Limits[1].FreesAt != base+2*hour {

@@ -265,8 +265,9 @@ func (v *validator) levy(path string, i int, levy *Levy) {
 		return
 	}
 	facts.levy = j
+	facts.terms = &nem.Levy{Kind: kind, Asset: p.assetList[j].id, Fee: nem.Amount(levy.Fee), Recipient: recipient}
 	entry := p.registry[facts.network][facts.id]
-	entry.Levy = &nem.Levy{Kind: kind, Asset: p.assetList[j].id, Fee: nem.Amount(levy.Fee), Recipient: recipient}
+	entry.Levy = facts.terms
 	p.registry[facts.network][facts.id] = entry
 }
 
@@ -287,6 +288,7 @@ func (v *validator) wallets() {
 		}
 		facts := &p.walletList[i]
 		facts.network = network
+		facts.currency = indexOr(p.assetIndex, assetKey{network, nem.Currency(network)})
 		v.span(path+".life", x.Life, minWalletLife, Millis(nem.MaxLife(network)))
 		want, multiplier := "sealed", x.FeeMultiplier == 0
 		if network.Chain() == nem.Symbol {

@@ -65,7 +65,7 @@ func CheckVerdict(in Input, v Verdict) *Refusal {
 	if v.Kind != statement.Approve && v.Kind != statement.Reject {
 		return refuse(CodeNotEntitled, "verdict", "%s does not go with a withdrawal", v.Kind)
 	}
-	j := judge{in: &in, p: in.Policy, w: in.Request.Withdrawal}
+	j := judge{in: in, p: in.Policy, w: in.Request.Withdrawal}
 	j.run()
 	demands := j.demands()
 	if j.d.Outcome != Hold || len(demands) == 0 {
