@@ -275,7 +275,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		"journal.Handover Seq Old New",
 		"ledger.clientRecord since entries pending refused suspicious trips",
 		"ledger.partyRecord since entries",
-		"policy.Usage policy events last limits(from policy and events) wallets clients assets full",
+		"policy.Usage policy events last limits(from policy and events) keys(the same) wallets clients assets full",
 		"policy.Overlay stops",
 		"policy.Stop Hash Action Kind Name Amount By At Until Person",
 		"policy.Book byName byAddress size hash",
