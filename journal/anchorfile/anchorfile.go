@@ -36,11 +36,26 @@ const (
 // A File is a journal.Anchor. Its methods are called by one goroutine at a time.
 type File struct {
 	path string
+	seen content // what the file held last: as long as it holds the same bytes, they need not be read anew
+	sync func(*os.File) error
+	// failed says that the last Save failed at a place: what it wrote may be read back and yet not be on the disk, so
+	// the other slot must stay until this one is written anew.
+	failed bool
+	place  int
+}
+
+// content is what a whole file holds.
+type content struct {
+	bytes  []byte
+	newest slot // whole, with the higher number
+	at     int  // its place
 }
 
 // New returns the anchor at path. The file is made by the first Save, readable by its owner alone; its
 // directory must exist and belong to nobody else.
-func New(path string) *File { return &File{path: path} }
+func New(path string) *File {
+	return &File{path: path, sync: func(file *os.File) error { return unix.Fdatasync(int(file.Fd())) }}
+}
 
 // Name implements journal.Anchor.
 func (f *File) Name() string { return "anchor file " + f.path }
@@ -48,35 +63,45 @@ func (f *File) Name() string { return "anchor file " + f.path }
 // Load returns the checkpoint that was saved last, nil if there is no file. A file without a whole slot
 // is an error: Save never leaves one.
 func (f *File) Load(context.Context) (journal.Checkpoint, error) {
-	newest, _, err := f.read()
+	c, err := f.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return newest.checkpoint, err
+	return c.newest.checkpoint, err
 }
 
 // Save writes the checkpoint over the older slot and syncs it.
 func (f *File) Save(_ context.Context, c journal.Checkpoint) error {
-	newest, at, err := f.read()
+	held, err := f.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.create(c)
 	}
 	if err != nil {
 		return err
 	}
-	b, err := slot{newest.number + 1, c}.encode()
+	if !f.failed {
+		f.place = (held.at + 1) % slots
+	}
+	next := content{bytes.Clone(held.bytes), slot{held.newest.number + 1, bytes.Clone(c)}, f.place}
+	b, err := next.newest.encode()
 	if err != nil {
 		return err
 	}
+	at := f.place * slotSize
+	copy(next.bytes[at:], b)
 	file, err := os.OpenFile(f.path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteAt(b, int64((at+1)%slots)*slotSize)
+	_, err = file.WriteAt(b, int64(at))
 	if err == nil {
-		err = unix.Fdatasync(int(file.Fd()))
+		err = f.sync(file)
 	}
-	return errors.Join(err, file.Close())
+	err = errors.Join(err, file.Close())
+	if f.failed = err != nil; !f.failed {
+		f.seen = next
+	}
+	return err
 }
 
 // create makes the file under another name, and gives it its name when it is whole.
@@ -105,24 +130,29 @@ func (f *File) create(c journal.Checkpoint) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// read returns the newest whole slot and its place.
-func (f *File) read() (newest slot, at int, err error) {
+// read returns what the file holds.
+func (f *File) read() (content, error) {
 	b, err := os.ReadFile(f.path)
 	if err != nil {
-		return slot{}, 0, err
+		return content{}, err
+	}
+	if len(b) > 0 && bytes.Equal(b, f.seen.bytes) {
+		return f.seen, nil
 	}
 	if len(b) != slots*slotSize {
-		return slot{}, 0, fmt.Errorf("%s is not an anchor: it has %d bytes, not %d", f.path, len(b), slots*slotSize)
+		return content{}, fmt.Errorf("%s is not an anchor: it has %d bytes, not %d", f.path, len(b), slots*slotSize)
 	}
+	c := content{bytes: b}
 	for i := range slots {
-		if s, ok := decodeSlot(b[i*slotSize:][:slotSize]); ok && s.number > newest.number {
-			newest, at = s, i
+		if s, ok := decodeSlot(b[i*slotSize:][:slotSize]); ok && s.number > c.newest.number {
+			c.newest, c.at = s, i
 		}
 	}
-	if newest.number == 0 {
-		return slot{}, 0, fmt.Errorf("%s is damaged: neither of its slots is whole", f.path)
+	if c.newest.number == 0 {
+		return content{}, fmt.Errorf("%s is damaged: neither of its slots is whole", f.path)
 	}
-	return newest, at, nil
+	f.seen = c
+	return c, nil
 }
 
 // A slot is one saved checkpoint.

@@ -2,6 +2,7 @@ package anchorfile_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -73,6 +74,46 @@ func TestTornSave(t *testing.T) {
 			t.Fatal(err)
 		}
 		before = after
+	}
+}
+
+// TestSyncFails: a save that could not be synced may be read back and be gone after a crash. Saving goes on over it, so
+// that the last one that was synced stays.
+func TestSyncFails(t *testing.T) {
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "anchor")
+	f := anchorfile.New(path)
+	for _, c := range []string{"first", "synced"} {
+		if err := f.Save(ctx, journal.Checkpoint(c)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	durable, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("I/O error (test)")
+	f.SetSync(func(*os.File) error { return broken })
+	for _, c := range []string{"lost", "lost too", "lost again"} {
+		if err := f.Save(ctx, journal.Checkpoint(c)); !errors.Is(err, broken) {
+			t.Fatalf("saved: %v", err)
+		}
+		now, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(now[4096:], durable[4096:]) {
+			t.Fatal("the slot that was synced was written over")
+		}
+	}
+	f.SetSync(func(*os.File) error { return nil })
+	if err := f.Save(ctx, journal.Checkpoint("whole")); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*anchorfile.File{f, anchorfile.New(path)} {
+		if c, err := f.Load(ctx); string(c) != "whole" || err != nil {
+			t.Errorf("loaded %q, %v", c, err)
+		}
 	}
 }
 

@@ -1,0 +1,203 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"kura/journal"
+	"kura/journal/storetest"
+)
+
+// TestStepsInOrder: a draft is nothing until all before it are in the store, and an anchor is given nothing that is not.
+func TestStepsInOrder(t *testing.T) {
+	ctx := t.Context()
+	c := testConfig(t)
+	anchor := &memoryAnchor{}
+	c.Anchors = []journal.Anchor{anchor}
+	log := createLog(t, c, 1)
+	first := must(log.Draft(nil, storetest.Entries(1, 3)))
+	second := must(log.Draft(first, storetest.Entries(3, 4)))
+	if second.Prev != first.Head {
+		t.Errorf("the second follows %v, the first leads to %v", second.Prev, first.Head)
+	}
+	if _, err := log.Draft(first, storetest.Entries(4, 5)); err == nil {
+		t.Error("a draft left an entry out")
+	}
+	if err := log.Commit(ctx, second); err == nil {
+		t.Error("committed before the one it follows")
+	}
+	if err := log.Cover(ctx, first); err == nil {
+		t.Error("anchored before it was committed")
+	}
+	other := must(log.Draft(nil, storetest.Entries(1, 2))) // the first two are given up
+	for range 2 {
+		if err := log.Commit(ctx, other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := log.Commit(ctx, first); err == nil {
+		t.Error("committed beside another group")
+	}
+	if log.Head().Size != 1 || !journal.CheckpointSays(anchor.held, log.Head()) {
+		t.Errorf("readers see size %d, the anchor holds %q", log.Head().Size, anchor.held)
+	}
+	if _, err := log.Receipt(ctx, 1); err == nil {
+		t.Error("an entry was proven that is not anchored")
+	}
+	for range log.Entries(ctx, 1, 2) {
+		t.Error("an entry was shown that is not anchored")
+	}
+	if err := log.Cover(ctx, other); err != nil || log.Head() != other.Head || !journal.CheckpointSays(anchor.held, other.Head) {
+		t.Errorf("cover: %v, readers see size %d, the anchor holds %q", err, log.Head().Size, anchor.held)
+	}
+}
+
+// TestCoverChecksTheAnchors: an anchor that proves a rollback is found although groups wait to be covered, and it is not
+// written over.
+func TestCoverChecksTheAnchors(t *testing.T) {
+	ctx := t.Context()
+	c := testConfig(t)
+	anchor := &memoryAnchor{}
+	c.Anchors = []journal.Anchor{anchor}
+	log := createLog(t, c, 1)
+	first := must(log.Draft(nil, storetest.Entries(1, 3)))
+	second := must(log.Draft(first, storetest.Entries(3, 4)))
+	if err := log.Commit(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	ahead := storetest.NewWriter()
+	ahead.Next(9)
+	good := anchor.held
+	for _, held := range []journal.Checkpoint{ahead.Checkpoint, nil} {
+		anchor.held = held
+		if err := log.Commit(ctx, second); err != nil {
+			t.Fatal(err)
+		}
+		err := log.Cover(ctx, second)
+		if _, ok := errors.AsType[*journal.RollbackError](err); !ok && !errors.Is(err, journal.ErrAnchorEmpty) {
+			t.Errorf("cover: %v", err)
+		}
+		if string(anchor.held) != string(held) || log.Head().Size != 1 {
+			t.Errorf("the anchor holds %q, readers see size %d", anchor.held, log.Head().Size)
+		}
+	}
+	anchor.held = good
+	if err := log.Cover(ctx, second); err != nil || log.Head() != second.Head {
+		t.Errorf("cover: %v", err)
+	}
+}
+
+// guardedAnchor is an anchor whose saves fail at random, and that takes no head that is not in the store.
+type guardedAnchor struct {
+	memoryAnchor
+	store  journal.Store
+	random *rand.Rand // nil: nothing fails
+	t      *testing.T
+}
+
+func (a *guardedAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
+	head, err := journal.OpenCheckpoint(storetest.Genesis(), c)
+	if err != nil {
+		a.t.Error(err)
+	}
+	durable := false
+	for stored, err := range a.store.Heads(ctx, head.Size-1) {
+		durable = err == nil && journal.CheckpointSays(stored.Checkpoint, head)
+		break
+	}
+	if !durable {
+		a.t.Errorf("anchored size %d, which is not in the store", head.Size)
+	}
+	if a.random != nil && a.random.IntN(4) == 0 {
+		return errors.New("disk full")
+	}
+	return a.memoryAnchor.Save(ctx, c)
+}
+
+// TestStepsBesideEachOther takes groups through their steps in three goroutines while appends and saves fail at random
+// (run it under the race detector), and crashes in the end: every group that was covered is there.
+func TestStepsBesideEachOther(t *testing.T) {
+	for seed := range uint64(4) {
+		ctx := t.Context()
+		c := testConfig(t)
+		anchor := &guardedAnchor{store: c.Store, t: t}
+		store := &randomStore{Store: c.Store}
+		c.Store, c.Anchors = store, []journal.Anchor{anchor}
+		log := createLog(t, c, 1)
+		store.random, anchor.random = rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
+		drafted, written := make(chan *journal.Draft), make(chan *journal.Draft, 4)
+		var steps sync.WaitGroup
+		steps.Go(func() {
+			defer close(drafted)
+			var last *journal.Draft
+			for size, i := uint64(1), uint64(0); i < 100; i++ {
+				next := size + 1 + i%7
+				last = must(log.Draft(last, storetest.Entries(size, next)))
+				drafted <- last
+				size = next
+			}
+		})
+		steps.Go(func() {
+			defer close(written)
+			for d := range drafted {
+				for err := log.Commit(ctx, d); err != nil; err = log.Commit(ctx, d) {
+					if !errors.Is(err, journal.ErrNotDone) && !errors.Is(err, journal.ErrUnclear) {
+						t.Error(err)
+						return
+					}
+				}
+				written <- d
+			}
+		})
+		for d := range written {
+			for err := log.Cover(ctx, d); err != nil; err = log.Cover(ctx, d) {
+				if !errors.Is(err, journal.ErrAnchorNotMoved) {
+					t.Fatal(err)
+				}
+			}
+			if size := log.Head().Size; size < d.Head.Size {
+				t.Fatalf("size %d is covered, readers see %d", d.Head.Size, size)
+			}
+			r := must(log.Receipt(ctx, d.Head.Size-1))
+			if _, err := r.Verify(c.Genesis); err != nil {
+				t.Error(err)
+			}
+		}
+		steps.Wait()
+		store.random = nil
+		if again := must(journal.Open(ctx, c)); again.Head() != log.Head() {
+			t.Errorf("opened again at size %d, it was %d", again.Head().Size, log.Head().Size)
+		}
+	}
+}
+
+// randomStore fails appends both ways at random, and reads of the head.
+type randomStore struct {
+	journal.Store
+	random *rand.Rand // nil: nothing fails
+}
+
+func (s *randomStore) Append(ctx context.Context, g journal.Group) error {
+	lost := errors.New("connection lost")
+	if s.random == nil {
+		return s.Store.Append(ctx, g)
+	}
+	switch s.random.IntN(6) {
+	case 0:
+		return lost
+	case 1:
+		return errors.Join(lost, s.Store.Append(ctx, g))
+	default:
+		return s.Store.Append(ctx, g)
+	}
+}
+
+func (s *randomStore) Head(ctx context.Context) (journal.Checkpoint, error) {
+	if s.random != nil && s.random.IntN(3) == 0 {
+		return nil, errors.New("no answer")
+	}
+	return s.Store.Head(ctx)
+}
