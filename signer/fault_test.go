@@ -24,8 +24,9 @@ type faultyStore struct {
 	mu sync.Mutex
 	// append is called instead of the store's own, if set.
 	append func(context.Context, journal.Group) error
-	// headErr is what Head answers, if set.
+	// headErr is what Head answers, if set; head is called instead of the store's own, if set.
 	headErr error
+	head    func(context.Context) (journal.Checkpoint, error)
 }
 
 var errLost = errors.New("connection lost (test)")
@@ -48,10 +49,13 @@ func (s *faultyStore) Append(ctx context.Context, g journal.Group) error {
 
 func (s *faultyStore) Head(ctx context.Context) (journal.Checkpoint, error) {
 	s.mu.Lock()
-	err := s.headErr
+	err, head := s.headErr, s.head
 	s.mu.Unlock()
 	if err != nil {
 		return nil, err
+	}
+	if head != nil {
+		return head(ctx)
 	}
 	return s.Store.Head(ctx)
 }
@@ -62,6 +66,8 @@ type faultyAnchor struct {
 	mu    sync.Mutex
 	err   error
 	tries int // while err was set
+	// save is called before the anchor's own, if set; what it returns is returned instead.
+	save func(journal.Checkpoint) error
 }
 
 func (a *faultyAnchor) set(err error) {
@@ -76,7 +82,11 @@ func (a *faultyAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
 	if err != nil {
 		a.tries++
 	}
+	save := a.save
 	a.mu.Unlock()
+	if err == nil && save != nil {
+		err = save(c)
+	}
 	if err != nil {
 		return err
 	}

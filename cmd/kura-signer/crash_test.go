@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"kura/journal"
@@ -78,6 +79,54 @@ func (x *installation) killedAt(t *testing.T, point string, w rpc.Wallet) {
 	x.verifyReceipt(t, second)
 	x.stop()
 	x.countAuthorisations(t, statement.HashText(sent.Statement), second)
+}
+
+// TestKilledWithAGroupAhead kills the process when a group and the one after it are durable and neither is anchored:
+// nothing of either has left, and all of both is signed, once, by the next start.
+func TestKilledWithAGroupAhead(t *testing.T) {
+	x := install(t)
+	x.start("")
+	x.equip(t.Context())
+	x.stop()
+	x.start("appended-ahead")
+	var sent []statement.Envelope
+	var asking sync.WaitGroup
+	for running := true; running; { // what comes while the first group is written makes the next
+		e := x.Sign("shop", x.Withdrawal(x.wallets[signertest.XEM], 1))
+		sent = append(sent, e)
+		answered := make(chan struct{})
+		asking.Go(func() {
+			defer close(answered)
+			if a, err := x.gateway.Submit(t.Context(), e.Encode(), 10_000); err == nil {
+				t.Errorf("answered before anything was anchored: %+v", a)
+			}
+		})
+		select {
+		case <-x.ended:
+			running = false
+		case <-answered:
+		default:
+			running = len(sent) < 200
+		}
+	}
+	asking.Wait()
+	<-x.ended
+	if !strings.Contains(x.log.String(), "crash at appended-ahead") {
+		t.Fatalf("the signer did not come to it\n%s", x.log)
+	}
+	x.start("")
+	answers := map[statement.Hash]rpc.Answer{}
+	for _, e := range sent[:min(len(sent), 20)] {
+		a, err := x.gateway.Submit(t.Context(), e.Encode(), 10_000)
+		if err != nil || a.State != rpc.StateSigned {
+			t.Fatalf("after the crash: %+v, %v", a, err)
+		}
+		answers[statement.HashText(e.Statement)] = a
+	}
+	x.stop()
+	for about, a := range answers {
+		x.countAuthorisations(t, about, a)
+	}
 }
 
 // TestKilledWhileApproving kills the process at every point of the approval that releases a held withdrawal.

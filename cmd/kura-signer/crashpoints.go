@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +30,7 @@ const (
 	afterAppend     = "after-append"     // durable, not anchored
 	beforeAnchor    = "before-anchor"    // the same, seen from the anchor
 	afterAnchor     = "after-anchor"     // anchored, nothing released
+	appendedAhead   = "appended-ahead"   // the next group is durable too, neither is anchored
 	beforeSign      = "before-sign"      // the token has the bytes to sign
 	afterSign       = "after-sign"       // the signature exists, nobody has it
 	beforeSignature = "before-signature" // a group with a signature in it: before and after its append
@@ -88,8 +90,19 @@ func (s crashingStore) Append(ctx context.Context, g journal.Group) error {
 	if any {
 		reach(done)
 		deciding.Store(true)
+		decided.Add(1)
 	}
 	return err
+}
+
+// decided counts the appends that wrote an outcome or a signature.
+var decided atomic.Int64
+
+// untilAnother waits for the next one of them.
+func untilAnother() {
+	for before := decided.Load(); decided.Load() == before; {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // deciding says that the last append wrote an outcome, a gap or a signature: starts and ceremonies are not what is tried.
@@ -101,6 +114,10 @@ func (a crashingAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
 	decides := deciding.Swap(false)
 	if decides {
 		reach(beforeAnchor)
+		if wanted == appendedAhead {
+			untilAnother()
+			reach(appendedAhead)
+		}
 	}
 	err := a.Anchor.Save(ctx, c)
 	if decides {

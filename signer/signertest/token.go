@@ -25,6 +25,7 @@ type FakeToken struct {
 	Down atomic.Bool
 
 	Signatures atomic.Int64 // of wallets, made
+	Heads      atomic.Int64 // signed
 
 	mu    sync.Mutex
 	seeds map[string][32]byte
@@ -109,6 +110,7 @@ func (f *FakeToken) SignHead(_ context.Context, logKey [32]byte, text []byte) ([
 	}
 	for _, key := range f.logKeys() {
 		if publicOf(key) == logKey {
+			f.Heads.Add(1)
 			return [64]byte(ed25519.Sign(key, text)), nil
 		}
 	}
