@@ -22,6 +22,9 @@ const (
 	leaseSure = 8 * time.Second
 )
 
+// leaseAsk is how long a store waits in line on one connection.
+const leaseAsk = time.Minute
+
 // Hold waits for the lease as Lease does, and from then on keeps it only while this process is alive enough to say so.
 // lost is closed when it is gone; the store then appends nothing more (journal.ErrLeaseLost), since another one may.
 func (s *Store) Hold(ctx context.Context) (lost <-chan struct{}, err error) {
@@ -31,7 +34,7 @@ func (s *Store) Hold(ctx context.Context) (lost <-chan struct{}, err error) {
 		return nil, errors.New("the lease is held already")
 	}
 	s.idle = leaseIdle
-	if _, err := s.lease(ctx); err != nil {
+	if err := s.waitInLine(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.beat(ctx); err != nil {
@@ -41,6 +44,20 @@ func (s *Store) Hold(ctx context.Context) (lost <-chan struct{}, err error) {
 	gone := make(chan struct{})
 	go s.keep(gone) //nolint:gosec // it ends with the lease, not with the call that took it
 	return gone, nil
+}
+
+// waitInLine waits for the lease, and asks anew every now and then: the connection may have died without a word, and a
+// wait is silent by nature. The caller holds writing.
+func (s *Store) waitInLine(ctx context.Context) error {
+	for {
+		turn, cancel := context.WithTimeout(ctx, leaseAsk)
+		_, err := s.lease(turn)
+		late := turn.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !late {
+			return err
+		}
+	}
 }
 
 // Held reports whether the lease is certainly this store's at this moment.

@@ -10,6 +10,11 @@
 // is no safety against two writers (the unique constraint on heads.prev is, and the witnesses are), but
 // it settles unclear appends: a new session gets the lease only when the old one and its transaction are
 // over, so a head read under the lease cannot be overtaken by an append that is still running.
+//
+// With synchronous replication a group counts only once the standby has it. PostgreSQL itself lets a commit
+// that waits for the standby be cut short, by a cancel request or a restart, and shows its rows from then on;
+// so a commit that comes back with a warning is unclear, and what is read back is believed only after one more
+// commit, behind it, that the standby has.
 package postgres
 
 import (
@@ -22,6 +27,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"kura/journal"
 )
@@ -34,6 +40,12 @@ const (
 
 // maxReaders is how many sessions read at the same time.
 const maxReaders = 4
+
+// Deadlines of whoever has none: a connection whose other end is gone without a word says nothing, for ever.
+const (
+	readTimeout = time.Minute     // one batch of rows
+	pingTimeout = 5 * time.Second // whether a session that was idle still answers
+)
 
 // A Store is a journal.Store in a PostgreSQL schema. It is safe for concurrent use.
 type Store struct {
@@ -49,6 +61,14 @@ type Store struct {
 	writing sync.Mutex
 	writer  *pgx.Conn     // holds the lease; nil until it is needed
 	idle    time.Duration // after which the server ends the writer's session if it is silent; 0 for never
+	opened  []backend     // sessions opened to append: those given up, and at the end the writer's
+	warning string        // what the server warned of on the writer's session, since it was last asked something
+}
+
+// A backend is the server's end of a session.
+type backend struct {
+	pid   int32
+	start time.Time // tells it from a later one with the same number
 }
 
 var _ journal.Store = (*Store)(nil)
@@ -76,12 +96,16 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	return s, nil
 }
 
-// sessionParams make the server notice within seconds that a client is gone, so that its lease is freed.
+// sessionParams make the server notice within seconds that a client is gone, also when an answer to it is on its
+// way, so that its lease is freed; and keep a database's own settings from making appends fail in turn
+// (serialisation errors, which the compare-and-swap does not need).
 var sessionParams = map[string]string{
-	"application_name":        "kura",
-	"tcp_keepalives_idle":     "5",
-	"tcp_keepalives_interval": "2",
-	"tcp_keepalives_count":    "3",
+	"application_name":              "kura",
+	"tcp_keepalives_idle":           "5",
+	"tcp_keepalives_interval":       "2",
+	"tcp_keepalives_count":          "3",
+	"tcp_user_timeout":              "11000",
+	"default_transaction_isolation": "read committed",
 }
 
 // Close ends all sessions, and the lease with them, when the calls under way have returned.
@@ -126,8 +150,10 @@ func (s *Store) read(ctx context.Context, query func(*pgx.Conn) error) error {
 		return ctx.Err()
 	}
 	defer func() { s.readers <- conn }()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	// A session that was idle may have died with the server; asking costs less than a query that fails.
-	if conn == nil || conn.Ping(ctx) != nil {
+	if conn == nil || !answers(ctx, conn) {
 		fresh, err := pgx.ConnectConfig(ctx, s.config)
 		if err != nil {
 			conn = nil
@@ -136,6 +162,13 @@ func (s *Store) read(ctx context.Context, query func(*pgx.Conn) error) error {
 		conn = fresh
 	}
 	return query(conn)
+}
+
+// answers reports whether a session still does, and closes one that does not.
+func answers(ctx context.Context, conn *pgx.Conn) bool {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return conn.Ping(ctx) == nil
 }
 
 // Lease waits until this store is the only one that appends, and keeps it so until Close or until the
@@ -158,11 +191,18 @@ func (s *Store) lease(ctx context.Context) (*pgx.Conn, error) {
 	if s.held.Load() {
 		return nil, journal.ErrLeaseLost
 	}
-	conn, err := pgx.ConnectConfig(ctx, s.config)
+	config := s.config.Copy()
+	config.RuntimeParams["client_min_messages"] = "warning"
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+		if n.SeverityUnlocalized == "WARNING" { // read while this session is asked something, under writing
+			s.warning = n.Message
+		}
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareWriter(ctx, conn, s.idle); err != nil {
+	if err := s.prepareWriter(ctx, conn); err != nil {
 		return nil, errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 	}
 	s.writer = conn
@@ -170,10 +210,12 @@ func (s *Store) lease(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // prepareWriter makes sure that a commit on this session means durable, and waits for the lease.
-func prepareWriter(ctx context.Context, conn *pgx.Conn, idle time.Duration) error {
+func (s *Store) prepareWriter(ctx context.Context, conn *pgx.Conn) error {
 	var fsync, fullPages, commit string
-	err := conn.QueryRow(ctx, "select current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')").
-		Scan(&fsync, &fullPages, &commit)
+	var own backend
+	err := conn.QueryRow(ctx, `
+		select current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'), pid, backend_start
+		from pg_stat_activity where pid = pg_backend_pid()`).Scan(&fsync, &fullPages, &commit, &own.pid, &own.start)
 	if err != nil {
 		return err
 	}
@@ -185,15 +227,24 @@ func prepareWriter(ctx context.Context, conn *pgx.Conn, idle time.Duration) erro
 			return err
 		}
 	}
-	if idle > 0 {
-		if _, err := conn.Exec(ctx, "select set_config('idle_session_timeout', $1, false)", strconv.FormatInt(idle.Milliseconds(), 10)); err != nil {
+	if s.idle > 0 {
+		if _, err := conn.Exec(ctx, "select set_config('idle_session_timeout', $1, false)", strconv.FormatInt(s.idle.Milliseconds(), 10)); err != nil {
 			return err
 		}
 	}
+	// Where something between here and the server keeps a session alive that was given up on this side, nobody
+	// else would ever end it, and it has the lease or stands in line for it.
+	for _, b := range s.opened {
+		if _, err := conn.Exec(ctx, "select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and backend_start = $2", b.pid, b.start); err != nil {
+			return fmt.Errorf("end a session of this store that was given up: %w", err)
+		}
+	}
+	s.opened = append(s.opened, own)
 	_, err = conn.Exec(ctx, "select pg_advisory_lock($1, hashtext(current_schema()))", lockWrite)
 	if err != nil {
 		return fmt.Errorf("wait for the journal's lease: %w", err)
 	}
+	s.opened = []backend{own}
 	return nil
 }
 
@@ -227,8 +278,12 @@ func (s *Store) Append(ctx context.Context, g journal.Group) error {
 		return fmt.Errorf("append: %w", err)
 	}
 	s.unsettled.Store(true)
+	s.warning = ""
 	tag, err := conn.Exec(ctx, appendSQL, int64(g.Prev.Size), g.Prev.Root[:],
 		int64(g.Head.Size), g.Head.Root[:], string(g.Checkpoint), seqs, entries, nodes)
+	if err == nil {
+		err = s.warned()
+	}
 	if err != nil {
 		return fmt.Errorf("append: %w", err)
 	}
@@ -241,6 +296,15 @@ func (s *Store) Append(ctx context.Context, g journal.Group) error {
 	default:
 		return fmt.Errorf("append: the database says that it wrote %d of %d entries", tag.RowsAffected(), len(rows))
 	}
+}
+
+// warned returns what the server warned of. Nothing here gives it reason to but a commit whose wait for the standby
+// was cut short: it stands on this server and perhaps nowhere else. The caller holds writing.
+func (s *Store) warned() error {
+	if s.warning == "" {
+		return nil
+	}
+	return fmt.Errorf("the server warns: %s", s.warning)
 }
 
 // Head implements journal.Store. After a failed append it reads under the lease, which the session of
@@ -276,6 +340,23 @@ func (s *Store) readUnderLease(ctx context.Context, query func(*pgx.Conn) error)
 	if err := query(conn); err != nil {
 		return err
 	}
+	if err := s.confirm(ctx, conn); err != nil {
+		return err
+	}
 	s.unsettled.Store(false)
+	return nil
+}
+
+// confirm makes sure that what was read is as durable as what is committed: a commit of its own comes back when
+// everything before it is on the standby's disk, too. It fails on a standby, whose head may be an old one.
+func (s *Store) confirm(ctx context.Context, conn *pgx.Conn) error {
+	s.warning = ""
+	_, err := conn.Exec(ctx, "select pg_logical_emit_message(true, 'kura', 'read back')")
+	if err == nil {
+		err = s.warned()
+	}
+	if err != nil {
+		return fmt.Errorf("make sure that it is durable: %w", err)
+	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -20,11 +21,23 @@ import (
 // A Cluster is a private PostgreSQL server on a unix socket, in a directory of its own. Kill and Restart
 // are for tests of what survives.
 type Cluster struct {
-	dir    string
-	bin    string
-	cred   *syscall.Credential // nil: this process's own user
-	server *server
+	dir     string
+	data    string // inside dir, or on a Disk
+	wal     string // "" inside data
+	bin     string
+	cred    *syscall.Credential // nil: this process's own user
+	options []string            // settings of every start
+	server  *server
 }
+
+// Places says where a cluster keeps what it writes; "" is its own directory.
+type Places struct {
+	Data string // tables and everything else but the log
+	WAL  string // the write-ahead log
+}
+
+// readyLine is what a server says when it takes connections: a standby takes those that only read.
+var readyLine = regexp.MustCompile(`ready to accept (read-only )?connections`)
 
 type server struct {
 	process *os.Process
@@ -35,6 +48,12 @@ type server struct {
 // in CI.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
+	return StartOn(t, Places{})
+}
+
+// StartOn is Start with places elsewhere.
+func StartOn(t testing.TB, p Places) *Cluster {
+	t.Helper()
 	bin := binaries()
 	if bin == "" {
 		missing := "no PostgreSQL: neither KURA_TEST_DATABASE nor /usr/lib/postgresql/*/bin/initdb"
@@ -44,7 +63,8 @@ func Start(t testing.TB) *Cluster {
 		t.Skip(missing)
 	}
 	c := &Cluster{bin: bin}
-	if err := c.initialise(); err != nil {
+	if err := c.initialise(p); err != nil {
+		_ = os.RemoveAll(c.dir)
 		t.Fatal(err)
 	}
 	if err := c.Restart(); err != nil {
@@ -69,26 +89,59 @@ func version(initdb string) int {
 	return n
 }
 
-// initialise makes the directory. PostgreSQL refuses to run as root, so root hands it to another user.
-func (c *Cluster) initialise() error {
+// initialise makes the cluster.
+func (c *Cluster) initialise(p Places) error {
+	if err := c.makeDir(); err != nil {
+		return err
+	}
+	args := []string{"-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"}
+	if p.Data != "" {
+		c.data = filepath.Join(p.Data, "data")
+		if err := c.own(p.Data); err != nil {
+			return err
+		}
+	}
+	if p.WAL != "" {
+		c.wal = filepath.Join(p.WAL, "wal")
+		if err := c.own(p.WAL); err != nil {
+			return err
+		}
+		// Small segments, and none kept in advance: a small disk is soon full.
+		args = append(args, "--waldir", c.wal, "--wal-segsize=1")
+		c.options = append(c.options, "min_wal_size=2MB", "max_wal_size=4MB")
+	}
+	return c.run("initdb", append(args, "-D", c.data)...)
+}
+
+// makeDir makes the directory. PostgreSQL refuses to run as root, so root hands it to another user.
+func (c *Cluster) makeDir() error {
 	dir, err := os.MkdirTemp("", "kura-pg")
 	if err != nil {
 		return err
 	}
-	c.dir = dir
+	c.dir, c.data = dir, filepath.Join(dir, "data")
 	if os.Geteuid() == 0 {
 		uid, gid, err := unprivileged()
 		if err != nil {
 			return err
 		}
 		c.cred = &syscall.Credential{Uid: uid, Gid: gid}
-		if err := os.Chown(dir, int(uid), int(gid)); err != nil {
-			return err
-		}
 	}
-	cmd := c.command("initdb", "-D", filepath.Join(dir, "data"), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, out)
+	return c.own(dir)
+}
+
+// own hands a directory to the cluster's user.
+func (c *Cluster) own(dir string) error {
+	if c.cred == nil {
+		return nil
+	}
+	return os.Chown(dir, int(c.cred.Uid), int(c.cred.Gid))
+}
+
+// run runs one of PostgreSQL's programs to its end.
+func (c *Cluster) run(program string, args ...string) error {
+	if out, err := c.command(program, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", program, err, out)
 	}
 	return nil
 }
@@ -123,8 +176,8 @@ func (c *Cluster) DSN() string {
 
 // Restart starts the server, with options like "fsync=off", and returns when it takes connections.
 func (c *Cluster) Restart(options ...string) error {
-	args := []string{"-D", filepath.Join(c.dir, "data"), "-k", c.dir, "-c", "listen_addresses=", "-c", "logging_collector=off"}
-	for _, option := range options {
+	args := []string{"-D", c.data, "-k", c.dir, "-c", "listen_addresses=", "-c", "logging_collector=off"}
+	for _, option := range slices.Concat(c.options, options) {
 		args = append(args, "-c", option)
 	}
 	ready := make(chan error, 1)
@@ -154,7 +207,7 @@ func (c *Cluster) serve(args []string, ready chan<- error) {
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		if waiting {
 			log.WriteString(lines.Text() + "\n")
-			if strings.Contains(lines.Text(), "ready to accept connections") {
+			if readyLine.MatchString(lines.Text()) {
 				waiting = false
 				ready <- nil
 			}
@@ -171,7 +224,7 @@ func (c *Cluster) serve(args []string, ready chan<- error) {
 func (c *Cluster) RequirePasswords() error {
 	c.Kill()
 	hba := "local all postgres trust\nlocal all all scram-sha-256\n"
-	if err := os.WriteFile(filepath.Join(c.dir, "data", "pg_hba.conf"), []byte(hba), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(c.data, "pg_hba.conf"), []byte(hba), 0o600); err != nil {
 		return err
 	}
 	return c.Restart()
@@ -184,22 +237,71 @@ func (c *Cluster) Kill() {
 		return
 	}
 	pid := c.server.process.Pid
-	// The children first, while the server is there to be asked for them: one that outlived it would
-	// keep the next start waiting.
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	_ = syscall.Kill(pid, syscall.SIGSTOP)
-	for child := range strings.FieldsSeq(string(children)) {
-		if n, err := strconv.Atoi(child); err == nil {
-			_ = syscall.Kill(n, syscall.SIGKILL)
-		}
+	// The children first: one that outlived it would keep the next start waiting.
+	for _, child := range c.children() {
+		_ = syscall.Kill(child, syscall.SIGKILL)
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 	<-c.server.ended
 	c.server = nil
 }
 
+// children are the server's sessions and workers.
+func (c *Cluster) children() (pids []int) {
+	pid := c.server.process.Pid
+	list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	for child := range strings.FieldsSeq(string(list)) {
+		if n, err := strconv.Atoi(child); err == nil {
+			pids = append(pids, n)
+		}
+	}
+	return pids
+}
+
+// Pause stops the server's processes where they are, as a frozen machine does. Resume has them go on.
+func (c *Cluster) Pause() { c.signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (c *Cluster) Resume() { c.signal(syscall.SIGCONT) }
+
+func (c *Cluster) signal(s syscall.Signal) {
+	_ = syscall.Kill(c.server.process.Pid, s)
+	for _, child := range c.children() {
+		_ = syscall.Kill(child, s)
+	}
+}
+
+// End ends the server in its fast way, as `systemctl restart` does: sessions are ended, what they had under
+// way is undone.
+func (c *Cluster) End() {
+	if c.server == nil {
+		return
+	}
+	_ = c.server.process.Signal(syscall.SIGINT)
+	<-c.server.ended
+	c.server = nil
+}
+
+// Runs reports whether the server runs; one whose log has no room ends by itself.
+func (c *Cluster) Runs() bool {
+	if c.server == nil {
+		return false
+	}
+	select {
+	case <-c.server.ended:
+		return false
+	default:
+		return true
+	}
+}
+
 // Stop ends the server and removes everything.
 func (c *Cluster) Stop() {
 	c.Kill()
 	_ = os.RemoveAll(c.dir)
+	_ = os.RemoveAll(c.data)
+	if c.wal != "" {
+		_ = os.RemoveAll(c.wal)
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -113,13 +114,16 @@ func schema(t testing.TB, superuser string) Database {
 	}
 	Exec(t, superuser, "create schema "+name)
 	t.Cleanup(func() {
-		conn, err := pgx.Connect(context.Background(), superuser)
+		// A test may have killed its cluster, or have left it waiting for a standby that is gone.
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		conn, err := pgx.Connect(ctx, superuser)
 		if err != nil {
-			return // a test may have killed its cluster
+			return
 		}
-		defer conn.Close(context.Background())
-		_, _ = conn.Exec(context.Background(), "drop schema "+name+" cascade")
-		_, _ = conn.Exec(context.Background(), "drop role if exists "+name)
+		defer conn.Close(ctx)
+		_, _ = conn.Exec(ctx, "drop schema "+name+" cascade")
+		_, _ = conn.Exec(ctx, "drop role if exists "+name)
 	})
 	return db
 }

@@ -1,0 +1,250 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kura/journal"
+	"kura/journal/anchorfile"
+	"kura/journal/postgres"
+	"kura/journal/postgres/pgtest"
+	"kura/journal/storetest"
+)
+
+// short is the patience of an append in these tests, where the signer's own is half a minute: long enough for a
+// commit, and over soon where nothing comes.
+const short = 400 * time.Millisecond
+
+// replicated is a journal on a primary with a streaming replica.
+type replicated struct {
+	primary, standby *pgtest.Cluster
+	db               pgtest.Database
+	store            *postgres.Store // on whichever is the primary
+	config           journal.Config
+	log              *journal.Log
+}
+
+// newReplicated begins a journal. attrs says which of the two a session may be on.
+func newReplicated(t *testing.T, attrs string) *replicated {
+	t.Helper()
+	r := &replicated{primary: pgtest.Start(t)}
+	t.Cleanup(r.primary.Stop)
+	r.db = r.primary.Migrated(t)
+	r.standby = r.primary.Standby(t)
+	t.Cleanup(r.standby.Stop)
+	r.store = openStore(t, pgtest.Either(t, r.db.Service, attrs, r.primary, r.standby))
+	t.Cleanup(func() { _ = r.store.Close() })
+	r.config = journal.Config{
+		Genesis: storetest.Genesis(), Store: r.store, Sign: storetest.Sign,
+		Anchors: []journal.Anchor{anchorfile.New(filepath.Join(t.TempDir(), "anchor"))},
+	}
+	var err error
+	if r.log, err = journal.Create(t.Context(), r.config, storetest.Entries(0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// append appends n entries with little patience.
+func (r *replicated) append(t *testing.T, n uint64) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), short)
+	defer cancel()
+	size := r.log.Head().Size
+	_, err := r.log.Append(ctx, storetest.Entries(size, size+n))
+	return err
+}
+
+// must appends groups as the signer does, which does not give up while it may succeed.
+func (r *replicated) must(t *testing.T, sizes ...uint64) {
+	t.Helper()
+	for _, n := range sizes {
+		size := r.log.Head().Size
+		_, err := r.log.Append(t.Context(), storetest.Entries(size, size+n))
+		for done := false; err != nil && !done; {
+			switch {
+			case errors.Is(err, journal.ErrUnclear):
+				done, err = r.log.Settle(t.Context())
+				if err == nil && !done {
+					err = journal.ErrNotDone
+				}
+			case errors.Is(err, journal.ErrNotDone):
+				_, err = r.log.Append(t.Context(), storetest.Entries(size, size+n))
+			default:
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// settle asks with little patience whether an append is done.
+func (r *replicated) settle(t *testing.T) (bool, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), short)
+	defer cancel()
+	return r.log.Settle(ctx)
+}
+
+func (r *replicated) verify(t *testing.T) {
+	t.Helper()
+	head, _, err := journal.Verify(t.Context(), r.store, journal.Verification{Genesis: r.config.Genesis, EverySignature: true})
+	if err != nil || head != r.log.Head() {
+		t.Fatalf("the store is at %v (%v), the log at %v", head, err, r.log.Head())
+	}
+}
+
+// TestSynchronousReplica: with a synchronous standby nothing is acknowledged that it does not have. Sessions may go to
+// the standby here, as where an operator forgot target_session_attrs: what it says before it is promoted settles nothing.
+func TestSynchronousReplica(t *testing.T) {
+	r := newReplicated(t, "any")
+	r.primary.Synchronous(t)
+	r.must(t, 3, 2)
+	t.Run("Cancelled", r.testWaitCancelled)
+	t.Run("Stops", r.testStandbyStops)
+	t.Run("Failover", r.testFailover)
+}
+
+// testStandbyStops freezes the standby under an append: PostgreSQL has committed it on the primary and shows it as soon
+// as the wait for the standby is cut short, which the end of the append's patience does. It is not acknowledged before
+// the standby has it, however often the head is read back.
+func (r *replicated) testStandbyStops(t *testing.T) {
+	r.standby.Pause()
+	before := r.log.Head()
+	if err := r.append(t, 4); !errors.Is(err, journal.ErrUnclear) {
+		t.Fatalf("appended without the standby: %v", err)
+	}
+	for range 3 {
+		if done, err := r.settle(t); done || !errors.Is(err, journal.ErrUnclear) {
+			t.Fatalf("settled without the standby: %t, %v", done, err)
+		}
+	}
+	if r.log.Head() != before {
+		t.Fatal("the head moved")
+	}
+	shown := openStore(t, r.db.Service)
+	defer shown.Close()
+	if c, err := shown.Head(t.Context()); err != nil || journal.CheckpointSays(c, before) {
+		t.Errorf("the primary does not show what it alone has, and the test has lost its point: %v", err)
+	}
+	r.standby.Resume()
+	if done, err := r.log.Settle(t.Context()); !done || err != nil {
+		t.Fatalf("with the standby back: %t, %v", done, err)
+	}
+	r.must(t, 1)
+	r.verify(t)
+}
+
+// testFailover has the primary die while it alone holds a group: nothing that was acknowledged is missing on the
+// standby that is promoted, and the group is appended there once more.
+func (r *replicated) testFailover(t *testing.T) {
+	r.standby.Kill()
+	if err := r.append(t, 4); !errors.Is(err, journal.ErrUnclear) {
+		t.Fatalf("appended without the standby: %v", err)
+	}
+	if done, err := r.settle(t); done || !errors.Is(err, journal.ErrUnclear) { // by now the primary shows it
+		t.Fatalf("settled without the standby: %t, %v", done, err)
+	}
+	r.primary.Kill()
+	if err := r.standby.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := r.log.Settle(t.Context()); done || !errors.Is(err, journal.ErrUnclear) || !strings.Contains(err.Error(), "recovery") {
+		t.Fatalf("settled by a standby that is not promoted: %t, %v", done, err)
+	}
+	r.standby.Promote(t)
+	done, err := r.log.Settle(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done {
+		t.Fatal("the standby has what it was not sent")
+	}
+	r.must(t, 4, 1)
+	r.verify(t)
+}
+
+// testWaitCancelled has an administrator cut the wait for the standby short, in a journal of its own: PostgreSQL
+// reports a commit, with a warning, and the append is unclear all the same.
+func (r *replicated) testWaitCancelled(t *testing.T) {
+	db := r.primary.Migrated(t)
+	s := openStore(t, db.Service)
+	defer s.Close()
+	w := storetest.NewWriter()
+	w.Grow(t, s, 2)
+	r.standby.Pause()
+	defer r.standby.Resume()
+	waiting := "from pg_stat_activity where wait_event = 'SyncRep' and usename = '" + db.Role + "'"
+	result := make(chan error, 1)
+	go func() { result <- s.Append(context.WithoutCancel(t.Context()), w.Next(3)) }()
+	pgtest.Until(t, db.Owner, "select exists (select "+waiting+")")
+	pgtest.Exec(t, db.Owner, "select pg_cancel_backend(pid) "+waiting)
+	if err := <-result; err == nil || errors.Is(err, journal.ErrHeadMoved) || !strings.Contains(err.Error(), "synchronous replication") {
+		t.Fatalf("a commit without the standby: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), short)
+	defer cancel()
+	if _, err := s.Head(ctx); err == nil {
+		t.Error("read back without the standby")
+	}
+	r.standby.Resume()
+	if c, err := s.Head(t.Context()); err != nil || !journal.CheckpointSays(c, w.Head) {
+		t.Errorf("with the standby back: %q, %v", c, err)
+	}
+}
+
+// TestAsynchronousFailover promotes a standby that missed the last groups: the log refuses to go on and names both
+// heads, and so does whoever opens the journal anew. Nothing is written.
+func TestAsynchronousFailover(t *testing.T) {
+	r := newReplicated(t, "read-write")
+	r.must(t, 3, 2)
+	r.primary.CaughtUp(t)
+	kept := r.log.Head()
+	r.standby.Kill()
+	r.must(t, 4, 1)
+	lost := r.log.Head()
+	r.primary.Kill()
+	if err := r.standby.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	r.standby.Promote(t)
+
+	size := lost.Size
+	_, err := r.log.Append(t.Context(), storetest.Entries(size, size+1))
+	for range 3 { // the session of the dead primary has to be found dead first
+		if !errors.Is(err, journal.ErrNotDone) && !errors.Is(err, journal.ErrUnclear) {
+			break
+		}
+		if _, err = r.log.Settle(t.Context()); err == nil {
+			_, err = r.log.Append(t.Context(), storetest.Entries(size, size+1))
+		}
+	}
+	if !errors.Is(err, journal.ErrForked) || !names(err, kept, lost) {
+		t.Errorf("the log that lost its end says: %v", err)
+	}
+	if done, err := r.log.Settle(t.Context()); done || !errors.Is(err, journal.ErrForked) {
+		t.Errorf("settled: %t, %v", done, err)
+	}
+	_, err = journal.Open(t.Context(), r.config)
+	rollback, ok := errors.AsType[*journal.RollbackError](err)
+	if !ok || rollback.Journal != kept || rollback.Anchored != lost || !names(err, kept, lost) {
+		t.Errorf("opened anew: %v", err)
+	}
+	if c, err := r.store.Head(t.Context()); err != nil || !journal.CheckpointSays(c, kept) {
+		t.Errorf("the standby's head is %q, %v", c, err)
+	}
+}
+
+// names reports whether an error says sizes and roots of both heads.
+func names(err error, heads ...journal.Head) bool {
+	for _, h := range heads {
+		if !strings.Contains(err.Error(), fmt.Sprintf("size %d root %s", h.Size, h.Root)) {
+			return false
+		}
+	}
+	return true
+}
