@@ -20,6 +20,26 @@ import (
 // commit, and over soon where nothing comes.
 const short = 400 * time.Millisecond
 
+// insist appends n entries as the signer does, which does not give up while it may succeed. Each attempt has its patience.
+func insist(t *testing.T, log *journal.Log, n uint64, patience time.Duration) {
+	t.Helper()
+	from := log.Head().Size
+	for tries := 0; log.Head().Size == from; tries++ {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		done, err := log.Settle(ctx)
+		if err == nil && !done {
+			_, err = log.Append(ctx, storetest.Entries(from, from+n))
+		}
+		cancel()
+		if err != nil && !errors.Is(err, journal.ErrUnclear) && !errors.Is(err, journal.ErrNotDone) || tries == 1000 {
+			t.Fatalf("after %d tries: %v", tries, err)
+		}
+	}
+	if size := log.Head().Size; size != from+n {
+		t.Fatalf("%d entries became %d", n, size-from)
+	}
+}
+
 // replicated is a journal on a primary with a streaming replica.
 type replicated struct {
 	primary, standby *pgtest.Cluster
@@ -60,25 +80,11 @@ func (r *replicated) append(t *testing.T, n uint64) error {
 	return err
 }
 
-// must appends groups as the signer does, which does not give up while it may succeed.
+// must appends groups as the signer does.
 func (r *replicated) must(t *testing.T, sizes ...uint64) {
 	t.Helper()
 	for _, n := range sizes {
-		size := r.log.Head().Size
-		_, err := r.log.Append(t.Context(), storetest.Entries(size, size+n))
-		for done := false; err != nil && !done; {
-			switch {
-			case errors.Is(err, journal.ErrUnclear):
-				done, err = r.log.Settle(t.Context())
-				if err == nil && !done {
-					err = journal.ErrNotDone
-				}
-			case errors.Is(err, journal.ErrNotDone):
-				_, err = r.log.Append(t.Context(), storetest.Entries(size, size+n))
-			default:
-				t.Fatal(err)
-			}
-		}
+		insist(t, r.log, n, time.Minute)
 	}
 }
 
