@@ -23,7 +23,7 @@ import (
 type Cluster struct {
 	dir     string
 	data    string // inside dir, or on a Disk
-	wal     string // "" inside data
+	wal     string // "" for inside data
 	bin     string
 	cred    *syscall.Credential // nil: this process's own user
 	options []string            // settings of every start
@@ -32,7 +32,7 @@ type Cluster struct {
 
 // Places says where a cluster keeps what it writes; "" is its own directory.
 type Places struct {
-	Data string // tables and everything else but the log
+	Data string // tables and everything else but the write-ahead log
 	WAL  string // the write-ahead log
 }
 
@@ -97,6 +97,7 @@ func (c *Cluster) initialise(p Places) error {
 	args := []string{"-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"}
 	if p.Data != "" {
 		c.data = filepath.Join(p.Data, "data")
+		c.wal = filepath.Join(c.dir, "wal")
 		if err := c.own(p.Data); err != nil {
 			return err
 		}
@@ -107,8 +108,11 @@ func (c *Cluster) initialise(p Places) error {
 			return err
 		}
 		// Small segments, and none kept in advance: a small disk is soon full.
-		args = append(args, "--waldir", c.wal, "--wal-segsize=1")
+		args = append(args, "--wal-segsize=1")
 		c.options = append(c.options, "min_wal_size=2MB", "max_wal_size=4MB")
+	}
+	if c.wal != "" {
+		args = append(args, "--waldir", c.wal)
 	}
 	return c.run("initdb", append(args, "-D", c.data)...)
 }
@@ -233,7 +237,8 @@ func (c *Cluster) RequirePasswords() error {
 // Kill ends the server and all its sessions with SIGKILL, as a crash of the machine's memory does, and
 // returns when the server is gone.
 func (c *Cluster) Kill() {
-	if c.server == nil {
+	if !c.Runs() {
+		c.server = nil
 		return
 	}
 	pid := c.server.process.Pid
@@ -275,7 +280,8 @@ func (c *Cluster) signal(s syscall.Signal) {
 // End ends the server in its fast way, as `systemctl restart` does: sessions are ended, what they had under
 // way is undone.
 func (c *Cluster) End() {
-	if c.server == nil {
+	if !c.Runs() {
+		c.server = nil
 		return
 	}
 	_ = c.server.process.Signal(syscall.SIGINT)

@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,6 +66,17 @@ func (d *Disk) Fill() {
 			d.t.Fatal(err)
 		}
 	}
+}
+
+// SwitchLog has the server begin a new file of its log, if it runs and has one, so that what it has kept for later is
+// soon used up.
+func (c *Cluster) SwitchLog(ctx context.Context) {
+	conn, err := pgx.Connect(ctx, c.DSN())
+	if err != nil {
+		return
+	}
+	defer conn.Close(ctx)
+	_, _ = conn.Exec(ctx, "select pg_switch_wal()") // which is what brings the server down
 }
 
 // Free makes room again.

@@ -1,0 +1,310 @@
+package signer_test
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"kura/journal"
+	"kura/journal/postgres"
+	"kura/journal/postgres/pgtest"
+	"kura/ledger"
+	"kura/nem"
+	"kura/signer"
+	"kura/signer/rpc"
+	"kura/signer/signertest"
+	"kura/statement"
+)
+
+// A database is a signer on a PostgreSQL that a test breaks, with everything remembered that came out of it.
+type database struct {
+	*faults
+	pg    *postgres.Store
+	token *recordingToken
+
+	mu   sync.Mutex
+	sent map[statement.Hash]statement.Envelope
+	out  map[statement.Hash]rpc.Transaction // what left, by text
+}
+
+// newDatabase founds a journal on the PostgreSQL of a DSN. An append has so much patience; the signer's own is half a
+// minute.
+func newDatabase(t *testing.T, dsn string, patience time.Duration) *database {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	fake := signertest.NewFakeToken()
+	d := &database{
+		faults: &faults{}, pg: store, token: &recordingToken{FakeToken: fake, signed: map[string]bool{}},
+		sent: map[statement.Hash]statement.Envelope{}, out: map[statement.Hash]rpc.Transaction{},
+	}
+	d.Deployment = signertest.New(t, signertest.Options{
+		Token: d.token, LogKey: fake.LogPublicKey(), Bind: func(journal.Hash) error { return nil }, Store: store,
+		WrapStore: func(s journal.Store) journal.Store {
+			d.store = &faultyStore{Store: impatient{s, patience}}
+			return d.store
+		},
+	})
+	return d
+}
+
+// impatient gives a store's writes less time than the signer does.
+type impatient struct {
+	journal.Store
+	patience time.Duration
+}
+
+func (s impatient) Append(ctx context.Context, g journal.Group) error {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	return s.Store.Append(ctx, g)
+}
+
+func (s impatient) Head(ctx context.Context) (journal.Checkpoint, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	return s.Store.Head(ctx)
+}
+
+// recordingToken remembers what it signed for wallets.
+type recordingToken struct {
+	*signertest.FakeToken
+	mu     sync.Mutex
+	signed map[string]bool
+}
+
+func (r *recordingToken) Sign(ctx context.Context, k signer.Key, message []byte) (nem.Signature, error) {
+	r.mu.Lock()
+	r.signed[string(message)] = true
+	r.mu.Unlock()
+	return r.FakeToken.Sign(ctx, k, message)
+}
+
+// pay has n clients ask for a payment each, and again with the same text until they have it. It returns when all have.
+func (d *database) pay(t *testing.T, n int) {
+	t.Helper()
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	for i := range n {
+		e := d.Sign("shop", d.Withdrawal(d.Wallets[[]string{signertest.XEM, signertest.XYM}[i%2]], signertest.Small))
+		d.mu.Lock()
+		d.sent[statement.HashText(e.Statement)] = e
+		d.mu.Unlock()
+		clients.Go(func() { d.Until("a payment is signed", func() bool { return d.ask(t, e) }) })
+	}
+}
+
+// ask sends a text and reports whether its transaction came back.
+func (d *database) ask(t *testing.T, e statement.Envelope) bool {
+	a, err := d.Signer.Submit(t.Context(), e.Encode(), 5_000)
+	if err != nil {
+		p := problemOf(err)
+		if p == nil || p.Retry != rpc.RetrySame {
+			t.Errorf("refused: %v", err)
+			return true
+		}
+		return false
+	}
+	if a.Transaction == nil {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	hash := statement.HashText(e.Statement)
+	if before, ok := d.out[hash]; ok && before != *a.Transaction {
+		t.Errorf("two transactions for one text:\n%+v\n%+v", before, *a.Transaction)
+	}
+	d.out[hash] = *a.Transaction
+	return true
+}
+
+// during breaks something at the moment at which an append goes to the database, while n clients want to be paid, one
+// payment after the other until it is over. It returns when all have been.
+func (d *database) during(t *testing.T, n int, fault func()) {
+	t.Helper()
+	begun := make(chan struct{})
+	var once sync.Once
+	d.store.set(func() {
+		d.store.append = func(ctx context.Context, g journal.Group) error {
+			once.Do(func() { close(begun) })
+			return d.store.Store.Append(ctx, g)
+		}
+	})
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		<-begun
+		fault()
+	}()
+	for {
+		d.pay(t, n)
+		select {
+		case <-over:
+			return
+		default:
+		}
+	}
+}
+
+// whyNot waits until the signer is not ready, and returns what it says.
+func (d *database) whyNot(t *testing.T) string {
+	t.Helper()
+	var said []string
+	d.Until("signing stops", func() bool {
+		r := ready(t, d.Signer)
+		said = said[:0]
+		for _, reason := range r.Reasons {
+			said = append(said, reason.Code+": "+reason.Detail)
+		}
+		return !r.Ready
+	})
+	return strings.Join(said, "\n")
+}
+
+// check asks once more for everything, ends the signer and holds the journal to what came out of it: each text has one
+// authorisation, within the limits, and the token signed nothing that the journal does not hold.
+func (d *database) check(t *testing.T, dsn string) {
+	t.Helper()
+	d.waitReady(t)
+	for _, e := range d.sent {
+		if !d.ask(t, e) {
+			t.Errorf("a text that was paid is not any more")
+		}
+	}
+	if err := d.Stop(); err != nil {
+		t.Error(err)
+	}
+	s, err := postgres.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	d.checkStore(t, s, signertest.Small)
+	held := d.authorised(t, s)
+	d.token.mu.Lock()
+	defer d.token.mu.Unlock()
+	for message := range d.token.signed {
+		if !held[message] {
+			t.Errorf("the token signed what the journal does not hold: %x", message)
+		}
+	}
+	if len(held) != len(d.out) {
+		t.Errorf("%d authorisations, %d transactions left", len(held), len(d.out))
+	}
+}
+
+// authorised returns the bytes that the journal lets the token sign.
+func (d *database) authorised(t *testing.T, s journal.Store) map[string]bool {
+	t.Helper()
+	held := map[string]bool{}
+	_, _, err := journal.Verify(t.Context(), s, journal.Verification{Genesis: d.Genesis, Visit: func(e journal.Entry, _ []byte) error {
+		if e.Kind != ledger.KindOutcome {
+			return nil
+		}
+		body, err := ledger.DecodeBody(e.Kind, e.Body)
+		if err != nil {
+			return err
+		}
+		b := body.(*ledger.Outcome)
+		if b.State != ledger.StateAuthorized {
+			return nil
+		}
+		network, err := nem.ParseNetwork(b.Transaction.Network)
+		if err != nil {
+			return err
+		}
+		unsigned, err := hex.DecodeString(b.Transaction.Unsigned)
+		if err != nil {
+			return err
+		}
+		message, err := nem.SigningBytes(network, unsigned)
+		held[string(message)] = true
+		return err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return held
+}
+
+// TestDatabaseFaults breaks PostgreSQL and the way to it under a running signer, under load, in the middle of an append:
+// the signer stops, and goes on by itself. KURA_CAMPAIGN sets how often each fault comes, KURA_SEED their order.
+func TestDatabaseFaults(t *testing.T) {
+	rounds, seed := 1, uint64(1)
+	if text := os.Getenv("KURA_CAMPAIGN"); text != "" {
+		rounds = number(t, text)
+	}
+	if text := os.Getenv("KURA_SEED"); text != "" {
+		seed = uint64(number(t, text))
+	}
+	random := rand.New(rand.NewPCG(seed, 2)) // the same order for the same seed
+	cluster := pgtest.Start(t)
+	t.Cleanup(cluster.Stop)
+	db := cluster.Migrated(t)
+	proxy := pgtest.NewProxy(t, db.Service)
+	d := newDatabase(t, proxy.DSN, time.Second)
+	restart := func() {
+		if err := cluster.Restart(); err != nil {
+			t.Error(err)
+		}
+	}
+	faults := map[string]func(){
+		"killed":            func() { cluster.Kill(); restart() },
+		"restarted":         func() { cluster.End(); restart() },
+		"cut":               proxy.Cut,
+		"cut for a while":   func() { proxy.Down(); d.whyNot(t); proxy.Up() },
+		"stalled":           func() { proxy.StallAll(pgtest.Both); d.whyNot(t); proxy.Up() },
+		"half-open":         func() { proxy.Stall(pgtest.Both) },
+		"requests get lost": func() { proxy.Stall(pgtest.ToServer) },
+		"answers get lost":  func() { proxy.Stall(pgtest.ToClient) },
+		"sessions are ended": func() {
+			pgtest.Exec(t, db.Owner, "select pg_terminate_backend(pid) from pg_stat_activity where usename = '"+db.Role+"'")
+		},
+		"commits fail": func() {
+			// What PostgreSQL answers where two transactions cannot be put into an order, at the commit.
+			pgtest.Exec(t, db.Owner, `create function unserialisable() returns trigger language plpgsql as
+				$$ begin raise exception 'could not serialize access (test)' using errcode = 'serialization_failure'; end $$`,
+				"create constraint trigger unserialisable after insert on heads deferrable initially deferred for each row execute function unserialisable()")
+			if said := d.whyNot(t); !strings.Contains(said, "journal_unavailable") || !strings.Contains(said, "SQLSTATE 40001") {
+				t.Errorf("not ready, and says %s", said)
+			}
+			pgtest.Exec(t, db.Owner, "drop trigger unserialisable on heads", "drop function unserialisable()")
+		},
+	}
+	var order []string
+	for range rounds {
+		for name := range faults {
+			order = append(order, name)
+		}
+	}
+	shuffle(random, order)
+	for _, name := range order {
+		began := time.Now()
+		d.during(t, 6, faults[name])
+		proxy.Up() // what lay in the network arrives late
+		t.Logf("%s: over after %s", name, time.Since(began).Round(time.Millisecond))
+	}
+	d.check(t, db.Service)
+}
+
+// shuffle sorts first, for maps have no order to repeat.
+func shuffle(random *rand.Rand, names []string) {
+	slices.Sort(names)
+	random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+}
+
+// problemOf is an error that a caller can tell from others, nil for another.
+func problemOf(err error) *rpc.Problem {
+	p, _ := errors.AsType[*rpc.Problem](err)
+	return p
+}
