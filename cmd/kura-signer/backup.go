@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -41,6 +42,9 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 		return err
 	}
 	file, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: this command is uid %d, the owner of the state directory, and has to be able to write there", err, os.Geteuid())
+	}
 	if err != nil {
 		return err
 	}

@@ -15,10 +15,11 @@ import (
 	"kura/journal"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
+	"kura/signer/token/softhsmtest"
 	"kura/statement"
 )
 
-const softHSM = "/usr/lib/softhsm/libsofthsm2.so"
+const softHSM = softhsmtest.Module
 
 // binary is kura-signer with crash points, built once for all tests.
 var binary string
@@ -37,7 +38,7 @@ func testMain(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build kura-signer: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	return softhsmtest.Main(m)
 }
 
 // An installation is a directory with everything that the real binary needs, and the process if one runs.
@@ -65,12 +66,7 @@ func install(t *testing.T) *installation {
 // installWith is install with a change of the configuration before it is used.
 func installWith(t *testing.T, change func(*installation)) *installation {
 	t.Helper()
-	if _, err := os.Stat(softHSM); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("SoftHSM is missing: %v", err)
-		}
-		t.Skipf("SoftHSM is missing: %v", err)
-	}
+	softhsmtest.Need(t, 1, softhsmtest.Missing())
 	dir, err := os.MkdirTemp("", "ks") // t.TempDir is too long for a socket's path
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"kura/ledger"
 	"kura/policy"
 	"kura/signer"
+	"kura/signer/token"
 )
 
 // restore opens a successor journal on a fresh token and puts a backup's wallets into it, while no signer runs. The
@@ -62,6 +63,13 @@ func restore(ctx context.Context, in *invocation) (err error) {
 	c, err := setUp(configPath)
 	if err != nil {
 		return err
+	}
+	// Before the successor is founded: a token that is bound to it takes no other.
+	if err := token.CheckBackup(contents, shares); err != nil {
+		return fmt.Errorf("%s: %w: nothing was changed", backupPath, err)
+	}
+	if b.Journal != line {
+		say(in.stderr, "note: the backup was made under %s, not under the journal that is followed: newer wallets are not in it\n", b.Journal)
 	}
 	x, err := in.begin(ctx, c)
 	if err != nil {
@@ -160,7 +168,7 @@ func (x *ceremony) reportRestored(in *invocation, policyText []byte, records []l
 	}
 	for _, w := range p.Document().Wallets {
 		if !restored[string(w.ID)] {
-			say(in.stdout, "not restored  %s  %s: its key is not in the backup; a new wallet takes another name and a policy that names it\n", w.ID, w.Network)
+			say(in.stdout, "not restored  %s  %s: its key is not in the backup; a new wallet, or the import of a key that is kept elsewhere, takes another name and a policy that names it\n", w.ID, w.Network)
 		}
 	}
 	genesis, err := genesisOf(x.config, x.token)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"kura/signer/token/softhsmtest"
 )
 
 // binaries is where TestMain built the real ones.
@@ -38,21 +40,17 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		binaries = dir
-		return m.Run()
+		return softhsmtest.Main(m)
 	}())
 }
 
-// softhsm is what `kura dev` needs.
-const softhsm = "/usr/lib/softhsm/libsofthsm2.so"
-
 // TestScripts runs the real binaries as their users do: testdata/*.txtar.
 func TestScripts(t *testing.T) {
-	if _, err := os.Stat(softhsm); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("SoftHSM is missing: %v", err)
-		}
-		t.Skip("1 test skipped: SoftHSM is not installed (apt-get install softhsm2)")
+	scripts, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
 	}
+	softhsmtest.Need(t, int64(len(scripts)), softhsmtest.Missing()) // for kura dev
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {

@@ -124,13 +124,8 @@ func (t *Token) Restore(ctx context.Context, contents []byte, shares [][]byte) (
 	if !ok {
 		return nil, fmt.Errorf("restore: %w: it is bound to none: a restore opens a successor journal first", ErrGenesis)
 	}
-	var wallets []restored
-	shroud(func() { wallets, err = openBackup(contents, shares) })
-	defer func() {
-		for _, wallet := range wallets {
-			wallet.seed.Wipe()
-		}
-	}()
+	wallets, err := openBackup(contents, shares)
+	defer wipe(wallets)
 	if err != nil {
 		return nil, fmt.Errorf("restore: %w: %w", ErrBackup, err)
 	}
@@ -176,15 +171,35 @@ type restored struct {
 	seed      *Secret
 }
 
+// CheckBackup tells whether these shares open a backup that Restore understands,
+// before anything is made for it.
+func CheckBackup(contents []byte, shares [][]byte) error {
+	wallets, err := openBackup(contents, shares)
+	wipe(wallets)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBackup, err)
+	}
+	return nil
+}
+
+func wipe(wallets []restored) {
+	for _, wallet := range wallets {
+		wallet.seed.Wipe()
+	}
+}
+
 // openBackup decrypts and reads a backup. On an error the seeds read so far come
 // back too, to be wiped.
 func openBackup(contents []byte, shares [][]byte) (wallets []restored, err error) {
-	plain, err := backup.Open(contents, shares)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(plain)
-	return parseBackup(plain)
+	shroud(func() {
+		var plain []byte
+		if plain, err = backup.Open(contents, shares); err != nil {
+			return
+		}
+		defer clear(plain)
+		wallets, err = parseBackup(plain)
+	})
+	return wallets, err
 }
 
 // parseBackup is strict. No error repeats a line: it holds a seed.

@@ -10,9 +10,10 @@ import (
 	"testing"
 
 	"kura/nem"
+	"kura/signer/token/softhsmtest"
 )
 
-const softHSM = "/usr/lib/softhsm/libsofthsm2.so"
+const softHSM = softhsmtest.Module
 
 // tokenDirectory is where the tests' SoftHSM keeps its tokens; SOFTHSM2_CONF is
 // read at every C_Initialize.
@@ -26,13 +27,8 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	if _, err := os.Stat(softHSM); err != nil {
-		if os.Getenv("CI") == "true" {
-			fmt.Fprintln(os.Stderr, "SoftHSM is missing:", err)
-			return 1
-		}
-		fmt.Fprintf(os.Stderr, "SoftHSM is missing: every test that needs a token is skipped: %v\n", err)
-		return m.Run()
+	if softhsmtest.Missing() != nil {
+		return softhsmtest.Main(m)
 	}
 	base, err := os.MkdirTemp("", "kura-token")
 	if err != nil {
@@ -49,7 +45,7 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
-	return m.Run()
+	return softhsmtest.Main(m)
 }
 
 // bench is one token of a test: its configuration's parts, with PINs made anew
@@ -66,9 +62,7 @@ var testGenesis = [32]byte{0x67, 0x65, 0x6e, 0x42}
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	if tokenDirectory == "" {
-		t.Skip("SoftHSM is not installed")
-	}
+	softhsmtest.Need(t, 1, softhsmtest.Missing())
 	b := &bench{t: t, label: "test-" + fmt.Sprintf("%x", randomBytes(6)), stateDir: filepath.Join(t.TempDir(), "state")}
 	b.digits, b.so = fmt.Sprintf("%x", randomBytes(16)), fmt.Sprintf("%x", randomBytes(16))
 	return b
