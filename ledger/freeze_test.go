@@ -141,3 +141,55 @@ func TestRefusalsSuspendForATimeThatDoubles(t *testing.T) {
 		t.Errorf("the other client: %+v", res)
 	}
 }
+
+// TestApprovalsUnderAFreeze: what an officer said while everything was frozen is not to be said again after the lift.
+func TestApprovalsUnderAFreeze(t *testing.T) {
+	for _, before := range []int{0, 1, 2} { // approvals that came before the freeze was lifted
+		w := ledgertest.New(t)
+		big := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1))
+		w.Advance(1)
+		frozen := w.Freeze("erin", statement.ActionFreeze, statement.TargetAll, "")
+		officers := []string{"alice", "bob"}
+		for _, officer := range officers[:before] {
+			if res := w.Verdict(officer, statement.Approve, big.About); res.State != ledger.StateCounted {
+				t.Errorf("%s approved under the freeze: %+v", officer, res)
+			}
+		}
+		r, _ := w.State.RequestByStatement(big.About)
+		if r.State != ledger.StateHeld {
+			t.Fatalf("under the freeze it is %s", r.State)
+		}
+		w.Advance(ledgertest.Minute)
+		w.Verdict("alice", statement.Lift, frozen.About)
+		w.Verdict("carol", statement.Lift, frozen.About)
+		for _, officer := range officers[before:] {
+			if r.State != ledger.StateHeld {
+				t.Errorf("before %s approved it is %s", officer, r.State)
+			}
+			w.Verdict(officer, statement.Approve, big.About)
+		}
+		if r.State != ledger.StateAuthorized {
+			t.Errorf("%d approvals under the freeze, %d after it: %s %s", before, 2-before, r.State, r.Code)
+		}
+	}
+}
+
+// TestApprovalOfWhatCameWithTheFreeze: it is not counted, whoever gave it is told at once, and gives it again later.
+func TestApprovalOfWhatCameWithTheFreeze(t *testing.T) {
+	w := ledgertest.New(t)
+	big := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1))
+	frozen := w.Freeze("erin", statement.ActionFreeze, statement.TargetAll, "")
+	if res := w.Verdict("alice", statement.Approve, big.About); res.State != ledger.StateRefused || res.Code != policy.CodeFrozen {
+		t.Errorf("%+v", res)
+	}
+	w.Verdict("alice", statement.Lift, frozen.About)
+	w.Verdict("carol", statement.Lift, frozen.About)
+	for _, officer := range []string{"alice", "bob"} {
+		if res := w.Verdict(officer, statement.Approve, big.About); res.State != ledger.StateCounted {
+			t.Errorf("%s after the lift: %+v", officer, res)
+		}
+	}
+	if r, _ := w.State.RequestByStatement(big.About); r.State != ledger.StateAuthorized {
+		t.Errorf("%s %s", r.State, r.Code)
+	}
+}

@@ -313,8 +313,9 @@ func (j *judge) strictest(standing uint64) {
 	}
 }
 
-// freeze holds what was there before the freeze and denies what came after: when
-// a freeze is lifted, nothing that an intruder sent meanwhile is waiting.
+// freeze holds what was there before the freeze and denies what came after, or in
+// the same millisecond: when a freeze is lifted, nothing that an intruder sent
+// meanwhile is waiting. Approvals of what is held count meanwhile.
 func (j *judge) freeze() {
 	if stop, frozen := j.in.Overlay.Frozen(WalletID(j.w.Wallet)); frozen {
 		if j.in.Request.Since >= stop.At {

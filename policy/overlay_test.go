@@ -200,7 +200,19 @@ func TestCheckVerdict(t *testing.T) {
 			in.Overlay = in.Overlay.Trip(policy.Stop{Action: "suspend", Kind: "person", Name: "bob"})
 			return in
 		}, policy.CodeSuspended},
-		{"nothing to decide", one(statement.Approve, "bob"), func(in policy.Input) policy.Input { in.Now.Clock = in.Request.Withdrawal.Expires + 1; return in }, policy.CodeNothingToDecide},
+		{"over", one(statement.Approve, "bob"), func(in policy.Input) policy.Input { in.Now.Clock = in.Request.Withdrawal.Expires + 1; return in }, policy.CodeExpired},
+		{"under a freeze that came later", one(statement.Approve, "bob"), func(in policy.Input) policy.Input {
+			in.Overlay = in.Overlay.Trip(policy.Stop{Action: "freeze", Kind: "all", At: in.Request.Since + 1})
+			return in
+		}, ""},
+		{"under a freeze that was first", one(statement.Approve, "bob"), func(in policy.Input) policy.Input {
+			in.Overlay = in.Overlay.Trip(policy.Stop{Action: "freeze", Kind: "all", At: in.Request.Since})
+			return in
+		}, policy.CodeFrozen},
+		{"of a stopped client", one(statement.Approve, "bob"), func(in policy.Input) policy.Input {
+			in.Overlay = in.Overlay.Trip(policy.Stop{Action: "suspend", Kind: "client", Name: "c1"})
+			return in
+		}, policy.CodeClientStopped},
 	}
 	for _, c := range cases {
 		this := in

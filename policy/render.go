@@ -87,6 +87,19 @@ var codeWords = map[string]string{
 	CodeLimitNever:          "it is more than a limit ever admits",
 	CodeRejected:            "rejected by those who may approve",
 	CodeApprovalExpired:     "the time to approve it is over",
+	CodeNotEntitled:         "this party may not do that",
+	CodeOperator:            "whoever operates the client never judges for it",
+	CodeOtherPolicy:         "another policy is in force than the one that it was judged under",
+	CodeLastDay:             "this party's last day is over",
+	CodeSuspended:           "this party, or this key, is suspended",
+	CodeNothingToDecide:     "it waits for no approval",
+	CodeUnknownTarget:       "the policy has nothing of that name to stop",
+	CodeAlreadyInForce:      "this party holds that stop in force already",
+	CodeNotLower:            "the number is not lower than the one in force",
+	CodeTooMany:             "this party holds as many stops in force as one may",
+	CodeBaseNotInForce:      "it was proposed on another policy than the one in force",
+	CodeBadDocument:         "what it proposes cannot come into force",
+	CodeKeyReturns:          "a key that is out never comes back, and none changes its owner",
 }
 
 // Words gives the sentence for a decision's code.

@@ -67,6 +67,9 @@ func CheckVerdict(in Input, v Verdict) *Refusal {
 	}
 	j := judge{in: in, p: in.Policy, w: in.Request.Withdrawal}
 	j.run()
+	if j.d.Outcome == Deny { // whoever judges is told why it would not help: a freeze, a suspended client, its time is over
+		return refuse(j.d.Code, "about", "judged now, the withdrawal is denied (%s) and waits for no approval", j.d.Code)
+	}
 	demands := j.demands()
 	if j.d.Outcome != Hold || len(demands) == 0 {
 		return refuse(CodeNothingToDecide, "about", "the withdrawal does not wait for an approval")

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"kura/api/client"
-	"kura/policy"
 	"kura/signer/rpc"
 	"kura/statement"
 )
@@ -63,7 +62,7 @@ func printOutcome(cmd *cobra.Command, o client.Outcome, asJSON bool) error {
 	p.title("%s %s", o.Answer.Type, o.Answer.ID)
 	p.field("state", "%s", stateText(o))
 	if o.Code != "" {
-		p.field("why", "%s", policy.Words(o.Code))
+		p.field("why", "%s", words(o.Code))
 	}
 	if d := o.Answer.Decision; d != nil {
 		for _, w := range d.Waits {
@@ -74,6 +73,9 @@ func printOutcome(cmd *cobra.Command, o client.Outcome, asJSON bool) error {
 		p.field("about", "%s", r.About)
 		if len(o.Results) > 1 {
 			p.field("", "%s", joinCode(r.State, r.Code))
+			if r.Code != "" {
+				p.field("", "%s", words(r.Code))
+			}
 		}
 	}
 	if tx := o.Answer.Transaction; tx != nil && o.State == rpc.StateSigned {

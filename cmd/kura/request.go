@@ -168,6 +168,11 @@ func (m *mirror) alarms(cmd *cobra.Command) {
 	for _, s := range m.state.Overlay().Stops() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "STOPPED %s %s: %s by %s\n", s.Kind, s.Name, s.Action, s.By)
 	}
+	for _, f := range m.state.Freezes() {
+		if f.Wallet != "" {
+			fmt.Fprintf(cmd.ErrOrStderr(), "STOPPED key of wallet %s: suspend by host\n", f.Wallet)
+		}
+	}
 }
 
 func (m *mirror) inbox(cmd *cobra.Command) error {
@@ -186,6 +191,9 @@ func (m *mirror) inbox(cmd *cobra.Command) error {
 		p.title("%s  %s", r.ID, v.amountText())
 		p.field("to", "%s", v.payment.Destination)
 		p.field("from", "%s, asked by %s %s ago", r.Wallet, r.By.ID, time.Since(v.held).Round(time.Second))
+		if v.decision.Outcome == policy.Deny {
+			p.field("NOW", "%s", v.obstacle())
+		}
 		for _, w := range v.decision.Waits {
 			p.field("waits for", "%s", policyWaitText(w))
 		}
@@ -195,7 +203,10 @@ func (m *mirror) inbox(cmd *cobra.Command) error {
 
 func policyWaitText(w policy.Wait) string {
 	text := string(w.Kind)
-	if w.Kind == policy.WaitApproval {
+	switch w.Kind {
+	case policy.WaitUnfreeze:
+		text = "the lift of stop " + w.For // kura lift takes it
+	case policy.WaitApproval:
 		text = fmt.Sprintf("%d of %d of %s", w.Have, w.Need, w.Group)
 		if len(w.Who) > 0 {
 			text += "; may still approve: " + strings.Join(w.Who, ", ")
@@ -253,6 +264,9 @@ func (m *mirror) show(p *page, v *pendingView) {
 	p.field("statement", "%s", r.Hash)
 	p.field("signed by", "%s", r.Key.Fingerprint())
 	p.blank()
+	if text := v.obstacle(); text != "" {
+		p.field("NOW", "%s", text)
+	}
 	p.field("why you", "rule %s", v.decision.Rule)
 	for _, wait := range v.decision.Waits {
 		p.field("", "%s", policyWaitText(wait))
@@ -269,6 +283,18 @@ func (m *mirror) show(p *page, v *pendingView) {
 	}
 	m.age(p)
 	p.field("otherwise", "without enough approvals it lapses at %s", statement.FormatTime(w.Expires))
+}
+
+// obstacle says what stands in the way, however many approve.
+func (v *pendingView) obstacle() string {
+	frozen := func(w policy.Wait) bool { return w.Kind == policy.WaitUnfreeze }
+	switch {
+	case v.decision.Outcome == policy.Deny:
+		return fmt.Sprintf("as things stand it would be denied, and no approval counts: %s", words(v.decision.Code))
+	case slices.ContainsFunc(v.decision.Waits, frozen):
+		return "FROZEN: your verdict counts, and nothing is paid before the freeze is lifted"
+	}
+	return ""
 }
 
 func fits(l policy.LimitTrace) string {
