@@ -264,6 +264,9 @@ func (h *history) payment(p *payment, b *ledger.Outcome) {
 			h.add(m)
 		}
 	case ledger.StateStranded:
+		if p.Fee == "" { // it was held when the journal lost entries
+			h.Denials.add(p)
+		}
 		delete(h.requests, b.About)
 	case ledger.StateDenied, ledger.StateRejected, ledger.StateCancelled, ledger.StateLapsed:
 		h.Denials.add(p)

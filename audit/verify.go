@@ -54,6 +54,8 @@ type Report struct {
 	// the journal itself is wrong; without it, that the export was changed, maybe before the entry that the
 	// failure names, where what was changed could not be checked against anything but the head.
 	Signed bool `json:"signed"`
+	// Gaps are the places where the journal itself says that it lost entries, oldest first.
+	Gaps []Gap `json:"gaps"`
 	// Failure is what was wrong, nil if nothing was.
 	Failure *Failure `json:"failure"`
 	// Notes say what a verification like this cannot show.
@@ -108,7 +110,7 @@ func (f *Failure) Error() string {
 // names. The error is for what keeps it from checking: a reader that fails, a bad option, the context.
 func Verify(ctx context.Context, r io.Reader, o Options) (Report, error) {
 	v := verifier{visit: o.Visit, state: ledger.NewState()}
-	v.report.Notes, v.report.Vouchers = []string{}, []string{}
+	v.report.Notes, v.report.Vouchers, v.report.Gaps = []string{}, []string{}, []Gap{}
 	if err := v.options(o); err != nil {
 		return Report{}, fmt.Errorf("verify: %w", err)
 	}
@@ -131,15 +133,17 @@ type verifier struct {
 	keys    journal.LogKeys // as the entries so far hand them over
 	from    journal.Checkpoint
 	before  io.Reader // export of the predecessor
-	known   []string  // key lines of the witnesses that were given
-	visit   func(journal.Entry, ledger.Body, *ledger.State)
-	state   *ledger.State
-	broken  *Failure // the first failure; what follows is only hashed
-	tree    *journal.Tree
-	covered uint64         // entries under the last signed head that was read
-	handed  bool           // the last entry hands the log key over: the head over it must come next
-	due     []ledger.Draft // what must come next, by judging the last input again
-	now     policy.Now     // the times of that input
+	// fromLost is the gap that names the earlier checkpoint as lost; nil if none does.
+	fromLost *ledger.GapRecord
+	known    []string // key lines of the witnesses that were given
+	visit    func(journal.Entry, ledger.Body, *ledger.State)
+	state    *ledger.State
+	broken   *Failure // the first failure; what follows is only hashed
+	tree     *journal.Tree
+	covered  uint64         // entries under the last signed head that was read
+	handed   bool           // the last entry hands the log key over: the head over it must come next
+	due      []ledger.Draft // what must come next, by judging the last input again
+	now      policy.Now     // the times of that input
 }
 
 func (v *verifier) options(o Options) error {
@@ -255,11 +259,14 @@ func (v *verifier) openFrom() (*journal.Head, error) {
 }
 
 func (v *verifier) extends(from journal.Head) error {
+	if v.wasLost(from) {
+		return nil
+	}
 	if _, err := v.keys.Open(v.from); err != nil {
 		return v.fail(FailConsistency, "the earlier checkpoint is not one of this journal: %v", err)
 	}
 	if v.tree.Head() != from {
-		return &Failure{0, from.Size - 1, FailConsistency, fmt.Sprintf("up to size %d the entries give root %s, the earlier checkpoint says %s", from.Size, v.tree.Head().Root, from.Root)}
+		return &Failure{0, from.Size - 1, FailConsistency, fmt.Sprintf("up to size %d the entries give root %s, the earlier checkpoint says %s%s", from.Size, v.tree.Head().Root, from.Root, perhapsLost(v.state.Gaps(), from))}
 	}
 	v.report.From = from.Size
 	return nil
@@ -290,8 +297,8 @@ func (v *verifier) end(last bool, from *journal.Head) error {
 	if len(v.due) > 0 {
 		return v.fail(FailTruncated, "the last input wants %d more entries, the next of kind %s", len(v.due), v.due[0].Kind)
 	}
-	if from != nil && v.report.From != from.Size {
-		return v.fail(FailConsistency, "the export ends at size %d, the earlier checkpoint has size %d: something was cut off", v.tree.Head().Size, from.Size)
+	if from != nil && v.report.From != from.Size && !v.wasLost(*from) {
+		return v.fail(FailConsistency, "the export ends at size %d, the earlier checkpoint has size %d: something was cut off%s", v.tree.Head().Size, from.Size, perhapsLost(v.state.Gaps(), *from))
 	}
 	return nil
 }
@@ -378,6 +385,9 @@ func (v *verifier) count(body ledger.Body, request *ledger.Request) error {
 		c.Statements++
 	case *ledger.Founding:
 		c.Statements += uint64(len(b.Verdicts))
+	case *ledger.Gap:
+		c.Statements += uint64(len(b.Verdicts))
+		return v.gap()
 	case *ledger.Reasons:
 		c.Decisions++
 	case *ledger.Outcome:
@@ -428,8 +438,14 @@ func (v *verifier) conclude() {
 	if !v.report.Pinned {
 		v.report.Notes = append(v.report.Notes, NoteUnpinned)
 	}
-	if v.report.From == 0 {
+	switch g := v.fromLost; {
+	case g != nil:
+		v.report.Notes = append(v.report.Notes, fmt.Sprintf(noteFromLost, g.Lost.Size, g.Seq, g.Kept.Size))
+	case v.report.From == 0:
 		v.report.Notes = append(v.report.Notes, NoteRollback)
+	}
+	if len(v.report.Gaps) > 0 {
+		v.report.Notes = append(v.report.Notes, NoteGap)
 	}
 	if len(v.report.Vouchers) > 0 && len(v.known) == 0 {
 		v.report.Notes = append(v.report.Notes, NoteWitnesses)

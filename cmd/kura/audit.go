@@ -169,6 +169,9 @@ func printReport(cmd *cobra.Command, name string, r audit.Report, asJSON bool) e
 		if f := r.Failure; f != nil {
 			p.field("first failure", "entry %d: %s: %s", f.Entry, f.Code, statement.Quote(f.Reason, 1000))
 		}
+		for _, g := range r.Gaps {
+			p.field("ENTRIES LOST", "%s", gapWords(g))
+		}
 		p.field("genesis", "%s", r.Genesis)
 		if !r.Pinned {
 			p.field("", "(the export's own: pin one with --genesis)")
@@ -195,6 +198,15 @@ func printReport(cmd *cobra.Command, name string, r audit.Report, asJSON bool) e
 		return reported(exitFailed)
 	}
 	return nil
+}
+
+// gapWords says what a gap means.
+func gapWords(g audit.Gap) string {
+	lost := "entries"
+	if g.Entries > 0 {
+		lost = fmt.Sprintf("entries %d to %d", g.Kept, g.Lost-1)
+	}
+	return fmt.Sprintf("the journal lost %s (a head of size %d had been signed) and goes on without them after size %d, by the gap of %s at entry %d, approved by %s", lost, g.Lost, g.Kept, g.Time, g.Entry, strings.Join(g.By, ", "))
 }
 
 func newAuditReport() *cobra.Command {
