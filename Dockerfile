@@ -14,6 +14,8 @@ RUN apt-get update \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin kura-migrate \
  && useradd --uid 10002 --gid 10010 --no-create-home --shell /usr/sbin/nologin kura-signer \
  && useradd --uid 10003 --gid 10010 --no-create-home --shell /usr/sbin/nologin kura-gateway \
+ && useradd --uid 10004 --user-group --no-create-home --shell /usr/sbin/nologin kura-witness \
+ && install -d -o 10004 -g 10004 -m 0700 /var/lib/kura/witness \
  && install -d -o 10002 -g 10010 -m 0700 /var/lib/kura/token /var/lib/kura/signer \
  && install -d -o 10002 -g 10010 -m 0750 /run/kura
 COPY --from=build /src/.build/kura-signer /src/.build/kura-gateway /src/.build/kura /usr/local/bin/

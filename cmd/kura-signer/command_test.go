@@ -67,6 +67,16 @@ func TestSecretFiles(t *testing.T) {
 		}
 		return path
 	}
+	// A systemd credential's access list stands where the group's bits are.
+	credential := write("credential", "postgres://x\n", 0o440)
+	if _, err := readSecretLine(credential); err == nil {
+		t.Error("a group may read it, and it is no credential")
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", filepath.Dir(credential))
+	if line, err := readSecretLine(credential); err != nil || line != "postgres://x" {
+		t.Errorf("a credential: %q, %v", line, err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	if line, err := readSecretLine(write("good", "postgres://x\n", 0o600)); err != nil || line != "postgres://x" {
 		t.Errorf("%q, %v", line, err)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -58,7 +60,11 @@ func readSecretLine(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+	others := fs.FileMode(0o077)
+	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(path) == filepath.Clean(dir) {
+		others = 0o037 // systemd lets the unit's user in by an access list, whose mask stands where the group's bits are
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&others != 0 {
 		return "", fmt.Errorf("%s holds a password: it must be a file with mode 0600 or 0400, not %s", path, info.Mode())
 	}
 	b := make([]byte, maxSecretLine+1)
