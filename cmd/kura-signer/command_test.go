@@ -43,7 +43,7 @@ func TestExitCodes(t *testing.T) {
 		{"token list --config " + filepath.Join(dir, "none"), exitConfig, "no such file"},
 		{"init --config " + config + " --policy p --verdicts v --policy-hash 12", exitUsage, "--policy-hash"},
 		{"wallet create --config " + config + " --name w --network nis1-testnet", exitUsage, "--present is needed"},
-		{"wallet create --config " + config + " --name w --network nis1-testnet --present alice", exitAbsent, "cannot be reached"},
+		{"wallet create --config " + config + " --name w --network nis1-testnet --present alice", exitAbsent, "admin.sock: connect: no such file or directory"},
 		{"wallet import --config " + config + " --name w --network mars --address A --present alice", exitUsage, "--network"},
 		{"wallet import --config " + config + " --name w --network nis1-testnet --address A --present alice", exitUsage, "--address"},
 		{"wallet suspend --config " + config + " --name w --reason r", exitAbsent, ""},

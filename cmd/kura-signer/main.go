@@ -114,8 +114,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitOK
 	}
-	say(stderr, "kura-signer %s: %v\n", c.name, err)
+	say(stderr, "kura-signer %s: %v%s\n", c.name, err, whyUnreachable(err))
 	return exitCode(err)
+}
+
+// whyUnreachable adds what the gateway's clients are not told: no signer runs, or this user may not ask it.
+func whyUnreachable(err error) string {
+	p, ok := errors.AsType[*rpc.Problem](err)
+	if !ok || p.Code != rpc.CodeUnavailable || errors.Unwrap(p) == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%v)", errors.Unwrap(p))
 }
 
 func exitCode(err error) int {
