@@ -234,33 +234,64 @@ func TestOnePersonFillsNoMemory(t *testing.T) {
 	}
 }
 
-// TestEvacuationToASuspendedAddress suspends the rescue address before the proposal, before its quorum, and
-// before its signature.
+// TestEvacuationToASuspendedAddress: who approves an evacuation could lift the suspension of its rescue address as well,
+// so one that they knew of does not bind it; one that came after it was proposed does.
 func TestEvacuationToASuspendedAddress(t *testing.T) {
-	suspend := func(w *ledgertest.World) ledger.Result {
-		return w.Freeze("watch", statement.ActionSuspend, statement.TargetAddress, w.Wallets[0].Rescue.String())
+	suspend := func(w *ledgertest.World, who string) ledger.Result {
+		res := w.Freeze(who, statement.ActionSuspend, statement.TargetAddress, w.Wallets[0].Rescue.String())
+		w.Advance(1)
+		return res
 	}
-	w := ledgertest.New(t)
-	stop := suspend(w)
-	p := evacuate(w)
-	if rec, _ := w.State.ByStatement(p.About); rec.State != ledger.StateRefused || rec.Code != policy.CodeDestinationStopped {
-		t.Errorf("suspended before: it is %s (%s)", rec.State, rec.Code)
+	outcome := func(w *ledgertest.World, p ledger.Result) (string, string) {
+		rec, _ := w.State.ByStatement(p.About)
+		return rec.State, rec.Code
 	}
-	w.Verdict("alice", statement.Lift, stop.About)
-	w.Verdict("bob", statement.Lift, stop.About)
-	p = w.Propose("alice", statement.ProposeEvacuation, `{"wallet":"hot-xem","assets":[{"asset":"xem","amount":"1"}],"maxFee":"5000000"}`, "")
-	w.Verdict("alice", statement.Approve, p.About)
-	stop = suspend(w)
-	w.Verdict("bob", statement.Approve, p.About)
-	if rec, _ := w.State.ByStatement(p.About); w.SignAll() != 0 || rec.Code != policy.CodeDestinationStopped {
-		t.Errorf("suspended before its quorum: it is %s (%s)", rec.State, rec.Code)
-	}
-	w.Verdict("alice", statement.Lift, stop.About)
-	w.Verdict("bob", statement.Lift, stop.About)
-	p = evacuate(w)
-	w.Advance(1)
-	suspend(w)
-	if w.State.MaySign(p.About, w.Clock) || w.SignAll() != 0 {
-		t.Error("suspended before its signature: it may be signed")
-	}
+	t.Run("before the proposal", func(t *testing.T) {
+		w := ledgertest.New(t)
+		suspend(w, "watch")
+		p := evacuate(w)
+		if r, ok := w.State.RequestByStatement(p.About); !ok || w.SignAll() != 1 || r.State != ledger.StateSigned {
+			state, code := outcome(w, p)
+			t.Errorf("it is %s (%s)", state, code)
+		}
+		judgeAgain(t, ledger.NewState(), w.Entries)
+	})
+	t.Run("before its quorum", func(t *testing.T) {
+		w := ledgertest.New(t)
+		p := w.Propose("alice", statement.ProposeEvacuation, `{"wallet":"hot-xem","assets":[{"asset":"xem","amount":"1"}],"maxFee":"5000000"}`, "")
+		w.Verdict("alice", statement.Approve, p.About)
+		w.Advance(1)
+		suspend(w, "watch")
+		w.Verdict("bob", statement.Approve, p.About)
+		if state, code := outcome(w, p); state != ledger.StateLapsed || code != policy.CodeDestinationStopped || w.SignAll() != 0 {
+			t.Errorf("it is %s (%s)", state, code)
+		}
+		// Whoever suspended it delays the next one no more.
+		if res := suspend(w, "watch"); res.Code != policy.CodeAlreadyInForce {
+			t.Errorf("suspended once more: %+v", res)
+		}
+		if p = evacuate(w); w.SignAll() != 1 {
+			state, code := outcome(w, p)
+			t.Errorf("proposed anew it is %s (%s)", state, code)
+		}
+	})
+	t.Run("before its signature", func(t *testing.T) {
+		w := ledgertest.New(t)
+		p := evacuate(w)
+		w.Advance(1)
+		suspend(w, "watch")
+		if w.State.MaySign(p.About, w.Clock) || w.SignAll() != 0 {
+			t.Error("it may be signed")
+		}
+	})
+	t.Run("withdrawals to it stay denied", func(t *testing.T) {
+		w := ledgertest.New(t)
+		suspend(w, "watch")
+		evacuate(w)
+		pay := w.Withdrawal(w.Wallets[0], 1)
+		pay.Destination = w.Wallets[0].Rescue.String()
+		if res := w.Submit("shop", pay); res.Code != policy.CodeDestinationStopped {
+			t.Errorf("%+v", res)
+		}
+	})
 }

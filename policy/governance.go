@@ -289,8 +289,9 @@ func (in *ProposalInput) document() *Refusal {
 		if err != nil {
 			return refuse(CodeBadDocument, "document", "%v", err)
 		}
-		if _, suspended := in.Overlay.AddressSuspended(t.Recipient.String()); suspended {
-			return refuse(CodeDestinationStopped, "document.wallet", "the rescue address %s is suspended, and that is to be lifted first", t.Recipient)
+		// The quorum that evacuates is the one that lifts. What was suspended before they were asked, they knew of.
+		if in.Overlay.addressSuspendedAfter(t.Recipient.String(), in.Since) {
+			return refuse(CodeDestinationStopped, "document.wallet", "the rescue address %s was suspended after this was proposed: whoever approves it proposed anew knows that", t.Recipient)
 		}
 	case statement.ProposeRecovery:
 		if in.Policy.doc.Governance.Recovery == nil {

@@ -285,6 +285,23 @@ func TestEvacuationAndResume(t *testing.T) {
 	if err != nil || transfer.Recipient != benchAddress(7) || transfer.Fee == 0 || transfer.Assets[0].Amount != 5_000_000 {
 		t.Errorf("%+v: %v", transfer, err)
 	}
+	for _, c := range []struct {
+		kind, name string
+		at         int64
+		want       policy.ProposalState
+	}{
+		{"address", benchAddress(7).String(), in.Since, policy.ProposalAdopted}, // who approves it knew
+		{"address", benchAddress(7).String(), in.Since + 1, policy.ProposalLapsed},
+		{"address", benchAddress(8).String(), in.Since + 1, policy.ProposalAdopted},
+		{"wallet", benchAddress(7).String(), in.Since + 1, policy.ProposalAdopted},
+	} {
+		in := in
+		in.Now = at(in.Since + 2)
+		in.Overlay = in.Overlay.Trip(policy.Stop{Action: "suspend", Kind: statement.TargetKind(c.kind), Name: c.name, At: c.at})
+		if d := policy.JudgeProposal(in); d.State != c.want || (c.want == policy.ProposalLapsed) != (d.Code == policy.CodeDestinationStopped) {
+			t.Errorf("%+v: %v %s", c, d.State, d.Code)
+		}
+	}
 	for _, bad := range []string{
 		`{"wallet":"w2","assets":[{"asset":"xem","amount":"5"}],"maxFee":"100000"}`,
 		`{"wallet":"w1","assets":[],"maxFee":"100000"}`,

@@ -226,6 +226,15 @@ func (o Overlay) AddressSuspended(text string) (Stop, bool) {
 	return o.first(statement.ActionSuspend, func(s *Stop) bool { return s.Kind == statement.TargetAddress && s.Name == text })
 }
 
+// addressSuspendedAfter tells whether a suspension of the address that is in force
+// came after a policy time.
+func (o Overlay) addressSuspendedAfter(text string, time int64) bool {
+	_, ok := o.first(statement.ActionSuspend, func(s *Stop) bool {
+		return s.Kind == statement.TargetAddress && s.Name == text && s.At > time
+	})
+	return ok
+}
+
 // KeySuspended tells whether a key was suspended.
 func (o Overlay) KeySuspended(key statement.Key) bool {
 	fingerprint := ""

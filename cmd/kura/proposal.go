@@ -146,6 +146,11 @@ func (m *mirror) showEvacuation(page *page, document string) error {
 	}
 	page.field("sweeps", "%s on %s", e.Wallet, network)
 	page.field("to", "%s, its rescue address by the policy in force", rescue)
+	for _, s := range m.state.Overlay().Stops() {
+		if s.Kind == statement.TargetAddress && s.Name == rescue.String() {
+			page.field("SUSPENDED", "by %s at %s: who approves an evacuation that was proposed later overrides that", s.By, statement.FormatTime(s.At))
+		}
+	}
 	for _, a := range e.Assets {
 		page.field("amount", "%s", p.Show(a.Asset, a.Amount))
 	}
