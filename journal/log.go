@@ -37,8 +37,9 @@ type Config struct {
 	// when everything up to the newest head was visited.
 	Lost func(Head) bool
 
-	// Visit gets every entry that is verified at opening; see Verification.
+	// Visit or Ahead gets every entry that is verified at opening; see Verification.
 	Visit func(e Entry, leaf []byte) error
+	Ahead func(e Entry) (visit func() error)
 }
 
 // A Log is an open journal: a store that was verified under the pinned genesis, and the border of its
@@ -112,7 +113,7 @@ func Create(ctx context.Context, c Config, entries []Entry) (*Log, error) {
 // c.Trusted, and checks that the journal extends every anchor. It writes nothing.
 func Open(ctx context.Context, c Config) (*Log, error) {
 	l := newLog(c)
-	if err := l.verify(ctx, Verification{Trusted: c.Trusted, Handovers: c.Handovers, Visit: c.Visit}); err != nil {
+	if err := l.verify(ctx, Verification{Trusted: c.Trusted, Handovers: c.Handovers, Visit: c.Visit, Ahead: c.Ahead}); err != nil {
 		return nil, fmt.Errorf("open the journal %s: %w", c.Genesis.Origin, err)
 	}
 	if err := l.CheckAnchors(ctx); err != nil {

@@ -11,7 +11,8 @@ type decoded struct {
 	row   StoredEntry
 	entry Entry
 	leaf  Hash
-	err   error // why the bytes are not an entry
+	visit func() error // of Verification.Ahead
+	err   error        // why the bytes are not an entry
 }
 
 // A batch is what one worker takes at a time: enough rows to hide the hand-over, not so many bytes that
@@ -21,17 +22,20 @@ const (
 	batchBytes   = 1 << 20
 )
 
+// maxWorkers bounds, with the batches, what is in memory at once: three for each worker.
+const maxWorkers = 8
+
 type batch struct {
 	rows []decoded
 	err  error // the store's error after these rows
 	done chan struct{}
 }
 
-// decodeAhead decodes and hashes rows on all cores while the caller works on those before, and yields
-// them in their order.
-func decodeAhead(rows iter.Seq2[StoredEntry, error]) iter.Seq2[decoded, error] {
+// readAhead decodes and hashes rows on all cores while the caller works on those before, calls ahead, if that
+// is not nil, for each, and yields them in their order.
+func readAhead(rows iter.Seq2[StoredEntry, error], ahead func(Entry) func() error) iter.Seq2[decoded, error] {
 	return func(yield func(decoded, error) bool) {
-		workers := runtime.GOMAXPROCS(0)
+		workers := min(runtime.GOMAXPROCS(0), maxWorkers)
 		todo := make(chan *batch, workers)
 		inOrder := make(chan *batch, 2*workers)
 		quit := make(chan struct{})
@@ -41,7 +45,7 @@ func decodeAhead(rows iter.Seq2[StoredEntry, error]) iter.Seq2[decoded, error] {
 		for range workers {
 			running.Go(func() {
 				for b := range todo {
-					b.decode()
+					b.decode(ahead)
 				}
 			})
 		}
@@ -73,11 +77,14 @@ func decodeAhead(rows iter.Seq2[StoredEntry, error]) iter.Seq2[decoded, error] {
 	}
 }
 
-func (b *batch) decode() {
+func (b *batch) decode(ahead func(Entry) func() error) {
 	for i := range b.rows {
 		d := &b.rows[i]
 		d.leaf = LeafHash(d.row.Bytes)
 		d.entry, d.err = DecodeEntry(d.row.Bytes)
+		if d.err == nil && ahead != nil {
+			d.visit = ahead(d.entry)
+		}
 	}
 	close(b.done)
 }

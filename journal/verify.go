@@ -52,6 +52,9 @@ type Verification struct {
 	// Visit, if not nil, gets every verified entry in order, a group at a time, once the group leads to
 	// its stored head. It must discard what it made of them when Verify fails. The entry's body is its own.
 	Visit func(e Entry, leaf []byte) error
+	// Ahead takes Visit's place for whoever has work to do that needs no order: it gets every entry early, on
+	// several goroutines, before anything but its form was verified, and returns what is Visit's for it.
+	Ahead func(e Entry) (visit func() error)
 }
 
 // Verify reads a store's entries from the trusted head to its newest head and checks that each decodes,
@@ -120,7 +123,7 @@ func startWalk(ctx context.Context, s Store, v Verification) (*walk, error) {
 }
 
 func (w *walk) run(ctx context.Context) error {
-	entries, stop := iter.Pull2(decodeAhead(w.store.Entries(ctx, w.edge.size, w.head.Size)))
+	entries, stop := iter.Pull2(readAhead(w.store.Entries(ctx, w.edge.size, w.head.Size), w.v.Ahead))
 	defer stop()
 	prev := w.edge.head()
 	for stored, err := range w.store.Heads(ctx, w.edge.size) {
@@ -207,7 +210,7 @@ func (w *walk) group(next Head, checkpoint Checkpoint, entries func() (decoded, 
 		if d.entry.Kind == KindHandover && handover == nil {
 			handover = &d.entry
 		}
-		if w.v.Visit != nil {
+		if w.v.Visit != nil || w.v.Ahead != nil {
 			visits = append(visits, d)
 		}
 	}
@@ -223,7 +226,11 @@ func (w *walk) group(next Head, checkpoint Checkpoint, entries func() (decoded, 
 		}
 	}
 	for _, d := range visits {
-		if err := w.v.Visit(d.entry, d.row.Bytes); err != nil {
+		visit := d.visit
+		if visit == nil {
+			visit = func() error { return w.v.Visit(d.entry, d.row.Bytes) }
+		}
+		if err := visit(); err != nil {
 			return fmt.Errorf("entry %d: %w", d.entry.Seq, err)
 		}
 	}

@@ -129,6 +129,9 @@ func TestApplyRefusesWhatCannotFollow(t *testing.T) {
 		"an adoption again":   {Seq: last.Seq + 1, Clock: last.Clock, Time: last.Time, Kind: ledger.KindAdoption, Body: find(w, ledger.KindAdoption).Body},
 		"a change again":      {Seq: last.Seq + 1, Clock: last.Clock, Time: last.Time, Kind: ledger.KindInForce, Body: find(w, ledger.KindInForce).Body},
 	} {
+		if err := fold(t, w.Lines).Ahead(e)(); !errors.Is(err, ledger.ErrFold) {
+			t.Errorf("%s, read ahead: %v", name, err)
+		}
 		if err := fold(t, w.Lines).Apply(e); !errors.Is(err, ledger.ErrFold) {
 			t.Errorf("%s: %v", name, err)
 		}

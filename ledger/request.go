@@ -7,8 +7,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/go-json-experiment/json"
-
 	"kura/journal"
 	"kura/nem"
 	"kura/policy"
@@ -180,7 +178,7 @@ func (t *TransactionRecord) parse() (*Transaction, error) {
 }
 
 // applyReasons counts an authorisation in the limits; the reasons of anything else change nothing.
-func (s *State) applyReasons(e journal.Entry, b *Reasons) error {
+func (s *State) applyReasons(e journal.Entry, b *Reasons, d *policy.Decision) error {
 	known := s.memory.hashes[b.About]
 	if known == nil || known.record().OutcomeSeq != b.Outcome {
 		return fmt.Errorf("reasons for an outcome that is not the newest of statement %s", b.About)
@@ -197,9 +195,11 @@ func (s *State) applyReasons(e journal.Entry, b *Reasons) error {
 		return fmt.Errorf("reasons for another request than the one authorised before them")
 	}
 	s.pending = nil
-	var d policy.Decision
-	if err := json.Unmarshal(b.Decision, &d, json.RejectUnknownMembers(true)); err != nil {
-		return fmt.Errorf("decision: %w", err)
+	if d == nil {
+		var err error
+		if d, err = b.decision(); err != nil {
+			return err
+		}
 	}
 	w := r.Withdrawal
 	r.close()
@@ -207,7 +207,7 @@ func (s *State) applyReasons(e journal.Entry, b *Reasons) error {
 }
 
 // countUsage takes an authorisation into the limits.
-func (s *State) countUsage(r *Request, w *statement.Withdrawal, d policy.Decision, decision []byte, e journal.Entry) error {
+func (s *State) countUsage(r *Request, w *statement.Withdrawal, d *policy.Decision, decision []byte, e journal.Entry) error {
 	event, err := d.Event(s.policy, w, clientOf(r), e.Time)
 	if err != nil {
 		return err

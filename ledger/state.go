@@ -82,22 +82,24 @@ var ErrFold = errors.New("the journal cannot be folded")
 
 // Apply takes the next entry. It believes what the entry records (Judge and auditors do not) but refuses
 // what cannot follow: a gap, an unknown kind, a body in another form, an outcome that no rule leads to.
-func (s *State) Apply(e journal.Entry) error {
+func (s *State) Apply(e journal.Entry) error { return s.take(read(e)) }
+
+// take is Apply of an entry that was read.
+func (s *State) take(e reading) error {
 	if e.Seq != s.next {
 		return fmt.Errorf("%w: entry %d where entry %d should be", ErrFold, e.Seq, s.next)
 	}
 	if e.Time < s.time {
 		return fmt.Errorf("%w: entry %d: policy time goes back", ErrFold, e.Seq)
 	}
-	body, err := DecodeBody(e.Kind, e.Body)
-	if err != nil {
-		return fmt.Errorf("%w: entry %d: %w", ErrFold, e.Seq, err)
+	if e.err != nil {
+		return fmt.Errorf("%w: entry %d: %w", ErrFold, e.Seq, e.err)
 	}
 	if (e.Seq == 0) != (e.Kind == KindGenesis) || (e.Seq == 1) != (e.Kind == KindFounding) {
 		return fmt.Errorf("%w: entry %d is of kind %s; entry 0 is the genesis, entry 1 policy 1, and nothing else is", ErrFold, e.Seq, e.Kind)
 	}
 	s.next, s.clock, s.time = e.Seq+1, e.Clock, e.Time
-	if err := s.apply(e, body); err != nil {
+	if err := s.apply(e); err != nil {
 		return fmt.Errorf("%w: entry %d (%s): %w", ErrFold, e.Seq, e.Kind, err)
 	}
 	if s.policy != nil {
@@ -106,21 +108,22 @@ func (s *State) Apply(e journal.Entry) error {
 	return nil
 }
 
-func (s *State) apply(e journal.Entry, body Body) error {
+func (s *State) apply(r reading) error {
+	e := r.Entry
 	if s.pending != nil && e.Kind != KindReasons {
 		return fmt.Errorf("the authorisation before it has no reasons")
 	}
-	switch b := body.(type) {
+	switch b := r.body.(type) {
 	case *Genesis:
 		return s.applyGenesis(e, b)
 	case *Founding:
 		return s.applyFounding(e, b)
 	case *Statement:
-		return s.applyStatement(e, b)
+		return s.applyStatement(e, b, r.statement)
 	case *Outcome:
 		return s.applyOutcome(e, b)
 	case *Reasons:
-		return s.applyReasons(e, b)
+		return s.applyReasons(e, b, r.decision)
 	case *Adoption:
 		return s.applyAdoption(e, b)
 	case *InForce:

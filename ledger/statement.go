@@ -137,12 +137,8 @@ func (b By) actor() (policy.Actor, error) {
 }
 
 // applyStatement remembers a statement; what became of it is in the outcome that follows.
-func (s *State) applyStatement(e journal.Entry, b *Statement) error {
+func (s *State) applyStatement(e journal.Entry, b *Statement, body statement.Body) error {
 	actor, err := b.By.actor()
-	if err != nil {
-		return err
-	}
-	body, err := statement.Decode(b.Statement)
 	if err != nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func openJournal(ctx context.Context, c Config, anchors []journal.Anchor, mu *sy
 			Anchors: anchors,
 			Trusted: trusted,
 			Joining: c.Lease != nil,
-			Visit:   func(e journal.Entry, _ []byte) error { return state.Apply(e) },
+			Ahead:   state.Ahead,
 			Lost: func(h journal.Head) bool {
 				mu.RLock()
 				defer mu.RUnlock()
