@@ -53,6 +53,14 @@ func consistency(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// gaps answers with the receipts of the entries by which the journal went on after entries that it lost.
+func gaps(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	if err := queryOf(r).done(); err != nil {
+		return err
+	}
+	return ask(g, w, r, 0, g.signer.Gaps)
+}
+
 // entries answers with a page of the journal.
 func entries(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r, "from", "to")

@@ -168,7 +168,7 @@ func TestExplainedMembersExist(t *testing.T) {
 func TestAnswersMatchTheirSchemas(t *testing.T) {
 	schemas := described(t).Components.Schemas
 	for _, value := range []any{
-		Problem{}, rpc.Answer{}, rpc.Session{}, rpc.Ready{}, rpc.Receipt{}, rpc.Checkpoint{}, rpc.Entries{}, rpc.Limit{}, rpc.Wallet{}, rpc.Consistency{}, WalletList{}, LimitList{},
+		Problem{}, rpc.Answer{}, rpc.Session{}, rpc.Ready{}, rpc.Receipt{}, rpc.Checkpoint{}, rpc.Entries{}, rpc.Limit{}, rpc.Wallet{}, rpc.Consistency{}, rpc.Gaps{}, WalletList{}, LimitList{},
 	} {
 		name := reflect.TypeOf(value).Name()
 		text, err := json.Marshal(value)

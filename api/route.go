@@ -144,6 +144,12 @@ func routeTable() []route {
 			answers: []answer{{status: 200, text: "RFC 9162 consistency proof, hashes in base64.", body: rpc.Consistency{}}}, handle: consistency,
 		},
 		{
+			method: http.MethodGet, path: "/v1/log/gaps", name: "listGaps", summary: "Prove where the journal lost entries",
+			text: "Each gap is an entry of kind gap/1: the journal goes on after its kept head although its lost head was signed, by the " +
+				"verdicts of a quorum of directors. Whoever kept a head that a gap names finds here why the journal does not extend it.",
+			answers: []answer{{status: 200, text: "The entries' receipts, oldest first; none if nothing was ever lost.", body: rpc.Gaps{}}}, handle: gaps,
+		},
+		{
 			method: http.MethodGet, path: "/v1/export", name: "export", session: true, summary: "Stream the whole journal",
 			text:    "One line for each entry, its exact bytes; after each group of entries, and last, a line {\"checkpoint\":the signed note} with the head over all before it. A file that does not end in one was cut short.",
 			answers: []answer{{status: 200, text: "The journal as it stood when the stream began.", media: "application/x-ndjson"}},

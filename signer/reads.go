@@ -204,3 +204,19 @@ func (s *Signer) Consistency(ctx context.Context, old, newer uint64) (rpc.Consis
 	}
 	return out, nil
 }
+
+// Gaps implements rpc.Gateway.
+func (s *Signer) Gaps(ctx context.Context) (rpc.Gaps, error) {
+	s.mu.RLock()
+	gaps := s.state.Gaps()
+	s.mu.RUnlock()
+	out := rpc.Gaps{Gaps: []rpc.Receipt{}}
+	for _, g := range gaps {
+		r, err := s.journal.Receipt(ctx, g.Seq)
+		if err != nil {
+			return rpc.Gaps{}, s.readFailed(err)
+		}
+		out.Gaps = append(out.Gaps, *newReceipt(r))
+	}
+	return out, nil
+}

@@ -118,6 +118,11 @@ func (s *Signer) WitnessCosigned(ctx context.Context, witness string, note []byt
 	if err := s.extendsWitnessed(ctx, key.Name, h); err != nil {
 		return err
 	}
+	if s.lost(head) {
+		// It proves nothing any more, and the smaller heads that follow it must not look late.
+		s.cosigning.noteTrouble(rpc.WitnessQuery{Witness: witness, Trouble: fmt.Sprintf("it has cosigned size %d, which the journal lost: whoever runs it is to accept the gap (kura witness gap)", head.Size)})
+		return nil
+	}
 	quorum := s.cosigning.record(key, h, line, seconds)
 	if quorum && !s.waits.Load() {
 		s.conditions.clear("", conditionWitnesses)
@@ -142,6 +147,13 @@ func (s *Signer) extendsWitnessed(ctx context.Context, witness string, h signedH
 		s.halt(conditionRollback, err.Error())
 	}
 	return s.readFailed(err)
+}
+
+// lost tells whether the journal itself says that it goes on without a head.
+func (s *Signer) lost(h journal.Head) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.state.Lost(h)
 }
 
 // untilCosigned waits until a quorum has cosigned a head of at least this size.

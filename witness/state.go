@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/sys/unix"
@@ -23,12 +24,15 @@ type stateFile struct {
 	Head       journal.Head       // the last head that was cosigned; the empty one before
 	Checkpoint journal.Checkpoint // its text, the log's signature and ours; nil before the first
 	Stopped    string             // why it was told to stop, "" if it cosigns
+	Gaps       []uint64           // entries of the gaps that it was told to go on from
 }
 
 type stateText struct {
 	Genesis    string `json:"genesis"`
 	Checkpoint string `json:"checkpoint"`
 	Stopped    string `json:"stopped"`
+	// Gaps is left out until there is one.
+	Gaps []uint64 `json:"gaps,omitempty"`
 }
 
 func openState(name string, genesis journal.Genesis) (*stateFile, error) {
@@ -74,7 +78,7 @@ func readState(name string, genesis journal.Genesis) (*stateFile, error) {
 	if text.Genesis != s.Genesis {
 		return nil, fmt.Errorf("%s is the state of another journal (%s)", name, text.Genesis)
 	}
-	s.Stopped = text.Stopped
+	s.Stopped, s.Gaps = text.Stopped, text.Gaps
 	if text.Checkpoint == "" {
 		return s, nil
 	}
@@ -87,6 +91,14 @@ func readState(name string, genesis journal.Genesis) (*stateFile, error) {
 
 func (s *stateFile) advance(head journal.Head, checkpoint journal.Checkpoint) error {
 	next := *s
+	next.Head, next.Checkpoint = head, checkpoint
+	return s.replace(next)
+}
+
+// skip goes on from a head that does not extend the last one, by the gap at an entry.
+func (s *stateFile) skip(gap uint64, head journal.Head, checkpoint journal.Checkpoint) error {
+	next := *s
+	next.Gaps = append(slices.Clone(s.Gaps), gap)
 	next.Head, next.Checkpoint = head, checkpoint
 	return s.replace(next)
 }
@@ -109,7 +121,7 @@ func (s *stateFile) replace(next stateFile) error {
 // write replaces the file whole: a temporary one, synced, renamed over it, and
 // the directory synced.
 func (s *stateFile) write() error {
-	text, err := json.Marshal(stateText{Genesis: s.Genesis, Checkpoint: string(s.Checkpoint), Stopped: s.Stopped})
+	text, err := json.Marshal(stateText{Genesis: s.Genesis, Checkpoint: string(s.Checkpoint), Stopped: s.Stopped, Gaps: s.Gaps})
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,9 @@
 // It trusts the genesis line that it pinned, its own key, its own clock and its
 // own disk. It promises never to cosign two heads that disagree: a head is written
 // durably before it is cosigned, and the next one must extend it by a consistency
-// proof. What it does not do is read entries: it sees sizes and roots.
+// proof. What it does not do is read entries: it sees sizes and roots. The only way
+// past a head that the journal lost is a gap (package journal/gap) which the one who
+// runs the witness accepts by hand.
 //
 // Source: C2SP tlog-witness (c2sp.org/tlog-witness) and tlog-cosignature.
 package witness

@@ -46,6 +46,7 @@ type Signer struct {
 	answers    map[string]rpc.Answer // by statement id
 	sessions   map[string]rpc.Session
 	submitted  [][]byte // envelopes as they came
+	gaps       []uint64 // entries that are gaps
 }
 
 var _ rpc.Gateway = (*Signer)(nil)
@@ -420,6 +421,29 @@ func (s *Signer) Consistency(ctx context.Context, old, newer uint64) (rpc.Consis
 		return rpc.Consistency{}, &rpc.Problem{Code: "not_found", Field: "new", Detail: err.Error(), Retry: rpc.RetryNever, Effect: rpc.EffectNone}
 	}
 	return rpc.Consistency{Proof: hashes(proof)}, nil
+}
+
+// AddGap appends an entry as a gap's: its body is not looked at.
+func (s *Signer) AddGap(body any) (seq uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seq = s.append("gap/1", body)
+	s.gaps = append(s.gaps, seq)
+	return seq
+}
+
+// Gaps implements rpc.Gateway.
+func (s *Signer) Gaps(ctx context.Context) (rpc.Gaps, error) {
+	if err := s.gate(ctx, "gaps"); err != nil {
+		return rpc.Gaps{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := rpc.Gaps{Gaps: []rpc.Receipt{}}
+	for _, seq := range s.gaps {
+		out.Gaps = append(out.Gaps, *s.receipt(seq))
+	}
+	return out, nil
 }
 
 // Ready implements rpc.Gateway.

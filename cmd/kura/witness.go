@@ -32,7 +32,7 @@ func newWitness() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newWitnessKey(), newWitnessServe(), newWitnessResume())
+	cmd.AddCommand(newWitnessKey(), newWitnessServe(), newWitnessResume(), newWitnessGap())
 	return cmd
 }
 

@@ -39,6 +39,14 @@ func (w *World) Lose(size int) *Loss {
 // Head is the world's newest head.
 func (w *World) Head() journal.Head { return w.tree.Head() }
 
+// Receipt proves an entry under the newest head.
+func (w *World) Receipt(seq uint64) journal.Receipt {
+	w.TB.Helper()
+	proof, err := w.tree.Prove(seq)
+	w.check(err)
+	return journal.Receipt{Index: seq, Entry: w.Lines[seq], Proof: proof, Checkpoint: w.Checkpoint()}
+}
+
 // Verdict is a director's approval of the gap.
 func (l *Loss) Verdict() *statement.Verdict {
 	l.World.TB.Helper()

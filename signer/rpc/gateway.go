@@ -26,6 +26,7 @@ type Gateway interface {
 	// Entries shows them.
 	EntryBundle(ctx context.Context, bearer string, index uint64, width int) ([]byte, error)
 	Consistency(ctx context.Context, old, newer uint64) (Consistency, error)
+	Gaps(ctx context.Context) (Gaps, error)
 	Ready(ctx context.Context) (Ready, error)
 	Metrics(ctx context.Context) (Metrics, error)
 }
@@ -107,6 +108,9 @@ func GatewayMethods(g Gateway) Methods {
 		"consistency": handle(func(ctx context.Context, _ Caller, p consistencyParams) (Consistency, error) {
 			return g.Consistency(ctx, p.Old, p.Newer)
 		}),
+		"gaps": handle(func(ctx context.Context, _ Caller, _ noParams) (Gaps, error) {
+			return g.Gaps(ctx)
+		}),
 		"ready": handle(func(ctx context.Context, _ Caller, _ noParams) (Ready, error) {
 			return g.Ready(ctx)
 		}),
@@ -169,6 +173,10 @@ func (c GatewayClient) EntryBundle(ctx context.Context, bearer string, index uin
 
 func (c GatewayClient) Consistency(ctx context.Context, old, newer uint64) (Consistency, error) {
 	return ask[Consistency](ctx, c.Client, "consistency", consistencyParams{old, newer}, nil)
+}
+
+func (c GatewayClient) Gaps(ctx context.Context) (Gaps, error) {
+	return ask[Gaps](ctx, c.Client, "gaps", noParams{}, nil)
 }
 
 func (c GatewayClient) Ready(ctx context.Context) (Ready, error) {

@@ -57,6 +57,12 @@ type Consistency struct {
 	Proof [][]byte `json:"proof"`
 }
 
+// Gaps are the receipts of the entries by which the journal went on after entries that it lost, oldest first. They are
+// under the journal's own newest head: a witness that has not accepted a gap yet cosigns none behind it.
+type Gaps struct {
+	Gaps []Receipt `json:"gaps"`
+}
+
 // Ready says whether the signer signs, and if not exactly why not.
 type Ready struct {
 	Ready    bool     `json:"ready"`
