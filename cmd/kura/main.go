@@ -78,7 +78,7 @@ func newRoot() *cobra.Command {
 		}
 	}
 	add(groupClient, newWithdraw(), newSend(), newStatus(), newCancel(), newSign(), newID())
-	add(groupOfficer, newInbox(), newShow(), newApprove(), newReject(), newFreeze(), newSuspend(), newLower(), newLift(), newStops(), newPolicy(), newAddresses(), newProposals(), newJournal())
+	add(groupOfficer, newInbox(), newShow(), newApprove(), newReject(), newFreeze(), newSuspend(), newLower(), newLift(), newStops(), newPolicy(), newAddresses(), newEvacuate(), newResume(), newProposals(), newJournal())
 	add(groupChain, newAddress(), newTx())
 	add(groupAuditor, newAudit(), newLog(), newReceipt(), newWitness())
 	add(groupSetup, newDev())
