@@ -19,7 +19,7 @@ func newPolicy() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		newPolicyCompile(), newPolicyCheck(), newPolicyDiff(), newPolicyBlastRadius(), newPolicyExplain(), newPolicySimulate(),
+		newPolicyCompile(), newPolicyCheck(), newPolicyDiff(), newPolicyBlastRadius(), newPolicyExplain(), newPolicySimulate(), newPolicyCanary(),
 		newPolicyPropose(), newProposalApprove("policy"), newProposalVeto(), newPolicyShow(), newPolicyHistory(),
 	)
 	return cmd
