@@ -124,6 +124,9 @@ func TestMessageRules(t *testing.T) {
 		{policy.MessageRule{Rule: "pattern", Kind: "text", Value: `INV-[A-Za-z0-9_]{1,3}\.x`}, []string{"INV-a.x", "INV-aZ9.x"}, []string{"INV-.x", "INV-abcd.x", "INV-a,x", "inv-a.x"}},
 		{policy.MessageRule{Rule: "pattern", Kind: "text", Value: "[ab]{1,3}[b]{2}"}, []string{"abb", "bbb", "bbbbb", "aabbb"}, []string{"ab", "bb", "abbbbb"}},
 		{policy.MessageRule{Rule: "pattern", Kind: "text", Value: "[a-]{0,2}x"}, []string{"x", "-x", "a-x"}, []string{"", "a", "aaax"}},
+		{policy.MessageRule{Rule: "pattern", Kind: "text", Value: "[0-9]{0,2}"}, []string{"1", "12"}, []string{"123"}},
+		{policy.MessageRule{Rule: "pattern", Kind: "text", Value: "[a-a]{1024}"}, nil, []string{"a"}},
+		{policy.MessageRule{Rule: "pattern", Kind: "text", Value: strings.Repeat("a", 64)}, []string{strings.Repeat("a", 64)}, []string{strings.Repeat("a", 63)}},
 		{policy.MessageRule{Rule: "exact", Kind: "text", Value: "é"}, []string{"é"}, []string{"e\u0301", "é "}},
 		{policy.MessageRule{Rule: "exact", Kind: "hex", Value: "616263"}, []string{"abc"}, []string{"616263"}},
 	}
@@ -157,7 +160,7 @@ func TestMessageRules(t *testing.T) {
 		{}, {Rule: "some"}, {Rule: "none", Value: "x"}, {Rule: "any", Kind: "text"}, {Rule: "exact"}, {Rule: "exact", Kind: "hex", Value: "6"}, {Rule: "exact", Kind: "text"},
 		{Rule: "pattern", Kind: "hex", Value: "a"}, {Rule: "pattern", Kind: "text"}, {Rule: "pattern", Kind: "text", Value: "[a"}, {Rule: "pattern", Kind: "text", Value: "[]"},
 		{Rule: "pattern", Kind: "text", Value: "a*"}, {Rule: "pattern", Kind: "text", Value: ".+"}, {Rule: "pattern", Kind: "text", Value: "a{2,1}"}, {Rule: "pattern", Kind: "text", Value: "a{0}"},
-		{Rule: "pattern", Kind: "text", Value: "a{9999}"}, {Rule: "pattern", Kind: "text", Value: "a{1"}, {Rule: "pattern", Kind: "text", Value: "[z-a]"}, {Rule: "pattern", Kind: "text", Value: `[\d]`},
+		{Rule: "pattern", Kind: "text", Value: "a{9999}"}, {Rule: "pattern", Kind: "text", Value: "a{1025}"}, {Rule: "pattern", Kind: "text", Value: "a{x,5}"}, {Rule: "pattern", Kind: "text", Value: "a{1"}, {Rule: "pattern", Kind: "text", Value: "[z-a]"}, {Rule: "pattern", Kind: "text", Value: `[\d]`},
 		{Rule: "pattern", Kind: "text", Value: strings.Repeat("a", 65)}, {Rule: "pattern", Kind: "text", Value: `a\`}, {Rule: "pattern", Kind: "text", Value: "[a-é]"},
 	} {
 		e := entry("a", 1)
@@ -166,6 +169,12 @@ func TestMessageRules(t *testing.T) {
 		if _, err := book.Apply(&policy.BookChange{Add: []policy.Entry{e}}); err == nil {
 			t.Errorf("taken: %+v", bad)
 		}
+	}
+	e := entry("a", 1)
+	e.Message = policy.MessageRule{Rule: "pattern", Kind: "text", Value: "ab*"}
+	var book *policy.Book
+	if _, err := book.Apply(&policy.BookChange{Add: []policy.Entry{e}}); err == nil || !strings.Contains(err.Error(), "at character 3") {
+		t.Errorf("where in the pattern: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
@@ -262,6 +263,39 @@ func TestTooManyAssets(t *testing.T) {
 	}
 	if d := policy.Decide(in); d.Code != policy.CodeBadValue || d.Field != "assets" {
 		t.Errorf("%s, %s", d.Code, d.Field)
+	}
+}
+
+// TestHoursWithinADay: from is in, to is out.
+func TestHoursWithinADay(t *testing.T) {
+	p := small(t, func(d *policy.Document) {
+		d.Rules[0].When.Hours = &policy.Hours{Offset: "+00:00", Days: []string{"mon"}, From: "09:00", To: "18:00"}
+	})
+	u := policy.NewUsage(p)
+	// base is Monday 00:00 UTC.
+	for after, want := range map[int64]policy.Outcome{
+		9*hour - 1: policy.Deny, 9 * hour: policy.Sign, 18*hour - 1: policy.Sign, 18 * hour: policy.Deny, 33 * hour: policy.Deny,
+	} {
+		in := ask(p, u)
+		in.Now = policy.Now{Clock: base + after, Time: base + after}
+		if d := policy.Decide(in); d.Outcome != want {
+			t.Errorf("%d minutes after: %v, want %v", after/minute, d.Outcome, want)
+		}
+	}
+}
+
+// TestLastDayOfARule: on its last day a rule still matches, a millisecond later no more.
+func TestLastDayOfARule(t *testing.T) {
+	p := small(t, func(d *policy.Document) { d.Rules[0].LastDay = policy.Day(time.UnixMilli(base).UTC().Format(time.DateOnly)) })
+	u := policy.NewUsage(p)
+	for after, want := range map[int64]policy.Outcome{0: policy.Sign, day - 1: policy.Sign, day: policy.Deny} {
+		for _, now := range []policy.Now{{Clock: base + after, Time: base}, {Clock: base, Time: base + after}} {
+			in := ask(p, u)
+			in.Now = now
+			if d := policy.Decide(in); d.Outcome != want {
+				t.Errorf("%+v: %v, want %v", now, d.Outcome, want)
+			}
+		}
 	}
 }
 

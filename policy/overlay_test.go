@@ -48,6 +48,7 @@ func TestOverlayRefuses(t *testing.T) {
 		{"no key", person("ann"), freeze("suspend", "key", "SHA256:x"), policy.CodeUnknownTarget},
 		{"an address", person("ann"), freeze("suspend", "address", benchAddress(3).String()), ""},
 		{"an address of another chain", person("ann"), freeze("suspend", "address", account("x").Address(nem.SymbolTestnet).String()), policy.CodeUnknownTarget},
+		{"an address in another form", person("ann"), freeze("suspend", "address", benchAddress(3).Pretty()), policy.CodeUnknownTarget},
 		{"a lower number", person("ann"), lower("most", 1), ""},
 		{"no lower number", person("ann"), lower("most", 100_000_000), policy.CodeNotLower},
 		{"no limit", person("ann"), lower("least", 1), policy.CodeUnknownTarget},
@@ -63,7 +64,7 @@ func TestOverlayRefuses(t *testing.T) {
 			continue
 		}
 		refusal, ok := errors.AsType[*policy.Refusal](err)
-		if !ok || refusal.Code != c.code || len(next.Stops()) != 0 || refusal.Error() == "" {
+		if !ok || refusal.Code != c.code || len(next.Stops()) != 0 || (refusal.Error() == refusal.Msg) != (refusal.Field == "") {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -127,6 +128,12 @@ func TestOverlayInForce(t *testing.T) {
 	if !ok || len(lifted.Stops()) != len(o.Stops())-1 {
 		t.Error("not lifted")
 	}
+	if _, ok := o.Lift(statement.Hash{9: 9}); ok {
+		t.Error("lifted what nobody stopped")
+	}
+	if s, ok := o.Find(first); !ok || s.Name != "bob" {
+		t.Error("the first stop is not found")
+	}
 	if _, ok := lifted.Find(first); ok {
 		t.Error("still found")
 	}
@@ -150,16 +157,11 @@ func TestOverlayInForce(t *testing.T) {
 		t.Errorf("what has no target any more was kept: %v", kept)
 	}
 
-	for range 200 { // however many one holds, freezing everything still works
-		next, err := o.Apply(p, freeze("suspend", "address", benchAddress(len(o.Stops())).String()), statement.Hash{}, person("eve"), at(base))
-		if err != nil {
-			if refusal, ok := errors.AsType[*policy.Refusal](err); !ok || refusal.Code != policy.CodeTooMany {
-				t.Fatal(err)
-			}
-			break
-		}
-		o = next
+	// One party holds a hundred; freezing everything still works.
+	for range 100 {
+		apply("eve", freeze("suspend", "address", benchAddress(len(o.Stops())).String()), "")
 	}
+	apply("eve", freeze("suspend", "address", benchAddress(0).String()), policy.CodeTooMany)
 	apply("eve", freeze("freeze", "all", ""), "")
 
 	trip := policy.NewOverlay(nil).Trip(policy.Stop{Action: "suspend", Kind: "client", Name: "c1", Until: base + hour})
@@ -168,6 +170,69 @@ func TestOverlayInForce(t *testing.T) {
 	}
 	if _, stopped := trip.ClientStopped("c1", base+hour); stopped || len(trip.Expire(base+hour).Stops()) != 0 {
 		t.Error("a tripwire's suspension does not end")
+	}
+}
+
+// TestStopsDoNotStandInForOthers: each stop stops what it names, by kind and name, and counts against its own
+// party alone.
+func TestStopsDoNotStandInForOthers(t *testing.T) {
+	p := republic(t, nil)
+	fingerprint := func(name string) string { return statement.Key(worldKey(name)).Fingerprint() }
+	in := func(stops ...policy.Stop) policy.Overlay { return policy.NewOverlay(stops) }
+	held := func(by string, f *statement.Freeze) policy.Overlay {
+		t.Helper()
+		o, err := (policy.Overlay{}).Apply(p, f, statement.Hash{}, person(by), at(base))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	for _, c := range []struct {
+		name  string
+		there policy.Overlay
+		by    string
+		f     *statement.Freeze
+		code  string
+	}{
+		{"suspending the client that one froze", held("ann", freeze("freeze", "client", "c1")), "ann", freeze("suspend", "client", "c1"), ""},
+		{"freezing what a stop of another kind names", in(policy.Stop{Action: "freeze", Kind: "wallet", Name: "c1", By: person("ann")}), "ann", freeze("freeze", "client", "c1"), ""},
+		{"a person, by one who froze a wallet", held("ann", freeze("freeze", "wallet", "w1")), "ann", freeze("suspend", "person", "bob"), ""},
+		{"a person, where another suspends another", held("ann", freeze("suspend", "person", "bob")), "cat", freeze("suspend", "person", "ann"), ""},
+		{"a person, by one who holds another's key", held("ann", freeze("suspend", "key", fingerprint("bob"))), "ann", freeze("suspend", "person", "cat"), policy.CodeTooMany},
+		{"a person, by one who holds a client's key", held("ann", freeze("suspend", "key", fingerprint("c1"))), "ann", freeze("suspend", "person", "cat"), ""},
+	} {
+		_, err := c.there.Apply(p, c.f, statement.Hash{1: 1}, person(c.by), at(base))
+		if refusal, ok := errors.AsType[*policy.Refusal](err); ok != (c.code != "") || (ok && refusal.Code != c.code) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+
+	// What other stops are called keeps nobody from approving, and lowers no limit.
+	small := small(t, func(d *policy.Document) { d.Limits = []policy.Limit{amountLimit(100_000_000, hour, "deny")} })
+	request := ask(small, policy.NewUsage(small))
+	request.Overlay = in(policy.Stop{Action: "suspend", Kind: "client", Name: "most"}, policy.Stop{Action: "lower", Kind: "limit", Name: "least", Amount: 1})
+	if d := policy.Decide(request); d.Outcome != policy.Sign {
+		t.Errorf("%v %s", d.Outcome, d.Code)
+	}
+	next := successor(t, p, nil)
+	change := proposal(p, statement.ProposePolicy, string(next.Text()))
+	change.Overlay = in(policy.Stop{Action: "suspend", Kind: "client", Name: "ann"}, policy.Stop{Action: "suspend", Kind: "person", Name: "cat"})
+	change.Verdicts = says(p, statement.Approve, base, "ann", "bob")
+	if d := policy.JudgeProposal(change); d.State != policy.ProposalAdopted {
+		t.Errorf("two directors approved: %v", d.State)
+	}
+
+	// Two persons who suspend a key take the veto that it signs, and no other.
+	change.Adopted, change.AdoptedAt = true, base
+	change.Verdicts = says(p, statement.Veto, base, "bob", "cat")
+	for name, want := range map[string]policy.ProposalState{"bob": policy.ProposalAdopted, "eve": policy.ProposalVetoed} {
+		change.Overlay = in(
+			policy.Stop{Action: "suspend", Kind: "key", Name: fingerprint(name), By: person("ann")},
+			policy.Stop{Action: "suspend", Kind: "key", Name: fingerprint(name), By: person("dan")},
+		)
+		if d := policy.JudgeProposal(change); d.State != want {
+			t.Errorf("the key of %s suspended by two: %v, want %v", name, d.State, want)
+		}
 	}
 }
 

@@ -25,6 +25,12 @@ func TestValidate(t *testing.T) {
 			d.Assets = append(d.Assets, g)
 		}
 	}
+	hours := func(change func(*policy.Hours)) func(*policy.Document) {
+		return func(d *policy.Document) {
+			d.Rules[0].When.Hours = &policy.Hours{Offset: "+00:00", Days: []string{"mon"}, From: "09:00", To: "18:00"}
+			change(d.Rules[0].When.Hours)
+		}
+	}
 	cases := []struct {
 		path   string
 		change func(*policy.Document)
@@ -83,6 +89,18 @@ func TestValidate(t *testing.T) {
 		{"rules[0].when.hours.from", func(d *policy.Document) {
 			d.Rules[0].When.Hours = &policy.Hours{Offset: "+00:00", Days: []string{"mon"}, From: "xx:00", To: "24:00"}
 		}},
+		{"rules[0].when.hours.from", hours(func(h *policy.Hours) { h.From = "09.00" })},
+		{"rules[0].when.hours.from", hours(func(h *policy.Hours) { h.From = "09:000" })},
+		{"rules[0].when.hours.from", hours(func(h *policy.Hours) { h.From = "09:60" })},
+		{"rules[0].when.hours.from", hours(func(h *policy.Hours) { h.From = "09:xx" })},
+		{"rules[0].when.hours.from", hours(func(h *policy.Hours) { h.From = "24:00" })},
+		{"rules[0].when.hours.to", hours(func(h *policy.Hours) { h.To = h.From })},
+		{"rules[0].when.hours.offset", hours(func(h *policy.Hours) { h.Offset = "009:00" })},
+		{"rules[0].when.hours.offset", hours(func(h *policy.Hours) { h.Offset = "+9:00" })},
+		{"rules[0].when.amount", func(d *policy.Document) {
+			d.Rules[0].When.Asset = []policy.AssetRef{"xem"}
+			d.Rules[0].When.Amount = &policy.Range{Above: units(5), UpTo: units(5)}
+		}},
 		{"rules", func(d *policy.Document) {
 			for i := range 1001 {
 				d.Rules = append(d.Rules, policy.Rule{ID: fmt.Sprint("r", i), Then: "deny"})
@@ -135,4 +153,16 @@ func TestValidate(t *testing.T) {
 			t.Errorf("case %d: no mistake at %q: %v", i, c.path, err)
 		}
 	}
+}
+
+// TestValidateTakesTheBounds: what is exactly as much as may be is taken.
+func TestValidateTakesTheBounds(t *testing.T) {
+	small(t, func(d *policy.Document) {
+		d.Rules[0].When.Hours = &policy.Hours{Offset: "-14:00", Days: []string{"mon"}, From: "23:59", To: "24:00"}
+		d.Rules[0].When.Asset = []policy.AssetRef{"xem"}
+		d.Rules[0].When.Amount = &policy.Range{Above: units(4), UpTo: units(5)}
+		for i := len(d.Rules); i < 1000; i++ {
+			d.Rules = append(d.Rules, policy.Rule{ID: fmt.Sprint("r", i), Then: "deny"})
+		}
+	})
 }
