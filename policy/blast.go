@@ -96,6 +96,9 @@ type BlastOptions struct {
 	Witnessed bool
 }
 
+// rollback tells whether the whole host can be put back to an older state.
+func (o *BlastOptions) rollback() bool { return o.Stolen.Database && o.Stolen.AnchorFile }
+
 // Blast is the most that can reach the chain. It is an upper bound: the adversary
 // of package adversary never exceeds it.
 type Blast struct {
@@ -147,8 +150,7 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 	b := Blast{Stolen: opt.Stolen.String(), Within: opt.Span}
 	ways := r.ways()
 	open := b.governance(r)
-	rollback := opt.Stolen.Database && opt.Stolen.AnchorFile
-	if rollback && !opt.Witnessed {
+	if opt.rollback() && !opt.Witnessed {
 		b.Notes = append(b.Notes, "rollback of this host: unbounded; run a witness elsewhere")
 		open = true
 	}
@@ -168,8 +170,11 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 		row := r.row(here, k, open)
 		b.Totals = append(b.Totals, row)
 	}
-	if rollback && opt.Witnessed {
-		b.Notes = append(b.Notes, "a rollback of the host repeats at most what the anchors tolerate; it is added once")
+	if opt.rollback() && opt.Witnessed {
+		b.Notes = append(b.Notes, "a rollback of the host repeats at most what the token's anchor tolerates, once: the next start finds it")
+		if opt.Stolen.Gateway {
+			b.Notes = append(b.Notes, "with the gateway, which carries the cosignatures, that takes cosign_before_release = true; without it: unbounded")
+		}
 	}
 	if opt.Stolen.Clock {
 		b.Notes = append(b.Notes, "with the clock: policy time runs at most 1 in 1000 fast, and 10 minutes ahead after a start")

@@ -117,6 +117,19 @@ func TestBlastRadius(t *testing.T) {
 	if b.Rows[0].Bound != "107000000" || !strings.Contains(b.Rows[0].Formula, "repeated by a rollback") {
 		t.Errorf("with a witness: %+v", b.Rows[0])
 	}
+	if notes := strings.Join(b.Notes, "\n"); !strings.Contains(notes, "the next start finds it") || strings.Contains(notes, "cosign_before_release") {
+		t.Errorf("notes: %s", notes)
+	}
+
+	// What the anchor has no value for repeats what fits into the time after which it is renewed.
+	p = republic(t, func(d *policy.Document) { d.Anchor.Values, d.Anchor.Every = nil, hours(2) })
+	b = policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, "client:c1,gateway,database,anchor-file"), Span: hours(0) + 1, Witnessed: true})
+	if b.Rows[0].Bound != "400000000" || !strings.Contains(b.Rows[0].Formula, "(floor((2h + 30m) / 1h) + 1) × 100 XEM repeated by a rollback") {
+		t.Errorf("without a value: %+v", b.Rows[0])
+	}
+	if !strings.Contains(strings.Join(b.Notes, "\n"), "with the gateway, which carries the cosignatures, that takes cosign_before_release = true") {
+		t.Errorf("notes: %v", b.Notes)
+	}
 }
 
 // TestBlastPerDestination: with the book given, listed destinations can be counted.

@@ -286,7 +286,9 @@ func TestHoursWithinADay(t *testing.T) {
 
 // TestLastDayOfARule: on its last day a rule still matches, a millisecond later no more.
 func TestLastDayOfARule(t *testing.T) {
-	p := small(t, func(d *policy.Document) { d.Rules[0].LastDay = policy.Day(time.UnixMilli(base).UTC().Format(time.DateOnly)) })
+	p := small(t, func(d *policy.Document) {
+		d.Rules[0].LastDay = policy.Day(time.UnixMilli(base).UTC().Format(time.DateOnly))
+	})
 	u := policy.NewUsage(p)
 	for after, want := range map[int64]policy.Outcome{0: policy.Sign, day - 1: policy.Sign, day: policy.Deny} {
 		for _, now := range []policy.Now{{Clock: base + after, Time: base}, {Clock: base, Time: base + after}} {

@@ -94,24 +94,21 @@ func (a *sparseAnchor) add(o outlay) {
 	}
 }
 
-// tally notes what an authorisation takes from the value that the anchor may stay behind by.
+// tally notes what an authorisation takes from the value that the anchor may stay behind by: fees and levies, too, since
+// a blast radius counts no more than that value for what a rollback repeats.
 func (o *outlay) tally(p *policy.Policy, n nem.Network, unsigned []byte) {
 	tx, err := nem.Decode(n, unsigned)
 	if err != nil {
 		return // the ledger has just decoded it
 	}
-	transfer, ok := tx.Transfer()
-	if !ok {
-		return
-	}
-	for _, paid := range transfer.Assets {
-		asset, ok := p.AssetOf(n, paid.ID)
+	for _, out := range nem.Effects(tx, p.Assets(n)).Outflows {
+		asset, ok := p.AssetOf(n, out.Asset)
 		if !ok {
 			continue
 		}
 		for _, v := range p.Document().Anchor.Values {
 			if v.Asset == asset.ID {
-				o.values = append(o.values, assetValue{asset.ID, uint64(paid.Amount), uint64(v.Amount)})
+				o.values = append(o.values, assetValue{asset.ID, uint64(out.Amount), uint64(v.Amount)})
 			}
 		}
 	}

@@ -69,4 +69,8 @@ func TestTokenAnchorIsSpared(t *testing.T) {
 	if got := a.count(); got != start+3 {
 		t.Errorf("written %d times at a start", got-start-2)
 	}
+	pay(signertest.SmallMax - 50_000) // the least fee
+	if got := a.count(); got != start+4 {
+		t.Errorf("written %d times for a payment that reaches the bound with its fee", got-start-3)
+	}
 }

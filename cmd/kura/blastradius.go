@@ -2,12 +2,12 @@ package main
 
 import (
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"kura/nem"
 	"kura/policy"
+	"kura/policy/source"
 )
 
 // blastDay is the span that is printed unless another is asked for: 24 hours.
@@ -47,17 +47,10 @@ what the thieves of January 2018 had (client, gateway, database, network).`,
 				return writeJSONLine(cmd.OutOrStdout(), table)
 			}
 			page := newPage(cmd.OutOrStdout())
-			page.line("The most that can reach the chain within %s, if stolen:", options.Span)
-			nothing := 0
-			for _, blast := range table {
-				if costsNothing(blast) {
-					nothing++
-					continue
-				}
-				page.title("%s", blast.Stolen)
-				page.field("", "%s", totalText(p, blast))
+			printBlastTable(page, p, options.Span, table)
+			if !witnessed {
+				page.line("Rollback of this host (database and anchor-file stolen together): unbounded without a witness elsewhere; --witnessed if there is one.")
 			}
-			page.line("Each of %d other keys and pairs of keys: nothing. (--json lists them.)", nothing)
 			return page.flush()
 		},
 	}
@@ -72,16 +65,43 @@ what the thieves of January 2018 had (client, gateway, database, network).`,
 
 func blastOptions(cmd *cobra.Command, p *policy.Policy, stolen, within, book string, witnessed bool) (policy.BlastOptions, error) {
 	options := policy.BlastOptions{Witnessed: witnessed}
-	span, err := time.ParseDuration(within)
-	if err != nil || span <= 0 {
-		return options, usagef("--within is %q, want a time like 24h", within)
+	var ok bool
+	if options.Span, ok = source.Span(within); !ok || options.Span == 0 {
+		return options, usagef("--within is %q, want a time like 24h, 90m or 7d", within)
 	}
-	options.Span = policy.Millis(span.Milliseconds())
+	var err error
 	if options.Stolen, err = p.ParseStolen(stolen); err != nil {
 		return options, usagef("--stolen: %w", err)
 	}
 	options.Book, err = readBook(cmd, book)
 	return options, err
+}
+
+// printBlastTable shows every set that costs something and more than one key of it alone.
+func printBlastTable(page *page, p *policy.Policy, span policy.Millis, table []policy.Blast) {
+	page.line("The most that can reach the chain within %s, if stolen:", span)
+	alone := map[string]string{} // what a single key costs
+	nothing, noMore := 0, 0
+	for _, blast := range table {
+		text := totalText(p, blast)
+		stolen := strings.Split(blast.Stolen, ",")
+		switch {
+		case costsNothing(blast):
+			nothing++
+			continue
+		case len(stolen) == 1:
+			alone[blast.Stolen] = text
+		case len(stolen) == 2 && (text == alone[stolen[0]] || text == alone[stolen[1]]):
+			noMore++
+			continue
+		}
+		page.title("%s", blast.Stolen)
+		page.field("", "%s", text)
+	}
+	if noMore > 0 {
+		page.line("Each of %d other pairs: no more than one of the two alone.", noMore)
+	}
+	page.line("Each of %d other keys and pairs of keys: nothing. (--json lists them all.)", nothing)
 }
 
 // costsNothing tells whether nothing can be lost, then or ever.

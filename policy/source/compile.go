@@ -281,7 +281,20 @@ func (d *decoder) span(n *node, v reflect.Value, path string) {
 		d.fail(n, path, want, "%s", n.value)
 		return
 	}
-	total, rest, last := int64(0), n.value, int64(1<<62)
+	span, ok := Span(n.value)
+	switch {
+	case n.value == "":
+		d.fail(n, path, want, "no span")
+	case !ok:
+		d.fail(n, path, want, "%s", strconv.QuoteToGraphic(n.value))
+	default:
+		v.SetInt(int64(span))
+	}
+}
+
+// Span reads a span as documents write it: "30m", "1h30m", "14d", "0s".
+func Span(text string) (policy.Millis, bool) {
+	total, rest, last := int64(0), text, int64(1<<62)
 	for rest != "" {
 		digits := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
 		unit := rest[len(digits):]
@@ -292,16 +305,11 @@ func (d *decoder) span(n *node, v reflect.Value, path string) {
 		size := map[string]int64{"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}[unit]
 		count, err := strconv.ParseInt(digits, 10, 32)
 		if err != nil || size == 0 || size >= last || count > (1<<53)/size {
-			d.fail(n, path, want, "%s", strconv.QuoteToGraphic(n.value))
-			return
+			return 0, false
 		}
 		total, last = total+count*size, size
 	}
-	if n.value == "" {
-		d.fail(n, path, want, "no span")
-		return
-	}
-	v.SetInt(total)
+	return policy.Millis(total), text != ""
 }
 
 // amount reads "250000 XEM". Which asset it is of stands elsewhere, so it is
