@@ -60,13 +60,9 @@ func (l Limits) Check() error {
 // Config is what a gateway is made of besides its signer.
 type Config struct {
 	Limits Limits
-	// Observers are the networks that may read /metrics, which tells how much is being paid.
+	// Observers are the networks that may read /metrics, which tells how much is being paid. There are none by default,
+	// not even this machine: behind a proxy on it everybody comes from here.
 	Observers []netip.Prefix
 	// Now is the clock that rates, logs and deadlines of answers go by; nil means time.Now.
 	Now func() time.Time
-}
-
-// Loopback are the observers of the configuration's default: this machine.
-func Loopback() []netip.Prefix {
-	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }

@@ -115,7 +115,7 @@ func (g *Gateway) finish(rt route, out *recorder, r *http.Request, id string, to
 		level = slog.LevelWarn
 	}
 	g.log.LogAttrs(r.Context(), level, "request",
-		slog.String("id", id), slog.String("caller", callerOf(r.RemoteAddr)),
+		slog.String("id", id), slog.String("caller", CallerOf(r.RemoteAddr)),
 		slog.String("method", methodLabel(r.Method)), slog.String("route", rt.path),
 		slog.Int("status", out.status()), slog.String("code", out.problem),
 		slog.Int64("bytes", out.written), slog.Duration("took", took))
@@ -148,7 +148,7 @@ func (g *Gateway) caller(r *http.Request) string {
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		return "cert:" + fingerprint(r.TLS.VerifiedChains[0][0])
 	}
-	return callerOf(r.RemoteAddr)
+	return CallerOf(r.RemoteAddr)
 }
 
 // fail writes the problem that an error is. An error that is no problem is a fault

@@ -67,8 +67,8 @@ func (l *limiter) forget(now time.Time) {
 	}
 }
 
-// callerOf names the caller behind a connection's remote address.
-func callerOf(remote string) string {
+// CallerOf names the caller behind a connection's remote address: the address, or the /64 of IPv6 that it is in.
+func CallerOf(remote string) string {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return remote

@@ -16,7 +16,7 @@ func TestCallerOf(t *testing.T) {
 		"[fe80::1%eth0]:80":         "fe80::/64",
 		"@":                         "@",
 	} {
-		if got := callerOf(remote); got != want {
+		if got := CallerOf(remote); got != want {
 			t.Errorf("%s: %s, want %s", remote, got, want)
 		}
 	}

@@ -45,11 +45,24 @@ func away(err error) rpc.Reason {
 	return rpc.Reason{Code: rpc.CodeUnavailable, Detail: "the signer did not answer", Stops: true}
 }
 
-// measure answers with the gateway's counters and the signer's, in the Prometheus text format.
+// measure is measured for observers.
 func measure(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	if !g.observes(r.RemoteAddr) {
 		return refuse(CodeNotObserver, "", "metrics are for the networks that the gateway's configuration names as observers")
 	}
+	return measured(g, w, r)
+}
+
+// Metrics answers GET /metrics to everybody, and nothing else: for a listener of its own, which only those reach who
+// may read them.
+func (g *Gateway) Metrics() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", g.serve(route{path: "/metrics", open: true, handle: measured}))
+	return mux
+}
+
+// measured answers with the gateway's counters and the signer's, in the Prometheus text format.
+func measured(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := g.callContext(r, 0)
 	defer cancel()
 	var text strings.Builder

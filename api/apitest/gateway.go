@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,7 +50,7 @@ func StartBefore(t testing.TB, signer rpc.Gateway, o Options) *Gateway {
 	g.Socket, g.StopSigner = ServeSigner(t, signer)
 	if o.Config.Limits == (api.Limits{}) {
 		o.Config.Limits = api.DefaultLimits()
-		o.Config.Observers = api.Loopback()
+		o.Config.Observers = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
 	if o.Log == nil {
 		o.Log = io.Discard

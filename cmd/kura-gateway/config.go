@@ -49,19 +49,21 @@ type tlsConfig struct {
 }
 
 type limitsConfig struct {
-	Connections  int      `toml:"connections"`   // at once
-	Rate         int      `toml:"rate"`          // requests a second and caller
-	Burst        int      `toml:"burst"`         // requests at once and caller
-	Body         int64    `toml:"body"`          // bytes
-	ProposalBody int64    `toml:"proposal_body"` // bytes
-	LargeBodies  int      `toml:"large_bodies"`  // bodies above body being read at once
-	Streams      int      `toml:"streams"`       // exports and event streams at once
-	Wait         duration `toml:"wait"`          // longest ?wait=
-	Call         duration `toml:"call"`          // longest call to the signer
+	Connections  int      `toml:"connections"`            // at once
+	PerCaller    int      `toml:"connections_per_caller"` // of one of them
+	Rate         int      `toml:"rate"`                   // requests a second and caller
+	Burst        int      `toml:"burst"`                  // requests at once and caller
+	Body         int64    `toml:"body"`                   // bytes
+	ProposalBody int64    `toml:"proposal_body"`          // bytes
+	LargeBodies  int      `toml:"large_bodies"`           // bodies above body being read at once
+	Streams      int      `toml:"streams"`                // exports and event streams at once
+	Wait         duration `toml:"wait"`                   // longest ?wait=
+	Call         duration `toml:"call"`                   // longest call to the signer
 }
 
 type metricsConfig struct {
-	Observers []prefix `toml:"observers"` // networks that may read /metrics
+	Observers []prefix `toml:"observers"` // networks that may read /metrics where everything is served
+	Listen    string   `toml:"listen"`    // address of this machine that serves /metrics alone, without TLS; "" for none
 }
 
 type logConfig struct {
@@ -118,14 +120,11 @@ func parseConfig(text, dir string) (*config, error) {
 	limits := api.DefaultLimits()
 	cfg := &config{
 		Limits: limitsConfig{
-			Connections: 1024, Rate: limits.Rate, Burst: limits.Burst,
+			Connections: 1024, PerCaller: 256, Rate: limits.Rate, Burst: limits.Burst,
 			Body: limits.Body, ProposalBody: limits.ProposalBody, LargeBodies: limits.LargeBodies,
 			Streams: limits.Streams, Wait: duration(limits.Wait), Call: duration(limits.Call),
 		},
 		Log: logConfig{Format: "json"},
-	}
-	for _, p := range api.Loopback() {
-		cfg.Metrics.Observers = append(cfg.Metrics.Observers, prefix(p))
 	}
 	meta, err := toml.Decode(text, cfg)
 	if err != nil {
@@ -165,6 +164,14 @@ func (c *config) check(dir string) error {
 	}
 	if c.Limits.Connections < 1 || c.Limits.Connections > 1<<16 {
 		return fmt.Errorf("limits.connections: is %d, it must be from 1 to %d", c.Limits.Connections, 1<<16)
+	}
+	if c.Limits.PerCaller < 1 || c.Limits.PerCaller > c.Limits.Connections {
+		return fmt.Errorf("limits.connections_per_caller: is %d, it must be from 1 to limits.connections, %d", c.Limits.PerCaller, c.Limits.Connections)
+	}
+	if c.Metrics.Listen != "" {
+		if at, err := netip.ParseAddrPort(c.Metrics.Listen); err != nil || !at.Addr().IsLoopback() {
+			return fmt.Errorf("metrics.listen: %q is not an address of this machine alone, with a port, like \"127.0.0.1:9464\"", c.Metrics.Listen)
+		}
 	}
 	if err := c.api().Limits.Check(); err != nil {
 		return fmt.Errorf("limits: %w", err)

@@ -22,8 +22,8 @@ import (
 	"kura/statement"
 )
 
-// A process is the real binary before a signer.
-type process struct {
+// A realGateway is the real binary before a signer.
+type realGateway struct {
 	t    *testing.T
 	file string // the binary
 	dir  string
@@ -35,10 +35,10 @@ type process struct {
 }
 
 // newProcess builds the gateway and starts it before a signer's socket.
-func newProcess(t *testing.T, socket string) *process {
+func newProcess(t *testing.T, socket string) *realGateway {
 	t.Helper()
 	dir := t.TempDir()
-	p := &process{t: t, file: filepath.Join(dir, "kura-gateway"), dir: dir}
+	p := &realGateway{t: t, file: filepath.Join(dir, "kura-gateway"), dir: dir}
 	if out, err := exec.Command("go", "build", "-o", p.file, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -56,7 +56,7 @@ func newProcess(t *testing.T, socket string) *process {
 	return p
 }
 
-func (p *process) configureAddress() {
+func (p *realGateway) configureAddress() {
 	p.t.Helper()
 	path := filepath.Join(p.dir, "gateway.toml")
 	text, err := os.ReadFile(path)
@@ -68,7 +68,7 @@ func (p *process) configureAddress() {
 	}
 }
 
-func (p *process) start() {
+func (p *realGateway) start() {
 	p.t.Helper()
 	p.cmd = exec.Command(p.file, "--config", filepath.Join(p.dir, "gateway.toml"))
 	p.log = &logBuffer{records: make(chan map[string]any, 1024)}
@@ -80,7 +80,7 @@ func (p *process) start() {
 }
 
 // kill ends it with SIGKILL.
-func (p *process) kill() {
+func (p *realGateway) kill() {
 	if p.cmd != nil {
 		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait() // which says that it was killed

@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"kura/api"
+	"kura/signer/process"
 	"kura/signer/rpc"
 )
 
@@ -35,15 +36,16 @@ func main() {
 	defer stop()
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
-	d := daemon{confine: confine, euid: os.Geteuid(), reload: reload}
+	d := daemon{restrict: process.Restrict, confine: confine, euid: os.Geteuid(), reload: reload}
 	os.Exit(d.run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // A daemon is what run takes from its process, so that tests can run one inside theirs.
 type daemon struct {
-	confine func() error
-	euid    int
-	reload  <-chan os.Signal
+	restrict func(process.Paths) error // which executes the program again, confined
+	confine  func() error
+	euid     int
+	reload   <-chan os.Signal
 }
 
 // run serves until ctx ends, and returns the exit code.
@@ -81,6 +83,14 @@ func (d daemon) run(ctx context.Context, args []string, _ io.Reader, stdout, std
 		complain(stderr, "runs as root: it faces the network, so give it a user of its own (and name that user's number in signer.toml)")
 		return exitFailed
 	}
+	paths, err := cfg.reach(*file)
+	if err == nil {
+		err = d.restrict(paths)
+	}
+	if err != nil {
+		complain(stderr, "confine the process: %v", err)
+		return exitFailed
+	}
 	log := slog.New(cfg.Log.handler(stderr))
 	if err := d.serve(ctx, cfg, certificate, log); err != nil {
 		log.Error("stopped", "error", err.Error())
@@ -106,12 +116,27 @@ func (d daemon) serve(ctx context.Context, cfg *config, certificate *certificate
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, cfg)
+	listener, err := listen(ctx, cfg, cfg.Listen)
 	if err != nil {
 		return err
 	}
+	defer listener.Close() // for the second time, once it has served
+	if cfg.Metrics.Listen != "" {
+		metrics, err := listen(ctx, cfg, cfg.Metrics.Listen)
+		if err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+		defer metrics.Close()
+		log.Info("serving metrics", "address", metrics.Addr().String())
+		go serveMetrics(ctx, metrics, gateway, log)
+	}
 	if err := d.confine(); err != nil {
-		return errors.Join(fmt.Errorf("confine the process: %w", err), listener.Close())
+		return fmt.Errorf("confine the process: %w", err)
+	}
+	if abi := process.ConfinedBy(); abi > 0 {
+		log.Info("confined", "landlock", abi)
+	} else {
+		log.Warn("not confined by Landlock: this kernel has none")
 	}
 	go certificate.reloadOn(ctx, d.reload, log)
 	for _, c := range couriers {

@@ -26,6 +26,7 @@ import (
 
 	"kura/api/apitest"
 	"kura/api/client"
+	"kura/signer/process"
 	"kura/signer/rpc"
 )
 
@@ -77,20 +78,28 @@ type running struct {
 type logBuffer struct {
 	mu      sync.Mutex
 	all     bytes.Buffer
+	read    int // bytes of it that were handed over
 	records chan map[string]any
 }
 
 func (l *logBuffer) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var record map[string]any
-	if json.Unmarshal(b, &record) == nil {
-		select {
-		case l.records <- record:
-		default:
+	l.all.Write(b) // never fails
+	for {          // a process's pipe hands over several lines at once, and parts of them
+		line, rest, whole := bytes.Cut(l.all.Bytes()[l.read:], []byte("\n"))
+		if !whole {
+			return len(b), nil
+		}
+		l.read = l.all.Len() - len(rest)
+		var record map[string]any
+		if json.Unmarshal(line, &record) == nil {
+			select {
+			case l.records <- record:
+			default:
+			}
 		}
 	}
-	return l.all.Write(b)
 }
 
 func (l *logBuffer) String() string {
@@ -121,7 +130,7 @@ func start(t *testing.T, configFile string) *running {
 	r := &running{log: &logBuffer{records: make(chan map[string]any, 1024)}, reload: make(chan os.Signal), stop: stop}
 	code := make(chan int, 1)
 	r.code = code
-	d := daemon{confine: func() error { return nil }, euid: 1000, reload: r.reload}
+	d := daemon{restrict: func(process.Paths) error { return nil }, confine: func() error { return nil }, euid: 1000, reload: r.reload}
 	go func() {
 		code <- d.run(ctx, []string{"--config", configFile}, nil, io.Discard, r.log)
 		close(code) // a test may have read it before the cleanup does
@@ -268,7 +277,7 @@ func TestReload(t *testing.T) {
 func TestConnectionsAreBounded(t *testing.T) {
 	dir := t.TempDir()
 	_, leaf := makeCertificate(t, dir, "server", 1)
-	r := start(t, configure(t, dir, filepath.Join(dir, "none.sock"), "\n[limits]\nconnections = 1\n"))
+	r := start(t, configure(t, dir, filepath.Join(dir, "none.sock"), "\n[limits]\nconnections = 1\nconnections_per_caller = 1\n"))
 	address := strings.TrimPrefix(r.url, "https://")
 	// One connection that holds the only place; another is not served until it goes.
 	holder, err := tls.Dial("tcp", address, func() *tls.Config { c := trust(leaf); c.ServerName = "127.0.0.1"; return c }())
@@ -297,6 +306,69 @@ func TestConnectionsAreBounded(t *testing.T) {
 	waiting.Close()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOneCallerDoesNotTakeAllPlaces: whoever has as many connections as one may is hung up on, and has one again when
+// one of them has ended.
+func TestOneCallerDoesNotTakeAllPlaces(t *testing.T) {
+	dir := t.TempDir()
+	_, leaf := makeCertificate(t, dir, "server", 1)
+	r := start(t, configure(t, dir, filepath.Join(dir, "none.sock"), "\n[limits]\nconnections = 3\nconnections_per_caller = 2\n"))
+	var held []net.Conn
+	for range 2 {
+		config := trust(leaf)
+		config.ServerName = "127.0.0.1"
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(r.url, "https://"), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		held = append(held, conn)
+	}
+	if status, _, err := get(t, trust(leaf), r.url+"/healthz"); err == nil {
+		t.Errorf("a third connection is served: %d", status)
+	}
+	held[0].Close()
+	deadline := time.Now().Add(10 * time.Second)
+	for { // the end of a connection arrives in its own time
+		status, _, err := get(t, trust(leaf), r.url+"/healthz")
+		if err == nil && status == 200 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no connection after one has ended: %d, %v", status, err)
+		}
+	}
+}
+
+// TestMetricsHaveAListenerOfTheirOwn: with one configured, /metrics is served there and nothing else is; where
+// everything is served it is closed, to this machine, too, behind a proxy on which everybody comes from here.
+func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
+	dir := t.TempDir()
+	_, leaf := makeCertificate(t, dir, "server", 1)
+	socket, _ := apitest.ServeSigner(t, apitest.NewSigner())
+	r := start(t, configure(t, dir, socket, "\n[metrics]\nlisten = \"127.0.0.1:0\"\n"))
+	if status, _, err := get(t, trust(leaf), r.url+"/metrics"); err != nil || status != http.StatusForbidden {
+		t.Errorf("where everything is served: %d, %v", status, err)
+	}
+	_, rest, _ := strings.Cut(r.log.String(), `"msg":"serving metrics","address":"`)
+	address, _, _ := strings.Cut(rest, `"`)
+	for path, want := range map[string]int{"/metrics": 200, "/healthz": 404, "/v1/log/checkpoint": 404} {
+		resp, err := http.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != want || strings.Contains(string(body), "kura_gateway_signer_up 1") != (want == 200) {
+			t.Errorf("%s: %d, %v, %s", path, resp.StatusCode, err, body)
+		}
+	}
+	r.stop()
+	<-r.code
+	if _, err := http.Get("http://" + address + "/metrics"); err == nil {
+		t.Error("metrics are still served")
 	}
 }
 
@@ -348,6 +420,10 @@ func TestBadConfig(t *testing.T) {
 		head + "[limits]\nrate = \"10\"":               "rate",
 		head + "[limits]\nbody = 100":                  "body",
 		head + "[limits]\nconnections = 0":             "limits.connections",
+		head + "[limits]\nconnections_per_caller = 0":  "limits.connections_per_caller",
+		head + "[limits]\nconnections = 100":           "limits.connections_per_caller",
+		head + "[metrics]\nlisten = \"0.0.0.0:9464\"":  "metrics.listen",
+		head + "[metrics]\nlisten = \"127.0.0.1\"":     "metrics.listen",
 		head + "[limits]\nwait = \"30\"":               "30",
 		head + "[limits]\nwait = \"-1s\"":              "wait",
 		head + "[metrics]\nobservers = [\"10.0.0.0\"]": "10.0.0.0",
@@ -370,7 +446,7 @@ func TestConfigPathsAndDefaults(t *testing.T) {
 	if cfg.Signer != "/etc/kura/s" || cfg.TLS.Certificate != "/etc/kura/c" || cfg.TLS.Key != "/k" || cfg.TLS.ClientCA != "" {
 		t.Errorf("paths %+v", cfg)
 	}
-	if a := cfg.api(); len(a.Observers) != 2 || a.Limits.Rate != 200 {
+	if a := cfg.api(); len(a.Observers) != 0 || a.Limits.Rate != 200 {
 		t.Errorf("defaults %+v", a)
 	}
 }

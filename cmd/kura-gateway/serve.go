@@ -24,13 +24,16 @@ const (
 	shutdownTime  = 20 * time.Second // for requests under way when the process is to end
 )
 
-// listen opens the address for at most cfg.Limits.Connections connections at once.
-func listen(ctx context.Context, cfg *config) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+// listen opens an address for at most cfg.Limits.Connections connections at once.
+func listen(ctx context.Context, cfg *config, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	return &boundedListener{Listener: l, places: make(chan struct{}, cfg.Limits.Connections), closed: make(chan struct{})}, nil
+	return &boundedListener{
+		Listener: l, places: make(chan struct{}, cfg.Limits.Connections), closed: make(chan struct{}),
+		most: cfg.Limits.PerCaller, open: map[string]int{},
+	}, nil
 }
 
 // serve answers on the listener until ctx ends, then lets the requests under way finish.
@@ -43,7 +46,7 @@ func serve(ctx context.Context, cfg *config, gateway *api.Gateway, certificate *
 	if cfg.TLS.ClientCA != "" {
 		pool, err := loadPool(cfg.TLS.ClientCA)
 		if err != nil {
-			return errors.Join(fmt.Errorf("tls.client_ca: %w", err), l.Close())
+			return fmt.Errorf("tls.client_ca: %w", err)
 		}
 		tlsConfig.ClientAuth, tlsConfig.ClientCAs = tls.RequireAndVerifyClientCert, pool
 	}
@@ -73,27 +76,73 @@ func serve(ctx context.Context, cfg *config, gateway *api.Gateway, certificate *
 	return nil
 }
 
-// A boundedListener holds back connections beyond its places until others end.
+// serveMetrics answers GET /metrics on a listener of its own until ctx ends. It is this machine's alone, so there is no
+// TLS.
+func serveMetrics(ctx context.Context, l net.Listener, gateway *api.Gateway, log *slog.Logger) {
+	server := &http.Server{
+		Handler: gateway.Metrics(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	context.AfterFunc(ctx, func() { _ = server.Close() }) // what is cut off is scraped again
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		log.Error("metrics are served no more", "error", err.Error())
+	}
+}
+
+// A boundedListener holds back connections beyond its places until others end, and hangs up on callers who have as
+// many as one may: nobody takes all places. Connections that say nothing go by themselves (headerTimeout, idleTimeout).
 type boundedListener struct {
 	net.Listener
 	places chan struct{}
 	closed chan struct{}
 	once   sync.Once
+
+	most int // connections of one caller
+	mu   sync.Mutex
+	open map[string]int // by caller
 }
 
 // Accept implements net.Listener.
 func (l *boundedListener) Accept() (net.Conn, error) {
-	select {
-	case l.places <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	conn, err := l.Listener.Accept()
-	if err != nil {
+	for {
+		select {
+		case l.places <- struct{}{}:
+		case <-l.closed:
+			return nil, net.ErrClosed
+		}
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			<-l.places
+			return nil, err
+		}
+		caller := api.CallerOf(conn.RemoteAddr().String())
+		if l.enter(caller) {
+			return &boundedConn{Conn: conn, leave: sync.OnceFunc(func() {
+				l.leave(caller)
+				<-l.places
+			})}, nil
+		}
+		_ = conn.Close() // it has not been used
 		<-l.places
-		return nil, err
 	}
-	return &boundedConn{Conn: conn, leave: sync.OnceFunc(func() { <-l.places })}, nil
+}
+
+func (l *boundedListener) enter(caller string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[caller] >= l.most {
+		return false
+	}
+	l.open[caller]++
+	return true
+}
+
+func (l *boundedListener) leave(caller string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[caller]--; l.open[caller] == 0 {
+		delete(l.open, caller)
+	}
 }
 
 // Close implements net.Listener.

@@ -18,20 +18,20 @@ import (
 type Paths struct {
 	Read  []string // files and directories to read; "?" in front of one that may be missing
 	Write []string // files and directories to read and change, likewise
-	// ConnectTCP are the only ports that TCP connections may go to (the database's).
-	// Listening on TCP is forbidden: the signer's sockets are Unix sockets. This
-	// catches mistakes more than intruders: Landlock overlooks Multipath TCP and UDP,
-	// so the network itself is closed by the service manager (IPAddressDeny=) or a
-	// firewall.
-	ConnectTCP []uint16
+	// ConnectTCP are the only ports that TCP connections may go to (the signer's: the
+	// database's), ListenTCP the only ones that may be listened on (the signer's: none,
+	// its sockets are Unix sockets; 0 is any free one). This catches mistakes more than
+	// intruders: Landlock overlooks Multipath TCP and UDP, so the network itself is
+	// closed by the service manager (IPAddressDeny=) or a firewall.
+	ConnectTCP, ListenTCP []uint16
 }
 
 // marker tells the second image by which ABI it is confined. It is worth nothing to
 // an attacker: whoever sets the environment starts the process.
 const marker = "KURA_CONFINED"
 
-// confinedBy is the Landlock ABI that confines this process, 0 for none.
-func confinedBy() int {
+// ConfinedBy is the Landlock ABI that confines this process, 0 for none.
+func ConfinedBy() int {
 	abi, err := strconv.Atoi(os.Getenv(marker))
 	if err != nil || abi < 0 {
 		return 0
@@ -137,7 +137,10 @@ func confine(paths Paths, binary string) (abi int, err error) {
 	allow(writeRights, paths.Write...)
 	if abi >= 4 {
 		for _, port := range paths.ConnectTCP {
-			err = errors.Join(err, addPort(int(ruleset), port))
+			err = errors.Join(err, addPort(int(ruleset), unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, port))
+		}
+		for _, port := range paths.ListenTCP {
+			err = errors.Join(err, addPort(int(ruleset), unix.LANDLOCK_ACCESS_NET_BIND_TCP, port))
 		}
 	}
 	if err != nil {
@@ -187,12 +190,12 @@ type landlockNetPort struct {
 	port    uint64
 }
 
-func addPort(ruleset int, port uint16) error {
+func addPort(ruleset int, right uint64, port uint16) error {
 	const ruleNetPort = 2
-	rule := landlockNetPort{allowed: unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, port: uint64(port)}
+	rule := landlockNetPort{allowed: right, port: uint64(port)}
 	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), ruleNetPort,
 		uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 { //nolint:gosec // the kernel reads the structure, which holds no pointer
-		return fmt.Errorf("allow connections to port %d: %w", port, errno)
+		return fmt.Errorf("allow port %d: %w", port, errno)
 	}
 	return nil
 }

@@ -2,7 +2,8 @@
 // dumpable, no core, memory locked, no new privileges, and a file system and
 // network narrowed by Landlock to what it needs.
 //
-// It is for: the first lines of kura-signer's main. It trusts the kernel. It
+// It is for: the first lines of kura-signer's main; kura-gateway takes the Landlock
+// part. It trusts the kernel. It
 // promises that what it could not do is said, in Report.Weak, and never passed
 // over in silence; it does not decide whether that is acceptable.
 //
@@ -64,7 +65,7 @@ func Harden() Report {
 	if !status.noNewPrivileges {
 		report.Weak = append(report.Weak, "new privileges are possible: Restrict has not run, and the service manager has not set NoNewPrivileges")
 	}
-	report.Landlock = confinedBy()
+	report.Landlock = ConfinedBy()
 	if report.Landlock == 0 {
 		report.Weak = append(report.Weak, "the file system is not confined by Landlock")
 	}

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -30,10 +31,16 @@ func confined(directory string) {
 		fmt.Println("port:", err)
 		os.Exit(1)
 	}
+	listenPort, err := strconv.ParseUint(os.Getenv("KURA_TEST_LISTEN"), 10, 16)
+	if err != nil {
+		fmt.Println("port:", err)
+		os.Exit(1)
+	}
 	err = Restrict(Paths{
 		Read:       []string{filepath.Join(directory, "read"), "?/nonexistent"},
 		Write:      []string{filepath.Join(directory, "write")},
 		ConnectTCP: []uint16{uint16(port)},
+		ListenTCP:  []uint16{uint16(listenPort)},
 	})
 	if err != nil {
 		fmt.Println("restrict:", err)
@@ -60,6 +67,8 @@ func confined(directory string) {
 	listening.SetMultipathTCP(false) // which Landlock overlooks
 	_, err = listening.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	tell("listen", err)
+	_, err = listening.Listen(context.Background(), "tcp", "127.0.0.1:"+os.Getenv("KURA_TEST_LISTEN"))
+	tell("listen where it may", err)
 	tell("environment kept", func() error {
 		if os.Getenv("KURA_TEST_OTHER") == "" {
 			return unix.ENOENT
@@ -93,12 +102,20 @@ func TestConfinedProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = other.Close() }()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, listen, err := net.SplitHostPort(free.Addr().String())
+	if err := errors.Join(err, free.Close()); err != nil {
+		t.Fatal(err)
+	}
 	command := exec.Command(os.Args[0])
 	_, port, err := net.SplitHostPort(database.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	command.Env = append(os.Environ(), "KURA_TEST_CONFINED="+directory, "KURA_TEST_PORT="+port, "KURA_TEST_OTHER="+other.Addr().String())
+	command.Env = append(os.Environ(), "KURA_TEST_CONFINED="+directory, "KURA_TEST_PORT="+port, "KURA_TEST_OTHER="+other.Addr().String(), "KURA_TEST_LISTEN="+listen)
 	output, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
@@ -115,6 +132,7 @@ func TestConfinedProcess(t *testing.T) {
 		"connect to the database=true",
 		"connect elsewhere=false",
 		"listen=false",
+		"listen where it may=true",
 		"environment kept=true",
 	}
 	if got := strings.TrimSpace(string(output)); got != strings.Join(want, "\n") {
@@ -137,11 +155,11 @@ func TestRestrictRefusesRelativePaths(t *testing.T) {
 func TestHardenSaysWhatIsWeak(t *testing.T) {
 	// In the test process itself only reading is harmless: the report of a process
 	// that Restrict has not confined names that.
-	if confinedBy() != 0 {
+	if ConfinedBy() != 0 {
 		t.Error("an unconfined process calls itself confined")
 	}
 	t.Setenv(marker, "7")
-	if held, err := readStatus(); err == nil && !held.noNewPrivileges && confinedBy() != 0 {
+	if held, err := readStatus(); err == nil && !held.noNewPrivileges && ConfinedBy() != 0 {
 		t.Error("the marker alone was believed")
 	}
 }

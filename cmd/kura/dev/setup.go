@@ -127,6 +127,9 @@ signer = %q
 [tls]
 certificate = %q
 key         = %q
+
+[metrics]
+observers = ["127.0.0.0/8", "::1/128"] # this machine: no proxy stands in front
 `, d.Listen, d.path(runDir, signerSocket), d.acceptRoot(), d.path(caFile), d.path(gatewayDir, "key.pem"))
 	return os.WriteFile(d.path(gatewayConfig), []byte(gateway), 0o644)
 }
