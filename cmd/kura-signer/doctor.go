@@ -109,7 +109,7 @@ func (x *examination) directories() {
 // pin objects to a PIN that is stolen together with what it opens.
 func (x *examination) pin() {
 	if _, err := os.Lstat(x.config.soPINFile()); err == nil {
-		x.warn("so_pin_here", "%s is still here: the signer does not need it, and who has it can set another PIN or erase the token; keep it elsewhere", x.config.soPINFile())
+		x.warn("so_pin_here", "%s is still here: the signer does not need it, and whoever has it and the token sets another PIN or erases everything; keep it in a safe", x.config.soPINFile())
 	}
 	path := x.config.Token.PINFile
 	if path == "" {

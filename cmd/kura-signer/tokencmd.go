@@ -78,7 +78,7 @@ func tokenInit(ctx context.Context, in *invocation) error {
 		say(w, "PIN\tin %s\n", c.Token.PINFile)
 	}
 	if officer {
-		say(w, "SO PIN\tin %s: keep it elsewhere, the signer does not need it\n", o.soPINFile)
+		say(w, "SO PIN\tin %s: put it in a safe now. The signer does not need it; whoever has it and the token sets another PIN\n", o.soPINFile)
 	}
 	if setup.Leaky {
 		say(w, "warning\tthis token gives private keys to whoever has its PIN (see kura-signer token attack)\n")

@@ -6,6 +6,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/miekg/pkcs11"
+
+	"kura/nem"
 )
 
 func TestAttackReportsWhatSoftHSMLets(t *testing.T) {
@@ -79,5 +83,37 @@ func TestAttackWithAWrongPINTriesItOnce(t *testing.T) {
 	}
 	if _, err := os.Stat(refusedPINPath(b.stateDir)); err != nil {
 		t.Errorf("the mark of the refused PIN: %v", err)
+	}
+}
+
+// What softhsm/README.md says of the SO PIN: on SoftHSM it is worth what the PIN is.
+func TestSOPINOpensSoftHSM(t *testing.T) {
+	b := initialised(t)
+	tok := b.open()
+	ref := wallet(t, tok, "w", nem.SymbolTestnet)
+	if err := tok.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.digits = "00112233445566778899aabbccddeeff"
+	functions, err := loadNative(softHSM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := pkcs11.New(softHSM)
+	if err := module.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	slots, err := slotsWithLabel(module, b.label)
+	if err != nil || len(slots) != 1 {
+		t.Fatalf("slots %v, %v", slots, err)
+	}
+	if err := setPIN(module, functions, slots[0], pinOf(t, b.digits), pinOf(t, b.so)); err != nil {
+		t.Fatal(err)
+	}
+	if err := module.Finalize(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.open().Sign(context.Background(), ref, []byte("m")); err != nil {
+		t.Errorf("under the PIN that the security officer set: %v", err)
 	}
 }
