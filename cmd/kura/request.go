@@ -211,6 +211,7 @@ func policyWaitText(w policy.Wait) string {
 		if len(w.Who) > 0 {
 			text += "; may still approve: " + strings.Join(w.Who, ", ")
 		}
+	default: // the kind says it
 	}
 	if w.Until != 0 {
 		text += ", until " + statement.FormatTime(w.Until)
