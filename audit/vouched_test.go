@@ -7,7 +7,9 @@ import (
 
 	"kura/audit"
 	"kura/journal/cosign"
+	"kura/ledger"
 	"kura/ledger/ledgertest"
+	"kura/statement"
 )
 
 // TestVerifyHoldsWitnessesToThoseKnown: an auditor who knows the witnesses finds a journal that followed others.
@@ -63,6 +65,31 @@ func TestVerifyJudgesCosignaturesAgain(t *testing.T) {
 		}
 		if report := verify(t, w, w.Forge(lines), audit.Options{}); report.OK {
 			t.Errorf("%s made %s verifies", change[0], change[1])
+		}
+	}
+}
+
+// TestPageShowsVouchersAndKeys: what the host did to a wallet's key, and whose times policy time followed.
+func TestPageShowsVouchersAndKeys(t *testing.T) {
+	w := ledgertest.New(t)
+	w.Must(ledger.WalletStateInput{WalletState: ledger.WalletState{Wallet: "hot-xem", State: ledger.WalletSuspended, Reason: "a new disk"}})
+	suspended := w.State.Freezes()[0].Hash
+	w.Clock += ledgertest.Hour
+	w.BootID, w.Boot = "boot-2", 1000
+	w.Restart()
+	w.Must(w.Cosigned(ledgertest.Witnesses("ann"), 1, w.Clock))
+	w.Verdict("alice", statement.Lift, suspended)
+	w.Verdict("carol", statement.Lift, suspended)
+	var page bytes.Buffer
+	if _, err := audit.WritePage(t.Context(), &page, bytes.NewReader(w.Export()), audit.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"suspended: the key of wallet", "a new disk", "person alice", "person carol",
+		"Policy time followed the times of witnesses (1 times), of whom 1 or more", "ann.test&#43;",
+	} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page does not say %q", want)
 		}
 	}
 }
