@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"os"
 	"runtime"
 	"strconv"
@@ -102,6 +103,20 @@ func TestFoldOfManyEntries(t *testing.T) {
 	t.Logf("%d entries in %v (%v each), state %d KB", count, took, took/time.Duration(count), (with.HeapAlloc-without.HeapAlloc)>>10)
 	if hash != want {
 		t.Error("the fold is another state than the live one")
+	}
+}
+
+// TestTheSameStoryTwice: judging takes nothing but its arguments, no order of maps among them, so the same
+// inputs at the same times leave the same bytes.
+func TestTheSameStoryTwice(t *testing.T) {
+	first, second := ledgertest.Story(t), ledgertest.Story(t)
+	if len(first.Lines) != len(second.Lines) {
+		t.Fatalf("%d entries, then %d", len(first.Lines), len(second.Lines))
+	}
+	for i := range first.Lines {
+		if !bytes.Equal(first.Lines[i], second.Lines[i]) {
+			t.Fatalf("entry %d:\n%s\nand then\n%s", i, first.Lines[i], second.Lines[i])
+		}
 	}
 }
 
