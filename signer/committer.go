@@ -15,8 +15,8 @@ const (
 	longestPause  = 5 * time.Second
 )
 
-// maxUncovered bounds the groups that are in the journal and wait for the anchors.
-const maxUncovered = 16
+// maxUncovered bounds the groups that are written and wait for the anchors to come back from those before them.
+const maxUncovered = 4
 
 // commit makes groups durable in their order and releases what follows from them, until commits is closed. While the
 // store writes a group, the one after it is encoded, hashed and its head signed, and the anchors move to those before

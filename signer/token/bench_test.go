@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -14,6 +15,9 @@ import (
 	"github.com/miekg/pkcs11"
 	"golang.org/x/sys/unix"
 
+	"kura/journal"
+	"kura/journal/embedded"
+	"kura/journal/storetest"
 	"kura/nem"
 )
 
@@ -221,6 +225,24 @@ func bareCall(b *testing.B, tok *Token, custody string, ref WalletRef, sessions 
 		_, err = nem.SignNIS1((*[32]byte)(seed), blob.publicKey, message)
 		return err
 	}
+}
+
+// BenchmarkAppends measures appends to an embedded journal whose heads are signed in the token.
+func BenchmarkAppends(b *testing.B) {
+	tok := initialised(b).open()
+	key, err := tok.LogPublicKey()
+	if err != nil {
+		b.Fatal(err)
+	}
+	genesis := storetest.Genesis()
+	genesis.LogKey = key
+	storetest.BenchmarkAppends(b, func(t testing.TB) journal.Store {
+		store, err := embedded.Open(filepath.Join(t.TempDir(), "journal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}, genesis, func(logKey [32]byte, text []byte) ([64]byte, error) { return tok.SignHead(b.Context(), logKey, text) })
 }
 
 // BenchmarkThousandObjects shows that the rate does not fall with what else the
