@@ -41,7 +41,11 @@ func (t *LostTail) Heads() gap.Gap {
 
 // Question is what the directors are asked about it.
 func (t *LostTail) Question(g journal.Genesis) gap.Question {
-	return gap.Question{Genesis: g, Kept: t.Kept.Checkpoint, Lost: t.Lost.Checkpoint, Policy: t.Policy}
+	q := gap.Question{Genesis: g, Kept: t.Kept.Checkpoint, Lost: t.Lost.Checkpoint, Policy: t.Policy}
+	for _, h := range t.Between {
+		q.Between = append(q.Between, h.Checkpoint)
+	}
+	return q
 }
 
 // names tells whether the tail's entry will name a head.

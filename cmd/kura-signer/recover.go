@@ -24,7 +24,7 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 	var headPaths []string
 	err = in.flags("recover-tail", func(f *flag.FlagSet) {
 		f.StringVar(&configPath, "config", "", "configuration file")
-		f.Var((*repeated)(&headPaths), "head", "a checkpoint that a witness or another signer holds; once for each")
+		f.Var((*repeated)(&headPaths), "head", "a checkpoint that a witness holds, or what --out wrote on another signer's host; once for each")
 		f.StringVar(&outPath, "out", "", "write what the directors are asked to this file (it must not exist)")
 		f.StringVar(&verdictsPath, "verdicts", "", "the directors' approvals, one envelope a line: go on")
 	}, "config")
@@ -101,7 +101,7 @@ func (x *ceremony) recovery(s store, more []signer.HeldHead) (*signer.Recovery, 
 	return r, nil
 }
 
-// readHeads reads checkpoints from files.
+// readHeads reads checkpoints from files, or out of the questions that other signers' hosts asked.
 func readHeads(paths []string) ([]signer.HeldHead, error) {
 	var all []signer.HeldHead
 	for _, path := range paths {
@@ -109,7 +109,13 @@ func readHeads(paths []string) ([]signer.HeldHead, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, signer.HeldHead{Checkpoint: c, Holder: path})
+		held := gap.LostIn(c)
+		if held == nil {
+			held = []journal.Checkpoint{c}
+		}
+		for _, c := range held {
+			all = append(all, signer.HeldHead{Checkpoint: c, Holder: path})
+		}
 	}
 	return all, nil
 }

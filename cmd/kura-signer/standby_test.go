@@ -35,9 +35,11 @@ import (
 // with a gateway's couriers of its own.
 type cluster struct {
 	*installation
-	nodes   []*node
-	servers []*httptest.Server
-	keys    []cosign.Key
+	nodes     []*node
+	db        pgtest.Database
+	witnesses []*witness.Witness
+	servers   []*httptest.Server
+	keys      []cosign.Key
 }
 
 // A node is one of the signers.
@@ -71,7 +73,7 @@ func (l *lockedBuffer) String() string {
 func newCluster(t *testing.T) *cluster {
 	db := pgtest.Open(t)
 	private := make([]ed25519.PrivateKey, 3)
-	c := &cluster{}
+	c := &cluster{db: db}
 	var lines []string
 	for i := range private {
 		public, key, err := ed25519.GenerateKey(rand.Reader)
@@ -99,7 +101,7 @@ func newCluster(t *testing.T) *cluster {
 		}
 		server := httptest.NewServer(w.Handler(nil, nil, slog.New(slog.DiscardHandler)))
 		t.Cleanup(server.Close)
-		c.servers = append(c.servers, server)
+		c.servers, c.witnesses = append(c.servers, server), append(c.witnesses, w)
 	}
 	text, err := os.ReadFile(c.config)
 	if err != nil {

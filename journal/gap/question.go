@@ -10,17 +10,18 @@ import (
 	"kura/statement"
 )
 
-// MaxQuestion bounds the JSON form of a question, in bytes: two checkpoints and a little more.
-const MaxQuestion = 3 * journal.MaxCheckpoint
+// MaxQuestion bounds the JSON form of a question, in bytes: its checkpoints and a little more.
+const MaxQuestion = (3 + maxBetween) * journal.MaxCheckpoint
 
 // A Question is what the directors are asked after a lost tail, as the signer's host hands it to them:
 //
-//	{"kura_gap":1,"genesis":"…","kept":"…","lost":"…","policy":"…"}
+//	{"kura_gap":1,"genesis":"…","kept":"…","lost":"…","between":["…"],"policy":"…"}
 type Question struct {
 	Genesis journal.Genesis
-	Kept    journal.Checkpoint // the head that the journal would go on after
-	Lost    journal.Checkpoint // the newest one that it does not extend
-	Policy  statement.Hash     // the policy in force at the kept head
+	Kept    journal.Checkpoint   // the head that the journal would go on after
+	Lost    journal.Checkpoint   // the newest one that it does not extend
+	Between []journal.Checkpoint // smaller ones that it does not extend either
+	Policy  statement.Hash       // the policy in force at the kept head
 }
 
 type questionJSON struct {
@@ -28,6 +29,7 @@ type questionJSON struct {
 	Genesis string         `json:"genesis"`
 	Kept    string         `json:"kept"`
 	Lost    string         `json:"lost"`
+	Between []string       `json:"between"`
 	Policy  statement.Hash `json:"policy"`
 }
 
@@ -35,8 +37,26 @@ const questionVersion = 1
 
 // Encode returns the JSON form, with a newline.
 func (q Question) Encode() ([]byte, error) {
-	text, err := json.Marshal(questionJSON{questionVersion, q.Genesis.String(), string(q.Kept), string(q.Lost), q.Policy})
+	between := []string{}
+	for _, c := range q.Between {
+		between = append(between, string(c))
+	}
+	text, err := json.Marshal(questionJSON{questionVersion, q.Genesis.String(), string(q.Kept), string(q.Lost), between, q.Policy})
 	return append(text, '\n'), err
+}
+
+// LostIn returns the lost heads that a question names, unverified: another signer's host may have asked it. There are
+// none if the text is no question.
+func LostIn(text []byte) []journal.Checkpoint {
+	var in questionJSON
+	if len(text) > MaxQuestion || json.Unmarshal(bytes.TrimSpace(text), &in, json.RejectUnknownMembers(true)) != nil || in.Version != questionVersion {
+		return nil
+	}
+	all := []journal.Checkpoint{journal.Checkpoint(in.Lost)}
+	for _, c := range in.Between {
+		all = append(all, journal.Checkpoint(c))
+	}
+	return all
 }
 
 // ParseQuestion reads the JSON form strictly and holds both heads to the genesis that the reader pinned, and the log keys
@@ -60,6 +80,9 @@ func ParseQuestion(keys journal.LogKeys, text []byte) (q Question, kept, lost jo
 		return bad(fmt.Errorf("it is about the journal %s, pinned is %s", statement.Quote(in.Genesis, 200), pinned))
 	}
 	q = Question{Genesis: pinned, Kept: journal.Checkpoint(in.Kept), Lost: journal.Checkpoint(in.Lost), Policy: in.Policy}
+	for _, c := range in.Between {
+		q.Between = append(q.Between, journal.Checkpoint(c))
+	}
 	if kept, err = keys.Open(q.Kept); err != nil {
 		return bad(fmt.Errorf("the kept head: %w", err))
 	}

@@ -1,0 +1,109 @@
+package gap_test
+
+import (
+	"bytes"
+	"testing"
+
+	"kura/journal"
+	"kura/journal/gap"
+	"kura/ledger/ledgertest"
+	"kura/statement"
+)
+
+func TestNamesAndSpans(t *testing.T) {
+	head := func(size uint64, root string) journal.Head { return journal.Head{Size: size, Root: journal.LeafHash([]byte(root))} }
+	g := gap.Gap{Kept: head(10, "a"), Lost: head(20, "a"), Between: []journal.Head{head(15, "a")}}
+	for _, c := range []struct {
+		head         journal.Head
+		names, spans bool
+	}{
+		{head(9, "a"), false, false}, {head(10, "a"), false, false}, {head(10, "b"), false, false},
+		{head(11, "a"), false, true}, {head(15, "a"), true, true}, {head(15, "b"), false, true}, {head(19, "a"), false, true},
+		{head(20, "a"), true, true}, {head(20, "b"), false, false}, {head(21, "a"), false, false},
+	} {
+		if g.Names(c.head) != c.names || g.Spans(c.head) != c.spans {
+			t.Errorf("%+v: names %v, spans %v", c.head, g.Names(c.head), g.Spans(c.head))
+		}
+	}
+	if n := g.Entries(); n != 10 {
+		t.Errorf("%d entries", n)
+	}
+	longer := gap.Gap{Kept: head(30, "a"), Lost: head(20, "b")}
+	if !longer.Names(head(20, "b")) || longer.Spans(head(25, "a")) || longer.Entries() != 0 {
+		t.Error("a gap whose kept head is the longer one")
+	}
+}
+
+// lost is a world after a loss, before anything is decided.
+func lost(t testing.TB) *ledgertest.Loss {
+	w := ledgertest.Founded(t)
+	kept := len(w.Entries)
+	w.Restart()
+	between := w.Checkpoint()
+	w.Restart()
+	l := w.Lose(kept)
+	l.Between = append(l.Between, between)
+	return l
+}
+
+// FuzzParseQuestion reads what anybody may have handed to a director.
+func FuzzParseQuestion(f *testing.F) {
+	l := lost(f)
+	keys := l.World.Genesis.Keys()
+	q := gap.Question{Genesis: l.World.Genesis, Kept: l.Kept, Lost: l.Lost, Between: l.Between, Policy: statement.HashText("policy")}
+	good, err := q.Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, _, _, err := gap.ParseQuestion(keys, good); err != nil || len(gap.LostIn(good)) != 2 {
+		f.Fatalf("a good question is not read: %v", err)
+	}
+	f.Add(good)
+	f.Add(bytes.Replace(good, []byte(`"kura_gap":1`), []byte(`"kura_gap":2`), 1))
+	f.Add(bytes.Replace(good, []byte(`"lost"`), []byte(`"Lost"`), 1))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		q, kept, lost, err := gap.ParseQuestion(keys, text)
+		if err != nil {
+			return
+		}
+		again, err := q.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, k, l, err := gap.ParseQuestion(keys, again); err != nil || k != kept || l != lost || kept == lost {
+			t.Errorf("%s\nis read again as %v %v: %v", text, k, l, err)
+		}
+	})
+}
+
+// FuzzRead reads bodies that anybody may have written under a good entry's place.
+func FuzzRead(f *testing.F) {
+	l := lost(f)
+	l.Continue()
+	w := l.World
+	seq := w.State.Gaps()[0].Seq
+	good := w.Entries[seq]
+	if g, err := gap.Read(w.Genesis.Keys(), good); err != nil || len(g.Approvals) != 2 || len(g.Between) != 1 {
+		f.Fatalf("a good gap is not read: %v", err)
+	}
+	f.Add([]byte(good.Body))
+	f.Add(bytes.Replace(good.Body, []byte(`approve`), []byte(`approvE`), 1))
+	f.Add([]byte(`{"kept":"","lost":"","between":[],"verdicts":[]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e := good
+		e.Body = body
+		g, err := gap.Read(w.Genesis.Keys(), e)
+		if err != nil {
+			return
+		}
+		if g.Kept.Size != seq || g.Kept == g.Lost {
+			t.Errorf("%s\nis a gap %+v", body, g)
+		}
+		for _, a := range g.Approvals {
+			if a.Verdict.Verdict != statement.Approve {
+				t.Errorf("%s counts as an approval", a.Hash)
+			}
+		}
+	})
+}
