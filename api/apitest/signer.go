@@ -300,7 +300,10 @@ func (s *Signer) Wallets(ctx context.Context, bearer string) ([]rpc.Wallet, erro
 		return nil, err
 	}
 	defer release()
-	return []rpc.Wallet{{ID: "hot", Network: "nis1-testnet", Custody: "sealed", State: "active"}}, nil
+	key := nem.PublicKey(s.key.Public().(ed25519.PublicKey))
+	return []rpc.Wallet{{
+		ID: "hot", Network: network.String(), Address: key.Address(network).String(), PublicKey: key.String(), Custody: "sealed", State: "active",
+	}}, nil
 }
 
 // Limits implements rpc.Gateway.

@@ -31,27 +31,28 @@ func (c *Client) OpenSession(ctx context.Context, sign func(secretHash statement
 	return session, secret, nil
 }
 
-// Wallets lists the wallets that the session may see, as the server tells.
+// Wallets lists the wallets that the session may see, as the server tells: unproven, each member in its form.
 func (c *Client) Wallets(ctx context.Context) ([]rpc.Wallet, error) {
 	var list struct {
 		Wallets []rpc.Wallet `json:"wallets"`
 	}
 	err := c.read(ctx, "/v1/wallets", &list, http.StatusOK)
-	return list.Wallets, err
+	return heldWallets(list.Wallets), err
 }
 
-// Limits lists the limits that the session may see, as the server tells.
+// Limits lists the limits that the session may see, as the server tells: unproven, each member in its form.
 func (c *Client) Limits(ctx context.Context) ([]rpc.Limit, error) {
 	var list struct {
 		Limits []rpc.Limit `json:"limits"`
 	}
 	err := c.read(ctx, "/v1/limits", &list, http.StatusOK)
-	return list.Limits, err
+	return heldLimits(list.Limits), err
 }
 
-// Ready says whether the signer signs, and if not why, as the server tells.
+// Ready says whether the signer signs, and if not why, as the server tells: unproven, its prose quoted.
 func (c *Client) Ready(ctx context.Context) (rpc.Ready, error) {
 	var ready rpc.Ready
 	err := c.read(ctx, "/readyz", &ready, http.StatusOK, http.StatusServiceUnavailable)
+	holdReady(&ready)
 	return ready, err
 }

@@ -94,3 +94,59 @@ func TestForeignTextOfAnswers(t *testing.T) {
 		t.Errorf("waits %+v", w)
 	}
 }
+
+// TestForeignTextOfLists puts what a terminal would obey into every text of the lists and of the signer's state.
+func TestForeignTextOfLists(t *testing.T) {
+	g := apitest.Start(t, apitest.Options{Wrap: func(honest http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec := httptest.NewRecorder()
+			honest.ServeHTTP(rec, r)
+			switch r.URL.Path {
+			case "/v1/wallets":
+				var list struct {
+					Wallets []rpc.Wallet `json:"wallets"`
+				}
+				_ = json.Unmarshal(rec.Body.Bytes(), &list)
+				for i := range 6 { // each with another member out of form
+					bad := list.Wallets[0]
+					*[]*string{&bad.ID, &bad.Network, &bad.Address, &bad.PublicKey, &bad.Custody, &bad.State}[i] = evil
+					list.Wallets = append(list.Wallets, bad)
+				}
+				_ = json.NewEncoder(w).Encode(list)
+			case "/v1/limits":
+				good := rpc.Limit{ID: "day", Max: "10", Key: "each " + evil, Asset: evil}
+				_ = json.NewEncoder(w).Encode(map[string]any{"limits": []rpc.Limit{
+					good, {ID: evil, Max: "10"}, {ID: "a", Max: evil}, {ID: "a", Max: "1", Used: evil}, {ID: "a", Max: "1", FreesAt: evil},
+				}})
+			case "/readyz":
+				_ = json.NewEncoder(w).Encode(rpc.Ready{
+					Role: evil, Root: evil, Policy: evil, Rollback: evil, Clock: evil,
+					Reasons:   []rpc.Reason{{Code: evil, Detail: "d"}, {Code: "halted", Detail: evil}},
+					Witnesses: []rpc.Witness{{Name: evil, Time: evil, Trouble: evil}},
+				})
+			default:
+				w.WriteHeader(rec.Code)
+				_, _ = w.Write(rec.Body.Bytes())
+			}
+		})
+	}})
+	c := connect(t, g)
+	login(t, g, c)
+	wallets, err := c.Wallets(t.Context())
+	if err != nil || len(wallets) != 1 || wallets[0].ID != "hot" {
+		t.Errorf("wallets %+v, %v", wallets, err)
+	}
+	limits, err := c.Limits(t.Context())
+	if err != nil || len(limits) != 1 {
+		t.Fatalf("limits %+v, %v", limits, err)
+	}
+	clean(t, "a limit", limits[0].Key+limits[0].Asset)
+	ready, err := c.Ready(t.Context())
+	if err != nil || len(ready.Reasons) != 1 || len(ready.Witnesses) != 1 {
+		t.Fatalf("ready %+v, %v", ready, err)
+	}
+	w := ready.Witnesses[0]
+	for _, text := range []string{ready.Role, ready.Root, ready.Policy, ready.Rollback, ready.Clock, ready.Reasons[0].Detail, w.Name, w.Time, w.Trouble} {
+		clean(t, "the signer's state", text)
+	}
+}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
@@ -22,13 +24,16 @@ func (h *home) signer(cmd *cobra.Command) (ssh.Signer, error) {
 	if h.key == "" {
 		return nil, usagef("%s names no key, and this command signs", h.path(homeFileName))
 	}
-	text, err := os.ReadFile(h.key)
+	text, exposed, err := readKey(h.key)
 	if err != nil {
 		return nil, fmt.Errorf("reading the signing key: %w", err)
 	}
 	defer clear(text)
 	if public, _, _, _, err := ssh.ParseAuthorizedKey(text); err == nil {
 		return agentSigner(cmd.Context(), public)
+	}
+	if exposed != nil {
+		return nil, exposed
 	}
 	signer, err := statement.ParsePrivateKey(text, func() ([]byte, error) {
 		return askSecret(cmd, fmt.Sprintf("Passphrase for %s: ", h.key))
@@ -37,6 +42,35 @@ func (h *home) signer(cmd *cobra.Command) (ssh.Signer, error) {
 		return nil, fmt.Errorf("opening %s: %w", h.key, err)
 	}
 	return signer, nil
+}
+
+// maxKey bounds the file of a key, in bytes.
+const maxKey = 64 << 10
+
+// readKey reads the file of a key. If it is a private one, it is not to be used where exposed says why: others than the
+// user whose file it is may read it, so it may be theirs by now. (ssh refuses the same. A file of another owner, as
+// container platforms hand secrets over, is that owner's concern.)
+func readKey(name string) (text []byte, exposed, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close() // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if text, err = io.ReadAll(io.LimitReader(f, maxKey+1)); err != nil {
+		return nil, nil, err
+	}
+	if len(text) > maxKey {
+		return nil, nil, fmt.Errorf("%s has more than %d bytes: it is no key", name, maxKey)
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if ok && int(owner.Uid) == os.Geteuid() && info.Mode().Perm()&0o077 != 0 {
+		exposed = fmt.Errorf("%s has mode %04o, and a private key that others may read is not used: close it (chmod 600 %[1]s), and replace the key if somebody could have read it", name, info.Mode().Perm())
+	}
+	return text, exposed, nil
 }
 
 // askSecret reads a line from the terminal without showing it.

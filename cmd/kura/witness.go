@@ -113,11 +113,14 @@ func (f witnessFile) open() (*witness.Witness, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(f.Key)
+	text, exposed, err := readKey(f.Key)
 	if err != nil {
 		return nil, fmt.Errorf("reading the witness key: %w", err)
 	}
 	defer clear(text)
+	if exposed != nil {
+		return nil, exposed
+	}
 	block, _ := pem.Decode(text)
 	if block == nil {
 		return nil, fmt.Errorf("%s is not a PEM file", f.Key)
