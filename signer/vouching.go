@@ -86,8 +86,14 @@ func (c *cosigning) moment(cosigned journal.Checkpoint) (int64, bool) {
 	return int64(min(seconds, journal.MaxTime/1000)) * 1000, ok
 }
 
-// checkTime says when policy time stays behind the clock, and what will end that.
+// checkTime says when policy time stays behind the clock, and what will end that. It is about this run: a signer that
+// only follows, or has not begun to decide, knows no more than how another one counts.
 func (s *Signer) checkTime() {
+	select {
+	case <-s.started:
+	default:
+		return
+	}
 	late := s.lateness()
 	if late.behind() <= toleratedBehind {
 		s.conditions.clear("", conditionTime)

@@ -138,6 +138,10 @@ func TestLagWithoutWitnesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Until("the signer says that it waits", func() bool { return hasReason(ready(t, d.Signer), "witnesses_missing") })
+	d.Until("a witness was heard", func() bool { return ready(t, d.Signer).Witnesses[2].Answers })
+	if reason := timeReason(t, d); reason != "" {
+		t.Errorf("before it counts time by itself: %s", reason)
+	}
 	if err := d.Stop(); err != nil {
 		t.Fatal(err)
 	}

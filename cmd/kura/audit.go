@@ -117,10 +117,12 @@ entries alone and must come out the same, byte for byte. Exit 0 only if all held
 	cmd.Flags().StringVar(&genesis, "genesis", "", "genesis line to hold it to (default: the one that the home pins, if there is a home)")
 	cmd.Flags().StringVar(&from, "from-checkpoint", "", "file with an earlier signed head that the export must extend")
 	cmd.Flags().StringVar(&predecessor, "predecessor", "", "export of the journal that this one follows after a restore; it is verified, too")
-	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "key line of a witness that you know, once for each there ever was: no other may have vouched for the time")
+	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, witnessUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
 }
+
+const witnessUsage = "key line of a witness that you know, once for each there ever was: no other may have vouched for the time"
 
 // witnessKeys reads the key lines of --witness.
 func witnessKeys(lines []string) ([]cosign.Key, error) {
@@ -211,6 +213,7 @@ func gapWords(g audit.Gap) string {
 
 func newAuditReport() *cobra.Command {
 	var genesis, from, out string
+	var witnesses []string
 	cmd := &cobra.Command{
 		Use:   "report FILE --out PAGE.html",
 		Short: "Verify an export and write what happened in it as one static page",
@@ -221,6 +224,9 @@ func newAuditReport() *cobra.Command {
 			}
 			options, err := auditOptions(cmd, genesis, from)
 			if err != nil {
+				return err
+			}
+			if options.Witnesses, err = witnessKeys(witnesses); err != nil {
 				return err
 			}
 			export, err := os.Open(args[0])
@@ -242,6 +248,7 @@ func newAuditReport() *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "page to write: no scripts, nothing fetched from anywhere")
 	cmd.Flags().StringVar(&genesis, "genesis", "", "genesis line to hold it to (default: the one that the home pins, if there is a home)")
 	cmd.Flags().StringVar(&from, "from-checkpoint", "", "file with an earlier signed head that the export must extend")
+	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, witnessUsage)
 	return cmd
 }
 
