@@ -14,6 +14,7 @@ export GOEXPERIMENT := runtimesecret
 FUZZTIME ?= 30s
 DURATION ?= 60s
 SEED     ?= 1
+ROUNDS   ?= 10000
 KEEP     ?=
 
 .PHONY: help
@@ -70,6 +71,11 @@ fuzz: ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
 chaos: ## the fault campaign for DURATION from SEED on (DURATION=60s SEED=1)
 	@scripts/setup test
 	@DURATION='$(DURATION)' SEED='$(SEED)' scripts/chaos
+
+.PHONY: tamper
+tamper: ## ROUNDS random edits of a journal of 10,000 entries in each store, all to be found (ROUNDS=10000 SEED=1)
+	@scripts/setup test
+	@KURA_ROUNDS='$(ROUNDS)' KURA_SEED='$(SEED)' go test -count=1 -timeout 3h -v -run 'TestStore/Tamper' ./journal/embedded ./journal/postgres
 
 .PHONY: soak
 soak: ## 100,000 signatures while the token comes and goes

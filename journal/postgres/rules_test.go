@@ -263,13 +263,15 @@ func waitingBackend(t *testing.T, conn *pgx.Conn, role string) (pid int32) {
 	}
 }
 
-// TestCluster has a server of its own: one that is killed, asks for passwords, or does not keep what it
-// commits.
+// TestCluster has a server of its own: one that is killed, dumped and restored, asked by psql, asks for passwords, or
+// does not keep what it commits.
 func TestCluster(t *testing.T) {
 	cluster := pgtest.Start(t)
 	t.Cleanup(cluster.Stop)
 	db := cluster.Migrated(t)
 	t.Run("Killed", func(t *testing.T) { testKilled(t, cluster, db) })
+	t.Run("Backup", func(t *testing.T) { testBackup(t, cluster) })
+	t.Run("Psql", func(t *testing.T) { testPsql(t, cluster) })
 	t.Run("Forgetful", func(t *testing.T) { testForgetful(t, cluster, db) })
 	t.Run("Password", func(t *testing.T) { testPassword(t, cluster, db) })
 }

@@ -311,3 +311,35 @@ func (c *Cluster) Stop() {
 		_ = os.RemoveAll(c.wal)
 	}
 }
+
+// Dump returns what pg_dump makes of a schema.
+func (c *Cluster) Dump(schema string) ([]byte, error) {
+	cmd := c.command("pg_dump", "-h", c.dir, "-U", "postgres", "-n", schema, "postgres")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("pg_dump: %w", err)
+	}
+	return out, nil
+}
+
+// Restore puts a dump into a new database of the cluster.
+func (c *Cluster) Restore(name string, dump []byte) error {
+	if err := c.run("createdb", "-h", c.dir, "-U", "postgres", name); err != nil {
+		return err
+	}
+	_, err := c.Psql("postgres:///"+name+"?"+url.Values{"host": {c.dir}, "user": {"postgres"}}.Encode(), string(dump))
+	return err
+}
+
+// Psql runs a script with PostgreSQL's own client, up to the first error, and returns what it prints.
+func (c *Cluster) Psql(dsn, script string) (string, error) {
+	dsn = strings.Replace(dsn, "search_path=", "options=-csearch_path%3D", 1) // the one spelling that it understands
+	cmd := c.command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", dsn)
+	cmd.Stdin = strings.NewReader(script)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("psql: %w\n%s", err, out)
+	}
+	return string(out), nil
+}
