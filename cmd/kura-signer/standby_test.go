@@ -219,10 +219,8 @@ func TestLeaderPaused(t *testing.T) {
 		c.startNode(n)
 		// One after the other, as an operator does it: each tries its token with keys that it throws away.
 		c.Until("a node answers", func() bool {
-			select {
-			case <-n.ended:
+			if n.hasEnded() {
 				t.Fatalf("a node ended:\n%s", n.log)
-			default:
 			}
 			return n.ready(t.Context()).Role != ""
 		})
@@ -235,10 +233,8 @@ func TestLeaderPaused(t *testing.T) {
 			continue
 		}
 		c.Until("the others stand by", func() bool {
-			select {
-			case <-n.ended:
+			if n.hasEnded() {
 				t.Fatalf("a standby ended:\n%s", n.log)
-			default:
 			}
 			r := n.ready(t.Context())
 			return r.Role == "standby" && !r.Ready
@@ -249,83 +245,137 @@ func TestLeaderPaused(t *testing.T) {
 		}
 	}
 
-	// Clients ask every node they can, again and again with the same text, until somebody has signed.
-	load, endLoad := context.WithTimeout(context.Background(), 90*time.Second)
-	defer endLoad()
-	var clients sync.WaitGroup
-	var mu sync.Mutex
-	transactions := map[statement.Hash]map[string]bool{}
-	var signed, took atomic.Int64
-	var more atomic.Bool
-	more.Store(true)
-	for i := range 4 {
-		clients.Go(func() {
-			for k := 0; more.Load() && k < 12; k++ {
-				name := []string{signertest.XEM, signertest.XYM}[(i+k)%2]
-				sent := c.Sign("shop", c.Withdrawal(c.wallets[name], signertest.Small))
-				hash := statement.HashText(sent.Statement)
-				for done := false; !done && load.Err() == nil; {
-					for _, n := range c.nodes {
-						call, cancel := context.WithTimeout(load, 3*time.Second)
-						a, err := n.gateway.Submit(call, sent.Encode(), 2_000)
-						cancel()
-						if err != nil || a.Transaction == nil {
-							continue
-						}
-						mu.Lock()
-						if transactions[hash] == nil {
-							transactions[hash] = map[string]bool{}
-						}
-						transactions[hash][a.Transaction.Announce.Body] = true
-						mu.Unlock()
-						done = true
-					}
-					time.Sleep(10 * time.Millisecond)
-				}
-				signed.Add(1)
-			}
-		})
-	}
-	c.Until("the first payments are signed", func() bool { return signed.Load() >= 5 })
+	pay := c.startPayers()
+	pay.more(5)
+	first = c.waitLeader(t.Context(), nil)
 	if err := first.process.Process.Signal(unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	c.waitLeader(t.Context(), first)
-	took.Store(signed.Load())
-	c.Until("the second leader signs", func() bool { return signed.Load() >= took.Load()+4 })
+	second := c.waitLeader(t.Context(), first)
+	pay.more(4) // under the second leader, while the first one is paused
 	if err := first.process.Process.Signal(unix.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-first.ended:
-	case <-time.After(30 * time.Second):
-		t.Errorf("the first leader goes on: %+v", first.ready(t.Context()))
-	}
+	pay.more(4) // with the first one awake
+	c.Until("the first leader ends", first.hasEnded)
 	if !strings.Contains(first.log.String(), "lease_lost") {
 		t.Errorf("the first leader does not say why it ended:\n%s", first.log)
 	}
 	if _, err := first.gateway.Submit(t.Context(), c.Sign("shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small)).Encode(), 2_000); err == nil {
 		t.Error("the first leader signs after its pause")
 	}
-	more.Store(false)
-	clients.Wait()
-	if load.Err() != nil {
-		t.Error("not everything was signed in time")
+	transactions := pay.stop()
+	if second.hasEnded() {
+		t.Errorf("the second leader ended:\n%s", second.log)
 	}
 	c.startNode(first)
-	c.Until("the first leader stands by", func() bool { r := first.ready(t.Context()); return r.Role == "standby" && r.Size > 0 })
+	c.Until("the first leader stands by", func() bool {
+		if first.hasEnded() {
+			t.Fatalf("the first leader ended:\n%s", first.log)
+		}
+		r := first.ready(t.Context())
+		return r.Role == "standby" && r.Size > 0
+	})
 	leader := c.waitLeader(t.Context(), nil)
 	c.check(t, leader, transactions)
 	c.plannedSwitch(t, leader)
 }
 
+// payers are clients that ask every node they can, again and again with the same text, until one has signed.
+type payers struct {
+	c       *cluster
+	clients sync.WaitGroup
+	over    atomic.Bool
+	signed  atomic.Int64
+
+	mu           sync.Mutex
+	transactions map[statement.Hash]map[string]bool // what came out, by text
+}
+
+func (c *cluster) startPayers() *payers {
+	p := &payers{c: c, transactions: map[statement.Hash]map[string]bool{}}
+	for i := range 4 {
+		p.clients.Go(func() {
+			for k := i; !p.over.Load(); k++ {
+				p.pay([]string{signertest.XEM, signertest.XYM}[k%2])
+			}
+		})
+	}
+	c.TB.Cleanup(func() { p.over.Store(true); p.clients.Wait() })
+	return p
+}
+
+// pay pays once. It asks the other nodes, too, when one has signed: whatever they say is held against it.
+func (p *payers) pay(wallet string) {
+	sent := p.c.Sign("shop", p.c.Withdrawal(p.c.wallets[wallet], signertest.Small))
+	hash := statement.HashText(sent.Statement)
+	for done := false; !done && p.c.TB.Context().Err() == nil; {
+		for _, n := range p.c.nodes {
+			a, ok := n.ask(p.c.TB.Context(), sent)
+			if !ok {
+				continue
+			}
+			done = true
+			p.mu.Lock()
+			if p.transactions[hash] == nil {
+				p.transactions[hash] = map[string]bool{}
+			}
+			p.transactions[hash][a.Transaction.Announce.Body] = true
+			p.mu.Unlock()
+		}
+		time.Sleep(10 * time.Millisecond) // between the rounds of one who asks in vain
+	}
+	p.signed.Add(1)
+}
+
+// more waits for so many payments from now on.
+func (p *payers) more(n int64) {
+	p.c.TB.Helper()
+	wanted := p.signed.Load() + n
+	p.c.Until("payments are signed", func() bool { return p.signed.Load() >= wanted })
+}
+
+// stop waits for the payments under way, and returns what came out for each text.
+func (p *payers) stop() map[statement.Hash]map[string]bool {
+	p.over.Store(true)
+	p.clients.Wait()
+	return p.transactions
+}
+
+// ask sends a text to a node, which may be paused, busy or gone: then nothing is known.
+func (n *node) ask(ctx context.Context, sent statement.Envelope) (rpc.Answer, bool) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	a, err := n.gateway.Submit(ctx, sent.Encode(), 2_000)
+	return a, err == nil && a.Transaction != nil
+}
+
+func (n *node) hasEnded() bool {
+	select {
+	case <-n.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// paid asks a node until it has the transaction of a text.
+func (c *cluster) paid(n *node, sent statement.Envelope) (a rpc.Answer) {
+	c.TB.Helper()
+	c.Until("a payment is signed", func() (ok bool) {
+		if n.hasEnded() {
+			c.TB.Fatalf("a node ended:\n%s", n.log)
+		}
+		a, ok = n.ask(c.TB.Context(), sent)
+		return ok
+	})
+	return a
+}
+
 // plannedSwitch ends the leader as systemd does: another one takes over at once, and pays on.
 func (c *cluster) plannedSwitch(t *testing.T, leader *node) {
 	sent := c.Sign("shop", c.Withdrawal(c.wallets[signertest.XEM], signertest.Small))
-	before, err := leader.gateway.Submit(t.Context(), sent.Encode(), 10_000)
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := c.paid(leader, sent)
 	if err := leader.process.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -334,13 +384,10 @@ func (c *cluster) plannedSwitch(t *testing.T, leader *node) {
 		t.Errorf("the leader ended with %d\n%s", code, leader.log)
 	}
 	next := c.waitLeader(t.Context(), leader)
-	after, err := next.gateway.Submit(t.Context(), sent.Encode(), 10_000)
-	if err != nil || after.Transaction == nil || *after.Transaction != *before.Transaction {
-		t.Errorf("the next leader answers %+v, %v; the one before it had signed %+v", after, err, before.Transaction)
+	if after := c.paid(next, sent); *after.Transaction != *before.Transaction {
+		t.Errorf("the next leader answers %+v; the one before it had signed %+v", after, before.Transaction)
 	}
-	if a := c.Submit(t.Context(), next.gateway, "shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small)); a.State != rpc.StateSigned {
-		t.Errorf("after the switch: %+v", a)
-	}
+	c.paid(next, c.Sign("shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small)))
 }
 
 // check compares what left with what the journal holds, and has an auditor decide everything again.
