@@ -61,7 +61,11 @@ func (l *Log) MoveAnchors(ctx context.Context) error { return l.Cover(ctx, l.new
 func (l *Log) moveAnchors(ctx context.Context, d *Draft) error {
 	for i := range l.anchors {
 		a := &l.anchors[i]
-		if err := l.checkAnchor(ctx, a); err != nil {
+		c, err := a.load(ctx)
+		if err != nil {
+			return err
+		}
+		if err := l.checkAnchor(ctx, a, c); err != nil {
 			return err
 		}
 		if err := a.Save(ctx, d.Checkpoint); err != nil {
@@ -78,20 +82,46 @@ func (l *Log) moveAnchors(ctx context.Context, d *Draft) error {
 func (l *Log) CheckAnchors(ctx context.Context) error {
 	l.anchoring.Lock()
 	defer l.anchoring.Unlock()
+	held, err := l.loadAnchors(ctx)
+	if err != nil {
+		return err
+	}
+	return l.checkHeld(ctx, held)
+}
+
+// load reads what the anchor holds.
+func (a *watched) load(ctx context.Context) (Checkpoint, error) {
+	c, err := a.Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", a.Name(), err)
+	}
+	return c, nil
+}
+
+// loadAnchors reads what all anchors hold, in their order.
+func (l *Log) loadAnchors(ctx context.Context) (held []Checkpoint, err error) {
 	for i := range l.anchors {
-		if err := l.checkAnchor(ctx, &l.anchors[i]); err != nil {
+		c, err := l.anchors[i].load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		held = append(held, c)
+	}
+	return held, nil
+}
+
+// checkHeld compares the journal with what loadAnchors found. The caller holds anchoring, or has the log to itself.
+func (l *Log) checkHeld(ctx context.Context, held []Checkpoint) error {
+	for i, c := range held {
+		if err := l.checkAnchor(ctx, &l.anchors[i], c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkAnchor looks at one anchor. The caller holds anchoring.
-func (l *Log) checkAnchor(ctx context.Context, a *watched) error {
-	c, err := a.Load(ctx)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", a.Name(), err)
-	}
+// checkAnchor compares the journal with what one anchor holds. The caller holds anchoring.
+func (l *Log) checkAnchor(ctx context.Context, a *watched, c Checkpoint) error {
 	newest := l.newest()
 	switch {
 	case c == nil && newest.Head.Size == 0: // a journal that is about to be created

@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -74,4 +75,38 @@ func TestReceiptUnder(t *testing.T) {
 func reopened(c journal.Config) journal.Config {
 	c.Sign, c.Anchors = nil, nil
 	return c
+}
+
+// leadingStore is a test double of a store whose leader writes, and moves the anchors, whenever somebody has read the head.
+type leadingStore struct {
+	journal.Store
+	lead func()
+}
+
+func (s leadingStore) Head(ctx context.Context) (journal.Checkpoint, error) {
+	c, err := s.Store.Head(ctx)
+	s.lead()
+	return c, err
+}
+
+// TestOpenBesideLeader opens a journal while another signer goes on writing it and moves an anchor that both have, as
+// the signers of one token do: that is no rollback.
+func TestOpenBesideLeader(t *testing.T) {
+	ctx := t.Context()
+	c := testConfig(t)
+	leader := createLog(t, c, 3)
+	beside := c
+	beside.Store = leadingStore{Store: c.Store, lead: func() {
+		size := leader.Head().Size
+		if _, err := leader.Append(ctx, storetest.Entries(size, size+2)); err != nil {
+			t.Fatal(err)
+		}
+	}}
+	log, err := journal.Open(ctx, beside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size := log.Head().Size; size != 3 || leader.Head().Size <= size {
+		t.Errorf("opened at size %d, the leader is at %d", size, leader.Head().Size)
+	}
 }

@@ -134,9 +134,10 @@ func (s *Signer) WitnessCosigned(ctx context.Context, witness string, note []byt
 }
 
 // extendsWitnessed holds the journal to a head that a witness cosigned. The journal of a signer that does not lead yet
-// may be shorter: it follows.
+// may be shorter: it follows. So may that of one whose lease may be gone: another one leads, and it is the lease that
+// tells.
 func (s *Signer) extendsWitnessed(ctx context.Context, witness string, h signedHead) error {
-	if !s.cosigning.leads() && h.Size > s.journal.Head().Size {
+	if !(s.cosigning.leads() && s.leads()) && h.Size > s.journal.Head().Size {
 		return nil
 	}
 	err := s.journal.CheckExtends(ctx, "witness "+witness, h.checkpoint)
