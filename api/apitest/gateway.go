@@ -19,10 +19,12 @@ import (
 
 // A Gateway is a real one on a real TLS socket, before a double on a real unix socket.
 type Gateway struct {
-	URL    string
-	TLS    *tls.Config // trusts its certificate
-	Signer *Signer
-	Socket string
+	URL string
+	TLS *tls.Config // trusts its certificate
+	// Certificate is its own, in DER.
+	Certificate []byte
+	Signer      *Signer
+	Socket      string
 	// StopSigner ends the double's server, as if the signer had died.
 	StopSigner func()
 }
@@ -76,6 +78,7 @@ func StartBefore(t testing.TB, signer rpc.Gateway, o Options) *Gateway {
 	})
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
+	g.Certificate = server.Certificate().Raw
 	g.URL, g.TLS = server.URL, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}
 	return g
 }

@@ -41,7 +41,8 @@ func (c *Client) Checkpoint(ctx context.Context) (journal.Checkpoint, journal.He
 
 // Advance fetches the newest signed head and the proof that it extends the last one that the caller kept
 // (nil: none yet). The error is a *Contradiction when it does not: the caller keeps the old one and calls
-// for help.
+// for help. It is a *LostTail when the journal proves that it lost that head, and goes on without it by its
+// directors' word.
 func (c *Client) Advance(ctx context.Context, last journal.Checkpoint) (journal.Checkpoint, journal.Head, error) {
 	newest, head, err := c.Checkpoint(ctx)
 	if err != nil || last == nil {
@@ -52,7 +53,7 @@ func (c *Client) Advance(ctx context.Context, last journal.Checkpoint) (journal.
 		return nil, journal.Head{}, fmt.Errorf("the kept checkpoint: %w", err)
 	}
 	if err := c.CheckConsistency(ctx, old, head); err != nil {
-		return nil, journal.Head{}, err
+		return nil, journal.Head{}, c.explain(ctx, old, newest, head, err)
 	}
 	return newest, head, nil
 }

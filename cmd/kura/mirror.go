@@ -49,7 +49,11 @@ func (c *connection) sync(cmd *cobra.Command) (*mirror, error) {
 		if m, err = c.openMirror(); err != nil {
 			return err
 		}
-		return c.catchUp(cmd, m)
+		err = c.catchUp(cmd, m)
+		if isContradiction(err) {
+			m, err = c.overGap(cmd, err)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -150,6 +154,10 @@ func (h *home) keep(m *mirror, had uint64, checkpoint journal.Checkpoint) error 
 	if err := errors.Join(w.Flush(), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("keeping the journal: %w", err)
 	}
+	return h.keepCheckpoint(checkpoint)
+}
+
+func (h *home) keepCheckpoint(checkpoint journal.Checkpoint) error {
 	temporary := h.path(checkpointFileName + ".new")
 	if err := os.WriteFile(temporary, checkpoint, 0o600); err != nil {
 		return err

@@ -11,7 +11,9 @@ import (
 )
 
 func TestNamesAndSpans(t *testing.T) {
-	head := func(size uint64, root string) journal.Head { return journal.Head{Size: size, Root: journal.LeafHash([]byte(root))} }
+	head := func(size uint64, root string) journal.Head {
+		return journal.Head{Size: size, Root: journal.LeafHash([]byte(root))}
+	}
 	g := gap.Gap{Kept: head(10, "a"), Lost: head(20, "a"), Between: []journal.Head{head(15, "a")}}
 	for _, c := range []struct {
 		head         journal.Head

@@ -47,6 +47,14 @@ func (w *World) Receipt(seq uint64) journal.Receipt {
 	return journal.Receipt{Index: seq, Entry: w.Lines[seq], Proof: proof, Checkpoint: w.Checkpoint()}
 }
 
+// Consistency proves that the newest head extends the one of a size.
+func (w *World) Consistency(old, newer uint64) []journal.Hash {
+	w.TB.Helper()
+	proof, err := w.tree.ProveConsistency(old, newer)
+	w.check(err)
+	return proof
+}
+
 // Verdict is a director's approval of the gap.
 func (l *Loss) Verdict() *statement.Verdict {
 	l.World.TB.Helper()

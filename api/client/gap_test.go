@@ -1,0 +1,78 @@
+package client_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"kura/api/apitest"
+	"kura/api/client"
+	"kura/journal"
+	"kura/ledger/ledgertest"
+)
+
+// TestAdvanceOverAGap keeps heads from before and after a loss: a head that was lost is explained, none is taken for
+// extended, and a rollback is no gap.
+func TestAdvanceOverAGap(t *testing.T) {
+	w := ledgertest.New(t)
+	size := len(w.Entries)
+	kept := w.Checkpoint()
+	var lost []journal.Checkpoint
+	for range 6 {
+		w.Restart()
+		lost = append(lost, w.Checkpoint())
+	}
+	l := w.Lose(size)
+	newest := len(lost) - 2 // the one that the directors name; another one was signed behind it
+	l.Lost, l.Between = lost[newest], []journal.Checkpoint{lost[1]}
+	l.Verdicts = nil
+	for _, who := range []string{"alice", "bob"} {
+		l.Verdicts = append(l.Verdicts, w.Envelope(who, l.Verdict()))
+	}
+	l.Continue()
+	double := apitest.NewWorld(w)
+	g := apitest.StartBefore(t, double, apitest.Options{})
+	c, err := client.New(client.Config{URL: g.URL, Genesis: w.Genesis, TLS: g.TLS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	for name, x := range map[string]struct {
+		had         journal.Checkpoint
+		gap, named  bool
+		contradicts bool
+	}{
+		"kept":           {had: kept},
+		"named as lost":  {had: lost[newest], gap: true, named: true},
+		"named between":  {had: lost[1], gap: true, named: true},
+		"lost, unnamed":  {had: lost[3], gap: true},
+		"newer than all": {had: lost[newest+1], contradicts: true},
+		"the newest":     {had: w.Checkpoint()},
+	} {
+		_, head, err := c.Advance(t.Context(), x.had)
+		tail := new(client.LostTail)
+		switch {
+		case x.gap:
+			if !errors.As(err, &tail) || tail.Named != x.named || tail.Head != w.Head() || len(tail.Gap.Approvals) != 2 || strings.Contains(err.Error(), "rollback") == x.named {
+				t.Errorf("%s: %v", name, err)
+			}
+		case x.contradicts:
+			if !is[*client.Contradiction](err) || errors.As(err, &tail) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case err != nil || head != w.Head():
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	// What followed the gap is rolled back: the gap explains nothing of that to whoever kept a larger size.
+	for w.Head().Size < uint64(size)+10 {
+		w.Restart()
+	}
+	after := w.Checkpoint()
+	w.Lose(size + 4)
+	double.Show(w)
+	if _, _, err := c.Advance(t.Context(), after); !is[*client.Contradiction](err) {
+		t.Errorf("a rollback behind the gap: %v", err)
+	}
+}
