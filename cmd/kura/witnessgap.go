@@ -45,6 +45,7 @@ own, before you accept: compare both hashes and the fingerprints of their keys.`
 			if err != nil {
 				return err
 			}
+			defer w.Close()
 			offer, err := offeredGap(w, text)
 			if err != nil {
 				return withExit(exitNotProven, err)
