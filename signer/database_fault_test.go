@@ -115,6 +115,10 @@ func (d *database) ask(t *testing.T, e statement.Envelope) bool {
 		}
 		return false
 	}
+	if a.State == rpc.StateDenied {
+		t.Errorf("denied: %+v", a.Decision)
+		return true
+	}
 	if a.Transaction == nil {
 		return false
 	}
