@@ -107,6 +107,7 @@ var problems = map[string]meaning{
 	"unknown_key":      {http.StatusForbidden, "Signed by nobody whom the policy names", rpc.RetryNever},
 	"not_active":       {http.StatusForbidden, "Signed by somebody whose last day is over", rpc.RetryNever},
 	"wrong_journal":    {http.StatusBadRequest, "For another deployment", rpc.RetryNewStatement},
+	"born_before_gap":  {http.StatusConflict, "The journal lost entries that may hold it", rpc.RetryNever},
 	"over_budget":      {http.StatusTooManyRequests, "Over the sender's budget", rpc.RetrySame},
 	"too_many_pending": {http.StatusTooManyRequests, "Too many requests are waiting", rpc.RetrySame},
 }
