@@ -19,15 +19,18 @@ import (
 	"kura/statement"
 )
 
+// longLived lets withdrawals live for longer than a gap waits.
+func longLived(d *policy.Document) { d.WithdrawalLife = 7 * ledgertest.Day }
+
 // TestALostPaymentIsNotMadeTwice is the attack that a gap is made against: the lost entries hold an authorisation whose
 // transaction is on the chain, and its client, who got no answer or says so, asks with the same text again.
 func TestALostPaymentIsNotMadeTwice(t *testing.T) {
 	for name, ahead := range map[string]int64{"a client whose clock is right": 0, "a client whose clock is ahead": statement.MaxAhead} {
 		t.Run(name, func(t *testing.T) {
-			w := ledgertest.New(t)
+			w := ledgertest.NewWith(t, longLived)
 			kept := len(w.Entries)
 			asked := w.Withdrawal(w.Wallets[0], ledgertest.Small)
-			asked.ID, asked.Expires = w.IDAt(w.Clock+ahead), w.Clock+ledgertest.Day/2
+			asked.ID, asked.Expires = w.IDAt(w.Clock+ahead), w.Clock+6*ledgertest.Day
 			again := w.Envelope("shop", asked)
 			if got := w.SubmitEnvelope(again); got.State != ledger.StateAuthorized || w.SignAll() != 1 {
 				t.Fatalf("before the loss: %+v", got)
@@ -364,7 +367,7 @@ func TestGapEvacuatesAtOnce(t *testing.T) {
 // histories paid within a window never exceeds its limit, and no text is paid in both.
 func TestGapsAreBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := ledgertest.New(t)
+		w := ledgertest.NewWith(t, longLived)
 		x := w.Wallets[rapid.IntRange(0, 1).Draw(t, "wallet")]
 		var sent []statement.Envelope
 		paid := map[statement.Hash][]int64{} // policy times by text
@@ -378,6 +381,7 @@ func TestGapsAreBounded(t *testing.T) {
 			for range rapid.IntRange(1, 6).Draw(t, "requests") {
 				request := w.Withdrawal(x, nem.Amount(rapid.Uint64Range(1, ledgertest.SmallMax).Draw(t, "amount")))
 				request.ID = w.IDAt(w.Clock + rapid.Int64Range(-ledgertest.Minute, statement.MaxAhead).Draw(t, "ahead"))
+				request.Expires = w.Clock + 6*ledgertest.Day
 				e := w.Envelope("shop", request)
 				sent = append(sent, e)
 				ask(e)
@@ -386,6 +390,9 @@ func TestGapsAreBounded(t *testing.T) {
 			}
 			if end := rapid.SampledFrom(ends).Draw(t, "kept"); end < len(w.Entries) {
 				w.Lose(end).Continue()
+			}
+			if rapid.Bool().Draw(t, "waited out") {
+				w.Advance(max(0, w.State.OpensAt()-w.Now().Time))
 			}
 			for range rapid.IntRange(0, 8).Draw(t, "repeats") {
 				ask(rapid.SampledFrom(sent).Draw(t, "again"))
