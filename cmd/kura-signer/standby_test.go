@@ -51,6 +51,8 @@ type node struct {
 	process *exec.Cmd
 	log     *lockedBuffer
 	ended   chan struct{}
+
+	database *pgtest.Proxy // its way to PostgreSQL
 }
 
 type lockedBuffer struct {
@@ -113,8 +115,10 @@ func newCluster(t *testing.T) *cluster {
 			t.Fatal(err)
 		}
 		n.config = filepath.Join(n.dir, "signer.toml")
-		own := strings.NewReplacer(`"pin"`, `"../pin"`, `"softhsm2.conf"`, `"../softhsm2.conf"`, `"dsn"`, `"../dsn"`).Replace(string(text))
+		own := strings.NewReplacer(`"pin"`, `"../pin"`, `"softhsm2.conf"`, `"../softhsm2.conf"`).Replace(string(text))
 		c.write(filepath.Join("n"+fmt.Sprint(i), "signer.toml"), own)
+		n.database = pgtest.NewProxy(t, db.Service)
+		c.write(filepath.Join("n"+fmt.Sprint(i), "dsn"), n.database.DSN+"\n")
 		n.gateway = rpc.NewGatewayClient(filepath.Join(n.dir, "gateway.sock"))
 		n.admin = rpc.NewAdminClient(filepath.Join(n.dir, "admin.sock"))
 		t.Cleanup(n.gateway.Close)
@@ -210,9 +214,9 @@ func (c *cluster) shareWallets(from *node) {
 	}
 }
 
-// TestLeaderPaused stops the leading signer's process under load and lets it go on later. Another one takes over; what
-// was asked of the one and of the other is paid once, with one transaction for each id; and the one that comes back
-// signs nothing and ends with the reason.
+// TestLeaderPaused stops the leading signer's process under load and lets it go on later; then it cuts the next leader
+// off from the database. Another one takes over each time; what was asked of the one and of the other is paid once, with
+// one transaction for each id; and the one that comes back signs nothing and ends with the reason.
 func TestLeaderPaused(t *testing.T) {
 	c := newCluster(t)
 	for _, n := range c.nodes {
@@ -264,7 +268,6 @@ func TestLeaderPaused(t *testing.T) {
 	if _, err := first.gateway.Submit(t.Context(), c.Sign("shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small)).Encode(), 2_000); err == nil {
 		t.Error("the first leader signs after its pause")
 	}
-	transactions := pay.stop()
 	if second.hasEnded() {
 		t.Errorf("the second leader ended:\n%s", second.log)
 	}
@@ -276,9 +279,32 @@ func TestLeaderPaused(t *testing.T) {
 		r := first.ready(t.Context())
 		return r.Role == "standby" && r.Size > 0
 	})
+	c.cutOff(t, c.waitLeader(t.Context(), nil), pay)
+	transactions := pay.stop()
 	leader := c.waitLeader(t.Context(), nil)
 	c.check(t, leader, transactions)
 	c.plannedSwitch(t, leader)
+}
+
+// cutOff has the leader's way to PostgreSQL carry nothing any more, without closing anything; witnesses and clients
+// reach it all the same. Another one takes over under load, and the first one ends when it is heard again.
+func (c *cluster) cutOff(t *testing.T, leader *node, pay *payers) {
+	pay.more(2)
+	leader.database.StallAll(pgtest.Both)
+	next := c.waitLeader(t.Context(), leader)
+	pay.more(4)
+	if r := leader.ready(t.Context()); r.Role == "leader" {
+		t.Errorf("a leader without its database says %+v", r)
+	}
+	leader.database.Up()
+	pay.more(4)
+	c.Until("the leader that was cut off ends", leader.hasEnded)
+	if !strings.Contains(leader.log.String(), "lease_lost") {
+		t.Errorf("the leader that was cut off does not say why it ended:\n%s", leader.log)
+	}
+	if next.hasEnded() {
+		t.Errorf("the leader after it ended:\n%s", next.log)
+	}
 }
 
 // payers are clients that ask every node they can, again and again with the same text, until one has signed.
