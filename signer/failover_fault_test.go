@@ -60,7 +60,7 @@ func TestSynchronousFailover(t *testing.T) {
 }
 
 // TestAsynchronousFailover promotes a standby that missed the last groups: the running signer refuses to go on and names
-// both heads, so does every start, and nothing is signed any more.
+// both heads, so does every start, and nothing is signed any more until a quorum of directors goes on without those groups.
 func TestAsynchronousFailover(t *testing.T) {
 	r := newReplica(t, false)
 	r.pay(t, 6)
@@ -100,6 +100,7 @@ func TestAsynchronousFailover(t *testing.T) {
 	if n := r.token.Signatures.Load(); n != signed {
 		t.Errorf("%d signatures on a journal that lost its end", n-signed)
 	}
+	r.goOnWithout(t, kept, lost)
 }
 
 // waitJournalled waits until all signatures that left are journalled, after which an idle signer writes nothing.

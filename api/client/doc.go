@@ -12,5 +12,8 @@
 // A proof shows what was recorded, not that nothing came after it: of the states, those that are not final
 // (held, authorized, open, adopted) may have moved on.
 //
+// A caller that keeps checkpoints and finds one that the journal does not extend is told why, if the journal lost its
+// newest entries and goes on without them by its directors' word: [LostTail]. A person decides then.
+//
 // What a transaction pays is not looked at here (package nem decodes it); cmd/kura does before it announces.
 package client

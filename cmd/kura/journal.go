@@ -117,6 +117,9 @@ func (h *home) showGap(p *page, m *mirror, path string) (about []statement.Hash,
 	p.field("", "hash %s", about[0])
 	p.field("lost", "size %d, root %s", lost.Size, lost.Root)
 	p.field("", "hash %s", about[1])
+	if n := len(q.Between); n > 0 {
+		p.field("", "and %d smaller heads that others hold", n)
+	}
 	if n := g.Entries(); n > 0 {
 		p.field("entries", "%d to %d are lost (%d)", kept.Size, lost.Size-1, n)
 	} else {

@@ -89,6 +89,11 @@ func ParseQuestion(keys journal.LogKeys, text []byte) (q Question, kept, lost jo
 	if lost, err = keys.Open(q.Lost); err != nil {
 		return bad(fmt.Errorf("the lost head: %w", err))
 	}
+	for _, c := range q.Between {
+		if _, err := keys.Open(c); err != nil {
+			return bad(fmt.Errorf("a head between: %w", err))
+		}
+	}
 	if kept == lost {
 		return bad(fmt.Errorf("both heads are the same: nothing is lost"))
 	}
