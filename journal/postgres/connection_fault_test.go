@@ -169,9 +169,9 @@ func TestStalledLease(t *testing.T) {
 	}
 }
 
-// TestStalledReader has all sessions that read go dead without a word while they are idle: reading goes on.
+// TestStalledReader has all sessions that read go dead without a word while they are idle: reading goes on. When nothing
+// is carried at all, it ends.
 func TestStalledReader(t *testing.T) {
-	t.Parallel() // it waits for answers that do not come
 	db := pgtest.Open(t)
 	proxy := pgtest.NewProxy(t, db.Service)
 	s := openStore(t, proxy.DSN)
@@ -183,10 +183,55 @@ func TestStalledReader(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	s.Hasten(short, short)
+	proxy.StallAll(pgtest.Both)
+	for range 8 {
+		if _, err := s.Head(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("without a network: %v", err)
+		}
+	}
+	proxy.Up()
+	s.Hasten(time.Minute, short)
+	for range 4 {
+		if _, err := s.Head(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	proxy.Stall(pgtest.Both)
 	if c, err := s.Head(t.Context()); err != nil || !journal.CheckpointSays(c, w.Head) {
 		t.Errorf("head %q, %v", c, err)
 	}
+}
+
+// TestStalledInLine has the connection of one that waits for the lease go dead without a word: it gets its turn all the
+// same, on another.
+func TestStalledInLine(t *testing.T) {
+	db := pgtest.Open(t)
+	proxy := pgtest.NewProxy(t, db.Service)
+	leader, next := openStore(t, db.Service), openStore(t, proxy.DSN)
+	defer next.Close()
+	w := storetest.NewWriter()
+	w.Grow(t, leader, 2)
+	next.Hasten(4*short, 4*short)
+	turn := make(chan error, 1)
+	go func() {
+		_, err := next.Hold(t.Context())
+		turn <- err
+	}()
+	conn, err := pgx.Connect(t.Context(), db.Owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	waitingBackend(t, conn, db.Role)
+	proxy.Stall(pgtest.Both)
+	if err := leader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-turn; err != nil {
+		t.Fatal(err)
+	}
+	w.Grow(t, next, 2)
 }
 
 // TestSerialisation: a database whose transactions are serializable by default has no append fail for that, and who

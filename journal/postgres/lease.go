@@ -22,9 +22,6 @@ const (
 	leaseSure = 8 * time.Second
 )
 
-// leaseAsk is how long a store waits in line on one connection.
-const leaseAsk = time.Minute
-
 // Hold waits for the lease as Lease does, and from then on keeps it only while this process is alive enough to say so.
 // lost is closed when it is gone; the store then appends nothing more (journal.ErrLeaseLost), since another one may.
 func (s *Store) Hold(ctx context.Context) (lost <-chan struct{}, err error) {
@@ -50,7 +47,7 @@ func (s *Store) Hold(ctx context.Context) (lost <-chan struct{}, err error) {
 // wait is silent by nature. The caller holds writing.
 func (s *Store) waitInLine(ctx context.Context) error {
 	for {
-		turn, cancel := context.WithTimeout(ctx, leaseAsk)
+		turn, cancel := context.WithTimeout(ctx, s.patience.turn)
 		_, err := s.lease(turn)
 		late := turn.Err() != nil && ctx.Err() == nil
 		cancel()

@@ -41,15 +41,20 @@ const (
 // maxReaders is how many sessions read at the same time.
 const maxReaders = 4
 
-// Deadlines of whoever has none: a connection whose other end is gone without a word says nothing, for ever.
-const (
-	readTimeout = time.Minute     // one batch of rows
-	pingTimeout = 5 * time.Second // whether a session that was idle still answers
-)
+// A patience is how long a store waits for answers where its caller sets no end: a connection whose other end is gone
+// without a word says nothing, for ever.
+type patience struct {
+	batch time.Duration // for one batch of rows
+	ping  time.Duration // to hear whether a session that was idle still answers
+	turn  time.Duration // in line for the lease, before it asks anew
+}
+
+var usualPatience = patience{batch: time.Minute, ping: 5 * time.Second, turn: time.Minute}
 
 // A Store is a journal.Store in a PostgreSQL schema. It is safe for concurrent use.
 type Store struct {
-	config *pgx.ConnConfig
+	config   *pgx.ConnConfig
+	patience patience
 
 	closed    chan struct{}
 	readers   chan *pgx.Conn // maxReaders places; nil is a place without a session
@@ -85,7 +90,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 			config.RuntimeParams[name] = value
 		}
 	}
-	s := &Store{config: config, closed: make(chan struct{}), readers: make(chan *pgx.Conn, maxReaders)}
+	s := &Store{config: config, patience: usualPatience, closed: make(chan struct{}), readers: make(chan *pgx.Conn, maxReaders)}
 	for range maxReaders {
 		s.readers <- nil
 	}
@@ -150,10 +155,10 @@ func (s *Store) read(ctx context.Context, query func(*pgx.Conn) error) error {
 		return ctx.Err()
 	}
 	defer func() { s.readers <- conn }()
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience.batch)
 	defer cancel()
 	// A session that was idle may have died with the server; asking costs less than a query that fails.
-	if conn == nil || !answers(ctx, conn) {
+	if conn == nil || !s.answers(ctx, conn) {
 		fresh, err := pgx.ConnectConfig(ctx, s.config)
 		if err != nil {
 			conn = nil
@@ -165,8 +170,8 @@ func (s *Store) read(ctx context.Context, query func(*pgx.Conn) error) error {
 }
 
 // answers reports whether a session still does, and closes one that does not.
-func answers(ctx context.Context, conn *pgx.Conn) bool {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+func (s *Store) answers(ctx context.Context, conn *pgx.Conn) bool {
+	ctx, cancel := context.WithTimeout(ctx, s.patience.ping)
 	defer cancel()
 	return conn.Ping(ctx) == nil
 }
