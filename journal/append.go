@@ -63,7 +63,8 @@ func (l *Log) Draft(after *Draft, entries []Entry) (*Draft, error) {
 //   - ErrNotDone: nothing was written; the draft may be committed again.
 //   - ErrUnclear: nobody knows. The same draft is to be committed again: what became of it is found out
 //     first, and what is in the journal is not written twice. Until then nothing else is.
-//   - ErrForked: the store's head is neither the old one nor ours. This Log never writes again.
+//   - ErrForked: the store's head is neither the old one nor ours, and where it is an older one a *RollbackError,
+//     too. This Log never writes again.
 //   - *RollbackError, ErrAnchorEmpty and others: refused beforehand, nothing was written.
 //
 // The anchors are checked before the store is written to, unless a group waits to be covered: then Cover
@@ -132,6 +133,9 @@ func (l *Log) settle(ctx context.Context) error {
 	default:
 		l.stopped = fmt.Errorf("%w: the store's head has size %d root %s, ours were size %d root %s and size %d root %s",
 			ErrForked, found.Size, found.Root, before.Size, before.Root, after.Size, after.Root)
+		if found.Size < before.Size { // a replica that missed the last groups was promoted, say
+			l.stopped = fmt.Errorf("%w: %w", ErrForked, &RollbackError{Anchor: "this log", Anchored: before, Journal: found})
+		}
 		return l.stopped
 	}
 	return nil

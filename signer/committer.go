@@ -177,10 +177,10 @@ func judgeAppend(err error) (code string, hopeless bool) {
 	switch {
 	case errors.Is(err, journal.ErrLeaseLost):
 		return conditionLeaseLost, true
-	case errors.Is(err, journal.ErrForked):
-		return conditionForked, true
 	case errors.As(err, &rollback), errors.Is(err, journal.ErrAnchorEmpty):
 		return conditionRollback, true
+	case errors.Is(err, journal.ErrForked):
+		return conditionForked, true
 	case errors.As(err, &tamper):
 		return conditionTampered, true
 	case errors.Is(err, journal.ErrUnclear):

@@ -81,7 +81,7 @@ func TestAsynchronousFailover(t *testing.T) {
 	again := r.Sign("shop", r.Withdrawal(r.Wallets[signertest.XEM], signertest.Small)).Encode()
 	r.Until("the signer ends", func() bool {
 		_, err := r.Signer.Submit(context.WithoutCancel(t.Context()), again, 0)
-		return code(err) == "journal_forked" || code(err) == "journal_rolled_back"
+		return code(err) == "journal_rolled_back"
 	})
 	for _, size := range []uint64{kept, lost} {
 		if said := r.whyNot(t); !strings.Contains(said, fmt.Sprintf("size %d ", size)) {

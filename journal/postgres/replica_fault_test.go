@@ -218,11 +218,12 @@ func TestAsynchronousFailover(t *testing.T) {
 		}
 		_, err = r.log.Append(t.Context(), storetest.Entries(lost.Size, lost.Size+1))
 	}
-	if !errors.Is(err, journal.ErrForked) || !names(err, kept, lost) {
+	rollback, ok := errors.AsType[*journal.RollbackError](err)
+	if !ok || rollback.Journal != kept || rollback.Anchored != lost || !errors.Is(err, journal.ErrForked) || !names(err, kept, lost) {
 		t.Errorf("the log that lost its end says: %v", err)
 	}
 	_, err = journal.Open(t.Context(), r.config)
-	rollback, ok := errors.AsType[*journal.RollbackError](err)
+	rollback, ok = errors.AsType[*journal.RollbackError](err)
 	if !ok || rollback.Journal != kept || rollback.Anchored != lost || !names(err, kept, lost) {
 		t.Errorf("opened anew: %v", err)
 	}
