@@ -148,8 +148,12 @@ func (l *Log) checkExtends(ctx context.Context, newest *Draft, name string, c Ch
 	head := newest.Head
 	anchored, err := newest.keys.Open(c)
 	if errors.Is(err, ErrOtherKey) {
-		// Beyond the journal's end there may be a handover that it does not have any more.
-		if said, err := PeekCheckpoint(l.genesis.Origin, c); err == nil && said.Size > head.Size {
+		said, err := PeekCheckpoint(l.genesis.Origin, c)
+		switch {
+		case err == nil && l.lost != nil && l.lost(said):
+			return nil // signed before the gap that names it; the log key may have been handed over since
+		case err == nil && said.Size > head.Size:
+			// Beyond the journal's end there may be a handover that it does not have any more.
 			return &RollbackError{Anchor: name, Anchored: said, Journal: head}
 		}
 	}

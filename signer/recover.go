@@ -134,6 +134,9 @@ func (r *Recovery) notExtended(ctx context.Context, held []HeldHead) ([]HeldHead
 	for _, h := range held {
 		err := r.log.CheckExtends(ctx, h.Holder, h.Checkpoint)
 		if rollback, ok := errors.AsType[*journal.RollbackError](err); ok {
+			if _, err := r.log.Keys().Open(h.Checkpoint); err != nil {
+				return nil, fmt.Errorf("%s: %w: if the entries that are lost handed the log key over, the journal cannot be gone on with, and a successor is left (kura-signer restore)", h.Holder, err)
+			}
 			h.Head = rollback.Anchored
 			lost = append(lost, h)
 		} else if err != nil {

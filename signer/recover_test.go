@@ -105,6 +105,7 @@ func TestRecoveryNamesWhatIsLost(t *testing.T) {
 		"two newest heads":            {[]signer.HeldHead{held(size+9, "a"), held(size+9, "b")}, nil, "two leaders"},
 		"a replaced journal":          {[]signer.HeldHead{held(size+9, "a"), held(size-1, "b")}, nil, "replaced"},
 		"a head of another history":   {[]signer.HeldHead{held(size-1, "a")}, []uint64{size - 1}, ""},
+		"a head of another key":       {[]signer.HeldHead{{Checkpoint: journal.Checkpoint(strings.Replace(string(held(size+9, "a").Checkpoint), "\n— "+signertest.Origin, "\n— else", 1)), Holder: "x"}}, nil, "a successor is left"},
 		"a text that is no head":      {[]signer.HeldHead{{Checkpoint: []byte("hello"), Holder: "x"}}, nil, "x: "},
 		"a head under another origin": {[]signer.HeldHead{{Checkpoint: journal.Checkpoint(strings.Replace(string(held(size+9, "a").Checkpoint), signertest.Origin, "else", 2)), Holder: "x"}}, nil, "x: "},
 	} {
