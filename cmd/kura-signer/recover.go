@@ -66,8 +66,14 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 	switch {
 	case err != nil:
 		return err
-	case tail == nil:
-		return x.nothingLost(ctx, in, r)
+	case tail == nil && (verdictsPath == "" || len(r.Gaps()) == 0):
+		say(in.stdout, "nothing is lost: the journal extends every head that is known here, or says itself that it goes on without it\n")
+		return nil
+	case tail == nil: // a run that was interrupted had made the gap durable; the anchors may still hold what was lost
+		if err := r.Finish(ctx); err != nil {
+			return err
+		}
+		return in.reportGap(r)
 	case verdictsPath == "":
 		return x.showTail(in, r, tail, outPath)
 	}
@@ -118,19 +124,6 @@ func readHeads(paths []string) ([]signer.HeldHead, error) {
 		}
 	}
 	return all, nil
-}
-
-// nothingLost finishes what an earlier run may have left undone: the gap is durable, and the anchors still hold what was lost.
-func (x *ceremony) nothingLost(ctx context.Context, in *invocation, r *signer.Recovery) error {
-	gaps := r.Gaps()
-	if len(gaps) == 0 {
-		say(in.stdout, "nothing is lost: the journal extends every head that is known here\n")
-		return nil
-	}
-	if err := r.Finish(ctx); err != nil {
-		return err
-	}
-	return in.reportGap(r)
 }
 
 // reportGap says how it goes on after the newest gap.

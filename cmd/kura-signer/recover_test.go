@@ -113,6 +113,9 @@ func TestRecoverTail(t *testing.T) {
 			t.Errorf("it says\n%s", out)
 		}
 	}
+	if out := x.must("recover-tail", "--config", x.config); !strings.Contains(out, "nothing is lost") {
+		t.Errorf("afterwards it shows\n%s", out)
+	}
 	x.goesOn()
 	if out, _, code := x.run("doctor", "--config", x.config); code != exitOK || !strings.Contains(out, "lost its entries") {
 		t.Errorf("doctor: exit %d\n%s", code, out)
