@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"kura/journal"
 	"kura/signer/rpc"
 )
@@ -34,6 +36,8 @@ const (
 
 	// maxCosignature bounds a witness's answer, in bytes.
 	maxCosignature = journal.MaxCheckpoint
+	// maxHandovers bounds what it shows of the log key's handovers, in bytes: hundreds of them.
+	maxHandovers = 1 << 20
 )
 
 // Run carries until ctx ends.
@@ -87,14 +91,19 @@ func (c *Courier) once(ctx context.Context, query rpc.WitnessQuery) (size uint64
 // add has a head cosigned. A witness that has cosigned something else already is asked to show it: its own signature
 // tells the signer more than its refusal.
 func (c *Courier) add(ctx context.Context, task rpc.WitnessTask) (size uint64, err error) {
-	status, answer, err := c.do(ctx, http.MethodPost, "/add-checkpoint", addCheckpoint(task))
+	if task.Handover != nil {
+		if err := c.addHandover(ctx, task.Handover); err != nil {
+			return task.Old, err
+		}
+	}
+	status, answer, err := c.do(ctx, http.MethodPost, "/add-checkpoint", addCheckpoint(task), maxCosignature)
 	if err != nil {
 		return task.Old, err
 	}
 	switch status {
 	case http.StatusOK:
 		note := append(bytes.Clone(task.Checkpoint), answer...)
-		if err := c.Signer.WitnessCosigned(ctx, c.Name, note); err != nil {
+		if err := c.Signer.WitnessCosigned(ctx, c.Name, note, nil); err != nil {
 			return task.Old, fmt.Errorf("hand over the cosignature: %w", err)
 		}
 		return task.Size, nil
@@ -103,7 +112,7 @@ func (c *Courier) add(ctx context.Context, task rpc.WitnessTask) (size uint64, e
 		if err != nil {
 			return task.Old, fmt.Errorf("the witness answers 409 without a size: %.100q", answer)
 		}
-		if has <= task.Size && has != task.Old {
+		if has <= task.Newest && has != task.Old {
 			return has, nil // asked again with a proof from there
 		}
 		shown, err := c.show(ctx, has)
@@ -114,6 +123,23 @@ func (c *Courier) add(ctx context.Context, task rpc.WitnessTask) (size uint64, e
 	default:
 		return task.Old, fmt.Errorf("the witness answers %d: %.200q", status, answer)
 	}
+}
+
+// addHandover tells the witness which log key the next head is signed by. A witness that has no such way (it is none
+// of Kura's) was told by whoever runs it, or it refuses the head.
+func (c *Courier) addHandover(ctx context.Context, h *rpc.Handover) error {
+	body, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	status, answer, err := c.do(ctx, http.MethodPost, "/add-handover", body, maxCosignature)
+	switch {
+	case err != nil:
+		return err
+	case status == http.StatusOK, status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		return nil
+	}
+	return fmt.Errorf("the witness answers %d to the handover of the log key in entry %d: %.200q", status, h.Index, answer)
 }
 
 // addCheckpoint is the request of tlog-witness.
@@ -129,7 +155,7 @@ func addCheckpoint(task rpc.WitnessTask) []byte {
 // every witness does. What was known of it before counts only where it does not answer: a witness that once claimed
 // more than the journal has, and has not, would else never be asked to cosign again.
 func (c *Courier) show(ctx context.Context, known uint64) (size uint64, err error) {
-	status, answer, err := c.do(ctx, http.MethodGet, "/checkpoint", nil)
+	status, answer, err := c.do(ctx, http.MethodGet, "/checkpoint", nil, maxCosignature)
 	switch {
 	case err != nil:
 		return known, err
@@ -138,7 +164,11 @@ func (c *Courier) show(ctx context.Context, known uint64) (size uint64, err erro
 	case status != http.StatusOK:
 		return known, fmt.Errorf("the witness answers %d: %.200q", status, answer)
 	}
-	if err := c.Signer.WitnessCosigned(ctx, c.Name, answer); err != nil {
+	handovers, err := c.shownHandovers(ctx)
+	if err != nil {
+		return known, err
+	}
+	if err := c.Signer.WitnessCosigned(ctx, c.Name, answer, handovers); err != nil {
 		return known, fmt.Errorf("hand over what the witness shows: %w", err)
 	}
 	if size, err = checkpointSize(answer); err != nil {
@@ -147,7 +177,21 @@ func (c *Courier) show(ctx context.Context, known uint64) (size uint64, err erro
 	return size, nil
 }
 
-func (c *Courier) do(ctx context.Context, method, path string, body []byte) (status int, answer []byte, err error) {
+// shownHandovers are those of the log key that the witness knows of: none, if it does not show them.
+func (c *Courier) shownHandovers(ctx context.Context) (handovers []rpc.Handover, err error) {
+	status, answer, err := c.do(ctx, http.MethodGet, "/handovers", nil, maxHandovers)
+	if err != nil || status != http.StatusOK {
+		return nil, err
+	}
+	if err := json.Unmarshal(answer, &handovers, json.RejectUnknownMembers(true)); err != nil {
+		c.Log.Warn("what the witness shows of the log key's handovers does not decode", "witness", c.Name, "reason", err)
+		return nil, nil // its head may be told all the same
+	}
+	return handovers, nil
+}
+
+// do sends one request and reads at most limit bytes of the answer.
+func (c *Courier) do(ctx context.Context, method, path string, body []byte, limit int64) (status int, answer []byte, err error) {
 	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
@@ -160,9 +204,9 @@ func (c *Courier) do(ctx context.Context, method, path string, body []byte) (sta
 		return 0, nil, err
 	}
 	defer resp.Body.Close()
-	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxCosignature+1))
-	if err == nil && len(answer) > maxCosignature {
-		err = fmt.Errorf("the witness answers with more than %d bytes", maxCosignature)
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err == nil && int64(len(answer)) > limit {
+		err = fmt.Errorf("the witness answers with more than %d bytes", limit)
 	}
 	return resp.StatusCode, answer, err
 }

@@ -37,7 +37,10 @@ func (w *witnessedDouble) WitnessNext(_ context.Context, q rpc.WitnessQuery, _ i
 	return task, nil
 }
 
-func (w *witnessedDouble) WitnessCosigned(_ context.Context, witness string, note []byte) error {
+func (w *witnessedDouble) WitnessCosigned(_ context.Context, witness string, note []byte, handovers []rpc.Handover) error {
+	for _, h := range handovers {
+		note = fmt.Appendf(note, "handover in entry %d\n", h.Index)
+	}
 	w.notes = append(w.notes, witness+": "+string(note))
 	return w.refuse
 }
@@ -50,11 +53,16 @@ type witnessReply struct {
 
 // TestCourier goes through a witness's answers: what the signer is told, and with which size it is asked next.
 func TestCourier(t *testing.T) {
-	add := rpc.WitnessTask{Ask: rpc.WitnessAdd, Old: 3, Proof: [][]byte{[]byte("\x01\x02"), []byte("\x03")}, Checkpoint: []byte("head\n"), Size: 7}
+	add := rpc.WitnessTask{Ask: rpc.WitnessAdd, Old: 3, Proof: [][]byte{[]byte("\x01\x02"), []byte("\x03")}, Checkpoint: []byte("head\n"), Size: 7, Newest: 7}
 	fresh := add
 	fresh.Old, fresh.Proof = 0, nil
+	handing := add
+	handing.Handover = &rpc.Handover{Entry: []byte("e"), Index: 2, Proof: [][]byte{}, Checkpoint: []byte("c")}
+	stage := fresh
+	stage.Newest = 12
 	const theirs = "log\n4\nroot\n\n— w line\n"
 	const posted, shown = "POST /w/add-checkpoint old 3|AQI=|Aw==||head", "GET /w/checkpoint"
+	const handed, chain = `POST /w/add-handover {"entry":"ZQ==","index":2,"proof":[],"checkpoint":"Yw=="}`, "GET /w/handovers"
 	for _, c := range []struct {
 		name     string
 		task     rpc.WitnessTask
@@ -63,21 +71,28 @@ func TestCourier(t *testing.T) {
 		notes    []string
 		size     uint64 // of the next query
 		trouble  string // part of the next query's
+		chain    string // handovers that it shows; "" for a witness that shows none
 		refuse   error
 	}{
 		{name: "cosigned", task: add, replies: []witnessReply{{200, "— w line\n"}}, requests: []string{posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
 		{name: "cosigned, and refused by the signer", task: add, replies: []witnessReply{{200, "x\n"}}, requests: []string{posted}, notes: []string{"w.test: head\nx\n"}, size: 3, trouble: "not a line", refuse: errors.New("not a line")},
 		{name: "begins elsewhere", task: fresh, replies: []witnessReply{{409, "5\n"}}, requests: []string{"POST /w/add-checkpoint old 0||head"}, size: 5},
-		{name: "is further than this journal", task: add, replies: []witnessReply{{409, "9\n"}, {200, theirs}}, requests: []string{posted, shown}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "size 9"},
-		{name: "has another root", task: add, replies: []witnessReply{{409, "3\n"}, {200, theirs}}, requests: []string{posted, shown}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "size 3"},
-		{name: "finds a fork", task: add, replies: []witnessReply{{422, "no proof"}, {200, theirs}}, requests: []string{posted, shown}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "does not extend"},
+		{name: "is further than this journal", task: add, replies: []witnessReply{{409, "9\n"}, {200, theirs}}, requests: []string{posted, shown, chain}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "size 9"},
+		{name: "has another root", task: add, replies: []witnessReply{{409, "3\n"}, {200, theirs}}, requests: []string{posted, shown, chain}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "size 3"},
+		{name: "finds a fork", task: add, replies: []witnessReply{{422, "no proof"}, {200, theirs}}, requests: []string{posted, shown, chain}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "does not extend"},
 		{name: "shows nothing", task: add, replies: []witnessReply{{422, "no proof"}, {404, "what?"}}, requests: []string{posted, shown}, size: 0, trouble: "does not extend"},
 		{name: "is stopped", task: add, replies: []witnessReply{{403, "frozen by alice"}}, requests: []string{posted}, size: 3, trouble: "frozen by alice"},
 		{name: "talks nonsense", task: add, replies: []witnessReply{{409, "lots"}}, requests: []string{posted}, size: 3, trouble: "without a size"},
 		{name: "talks too much", task: add, replies: []witnessReply{{200, strings.Repeat("x", 1<<20)}}, requests: []string{posted}, size: 3, trouble: "more than"},
 		{name: "sends elsewhere", task: add, replies: []witnessReply{{302, ""}}, requests: []string{posted}, size: 3, trouble: "302"},
-		{name: "is looked at", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, theirs}}, requests: []string{shown}, notes: []string{"w.test: " + theirs}, size: 4},
-		{name: "shows no head", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, "hello\n"}}, requests: []string{shown}, notes: []string{"w.test: hello\n"}, trouble: "no size"},
+		{name: "is looked at", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, theirs}}, requests: []string{shown, chain}, notes: []string{"w.test: " + theirs}, size: 4},
+		{name: "shows no head", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, "hello\n"}}, requests: []string{shown, chain}, notes: []string{"w.test: hello\n"}, trouble: "no size"},
+		{name: "shows a handover", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, theirs}}, chain: `[{"entry":"ZQ==","index":2,"proof":[],"checkpoint":"Yw=="}]`, requests: []string{shown, chain}, notes: []string{"w.test: " + theirs + "handover in entry 2\n"}, size: 4},
+		{name: "shows nonsense of handovers", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, theirs}}, chain: `[{"enter":""}]`, requests: []string{shown, chain}, notes: []string{"w.test: " + theirs}, size: 4},
+		{name: "is told of a handover", task: handing, replies: []witnessReply{{200, "learned\n"}, {200, "— w line\n"}}, requests: []string{handed, posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
+		{name: "is not one of Kura's", task: handing, replies: []witnessReply{{404, "what?"}, {200, "— w line\n"}}, requests: []string{handed, posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
+		{name: "refuses a handover", task: handing, replies: []witnessReply{{403, "not signed"}}, requests: []string{handed}, size: 3, trouble: "handover"},
+		{name: "is between two stages", task: stage, replies: []witnessReply{{409, "9\n"}}, requests: []string{"POST /w/add-checkpoint old 0||head"}, size: 9},
 		{name: "is left alone", task: rpc.WitnessTask{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,6 +102,13 @@ func TestCourier(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				requests = append(requests, strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, r.URL.Path, strings.ReplaceAll(strings.TrimSuffix(string(body), "\n"), "\n", "|"))))
+				if r.URL.Path == "/w/handovers" {
+					if c.chain == "" {
+						w.WriteHeader(http.StatusNotFound)
+					}
+					_, _ = io.WriteString(w, c.chain)
+					return
+				}
 				w.Header().Set("Location", "/elsewhere")
 				w.WriteHeader(replies[0].status)
 				_, _ = io.WriteString(w, replies[0].body)

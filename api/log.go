@@ -24,6 +24,14 @@ func checkpoint(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	return ask(g, w, r, 0, g.signer.Checkpoint)
 }
 
+// logKeys answers with the proof of which log keys followed the genesis line's, to everybody.
+func logKeys(g *Gateway, w http.ResponseWriter, r *http.Request) error {
+	if err := queryOf(r).done(); err != nil {
+		return err
+	}
+	return ask(g, w, r, 0, g.signer.LogKeys)
+}
+
 // note answers with the newest signed head as it is, where C2SP tlog-tiles looks for it.
 func note(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	if err := queryOf(r).done(); err != nil {

@@ -122,6 +122,11 @@ func routeTable() []route {
 			handle:  checkpoint,
 		},
 		{
+			method: http.MethodGet, path: "/v1/log/keys", name: "getLogKeys", summary: "Read which log keys followed the genesis line's",
+			answers: []answer{{status: 200, text: "A receipt of each handover of the log key, in order, under the last head of the old key: docs/journal.md, \"Log keys\".", body: rpc.LogKeys{}}},
+			handle:  logKeys,
+		},
+		{
 			method: http.MethodGet, path: "/v1/log/entries", name: "listEntries", session: true, summary: "Read entries of the journal",
 			params: []param{
 				{in: "query", name: "from", text: "Seq of the first entry, 0 when missing.", schema: seqSchema},

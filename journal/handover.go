@@ -128,6 +128,17 @@ func (k LogKeys) With(h Handover) (LogKeys, error) {
 	return k, nil
 }
 
+// Below returns the keys as they were known when the journal had a size.
+func (k LogKeys) Below(size uint64) LogKeys {
+	for i, h := range k.handovers {
+		if h.Seq >= size {
+			k.handovers = k.handovers[:i:i]
+			break
+		}
+	}
+	return k
+}
+
 // WithAll is With for several handovers in their order.
 func (k LogKeys) WithAll(handovers []Handover) (LogKeys, error) {
 	var err error

@@ -49,6 +49,13 @@ func (a *sparseAnchor) forget() {
 	a.known = nil
 }
 
+// renew has the next head kept, whatever the policy says.
+func (a *sparseAnchor) renew() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.due = true
+}
+
 // Save implements journal.Anchor.
 func (a *sparseAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
 	a.mu.Lock()

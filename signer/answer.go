@@ -201,11 +201,23 @@ func (s *Signer) readFailed(err error) error {
 }
 
 func newReceipt(r journal.Receipt) *rpc.Receipt {
-	out := &rpc.Receipt{Entry: r.Entry, Index: r.Index, Proof: make([][]byte, len(r.Proof)), Checkpoint: r.Checkpoint}
-	for i := range r.Proof {
-		out.Proof[i] = r.Proof[i][:]
+	return &rpc.Receipt{Entry: r.Entry, Index: r.Index, Proof: hashes(r.Proof), Checkpoint: r.Checkpoint, Handovers: handovers(r.Handovers)}
+}
+
+// handovers is a chain as it travels, nil if it is empty.
+func handovers(c journal.Chain) (all []rpc.Handover) {
+	for _, r := range c {
+		all = append(all, rpc.Handover{Entry: r.Entry, Index: r.Index, Proof: hashes(r.Proof), Checkpoint: r.Checkpoint})
 	}
-	return out
+	return all
+}
+
+func hashes(proof []journal.Hash) [][]byte {
+	all := make([][]byte, len(proof))
+	for i := range proof {
+		all[i] = proof[i][:]
+	}
+	return all
 }
 
 // untilDurable waits until an entry that the state knows is durable.

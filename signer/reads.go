@@ -154,6 +154,17 @@ func (s *Signer) Checkpoint(context.Context) (rpc.Checkpoint, error) {
 	return rpc.Checkpoint{Checkpoint: checkpoint, Genesis: s.journal.Genesis().String()}, err
 }
 
+// LogKeys implements rpc.Gateway.
+func (s *Signer) LogKeys(ctx context.Context) (rpc.LogKeys, error) {
+	chain, err := s.journal.Chain(ctx)
+	if err != nil {
+		return rpc.LogKeys{}, s.readFailed(err)
+	}
+	keys := rpc.LogKeys{Genesis: s.journal.Genesis().String(), Handovers: []rpc.Handover{}}
+	keys.Handovers = append(keys.Handovers, handovers(chain.Under(s.shownSize()))...)
+	return keys, nil
+}
+
 // Receipt implements rpc.Gateway. Whoever may not read everything gets receipts of what is theirs: outcomes of their
 // own statements.
 func (s *Signer) Receipt(ctx context.Context, bearer string, seq uint64) (rpc.Receipt, error) {

@@ -40,7 +40,7 @@ func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 	_, stops := s.conditions.stop()
 	ready := rpc.Ready{
 		Ready: !stops, Role: s.role(), Reasons: s.conditions.list(), Size: head.Size, Root: head.Root.String(),
-		Policy: policyHash.String(), Rollback: rollbackUnbounded, Clock: s.clock.Kind(),
+		Policy: policyHash.String(), Rollback: rollbackUnbounded, Clock: s.clock.Kind(), Genesis: s.journal.Genesis().String(),
 	}
 	if s.cosigning == nil {
 		return ready, nil

@@ -49,7 +49,14 @@ type group struct {
 }
 
 func (g *group) empty() bool { return len(g.entries) == 0 && len(g.answers) == 0 }
-func (g *group) full() bool  { return len(g.entries) >= maxGroupEntries || g.bytes >= maxGroupBytes }
+
+// handsOver tells whether a handover of the log key ends the group: nothing may follow in it.
+func (g *group) handsOver() bool {
+	n := len(g.entries)
+	return n > 0 && g.entries[n-1].Kind == ledger.KindLogKey
+}
+
+func (g *group) full() bool { return len(g.entries) >= maxGroupEntries || g.bytes >= maxGroupBytes }
 
 // A sequencer decides, one input after the other. It is the only one that changes the ledger's state.
 type sequencer struct {
@@ -234,6 +241,10 @@ func (s *sequencer) judge(in ledger.Input, now policy.Now) (ledger.Result, error
 	}
 	if err != nil {
 		return ledger.Result{}, err
+	}
+	if len(drafts) > 0 && s.open.handsOver() {
+		s.commits <- s.open // they go under the next log key's head; see journal.Handover
+		s.open = new(group)
 	}
 	first := len(s.open.entries)
 	for _, d := range drafts {

@@ -142,7 +142,7 @@ func (s *shadow) round(ctx context.Context) error {
 	began := time.Now()
 	head, _, err := journal.Verify(ctx, s.store, journal.Verification{
 		Genesis: s.live.journal.Genesis(),
-		Trusted: s.head,
+		Trusted: s.head, Handovers: s.state.LogKeys().Handovers(),
 		Visit: func(e journal.Entry, _ []byte) error {
 			if err := s.state.Apply(e); err != nil {
 				return err

@@ -147,6 +147,9 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 	}
 	s.shadow = &shadow{live: s, store: c.Store, snapshots: c.Snapshots}
 	s.lease = c.Lease
+	if err := s.useLogKey(ctx, log.Keys()); err != nil {
+		return nil, err
+	}
 	if !c.Witnesses.any() {
 		s.durable.Store(log.Head().Size)
 		return s, nil

@@ -28,6 +28,9 @@ func openReceipt(r *rpc.Receipt) journal.Receipt {
 	for _, h := range r.Proof {
 		out.Proof = append(out.Proof, journal.Hash(h))
 	}
+	for _, h := range r.Handovers {
+		out.Handovers = append(out.Handovers, openReceipt(&rpc.Receipt{Entry: h.Entry, Index: h.Index, Proof: h.Proof, Checkpoint: h.Checkpoint}))
+	}
 	return out
 }
 

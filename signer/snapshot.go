@@ -143,7 +143,7 @@ func openJournal(ctx context.Context, c Config, anchors []journal.Anchor, mu *sy
 			Store:   c.Store,
 			Sign:    signHead(c.Token),
 			Anchors: anchors,
-			Trusted: trusted,
+			Trusted: trusted, Handovers: state.LogKeys().Handovers(),
 			Joining: c.Lease != nil,
 			Ahead:   state.Ahead,
 			Lost: func(h journal.Head) bool {

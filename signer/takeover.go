@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"kura/journal"
+	"kura/ledger"
 )
 
 // A Lease is what the signers of one journal compete for. It is for speed: safety between two that both believe to
@@ -147,11 +149,25 @@ func (s *Signer) followTo(ctx context.Context) error {
 	if err != nil || len(fresh) == 0 {
 		return err
 	}
+	if err := s.take(fresh); err != nil {
+		return fmt.Errorf("%w: %w", errFold, err)
+	}
+	if slices.ContainsFunc(fresh, func(e journal.Entry) bool { return e.Kind == ledger.KindLogKey }) {
+		// A token that does not answer is asked again by whoever signs the next head.
+		if err := s.useLogKey(ctx, s.journal.Keys()); err != nil {
+			s.log.Warn("the signer that leads has handed the log key over", "error", err)
+		}
+	}
+	return nil
+}
+
+// take applies what another signer has written.
+func (s *Signer) take(fresh []journal.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range fresh {
 		if err := s.state.Apply(e); err != nil {
-			return fmt.Errorf("%w: %w", errFold, err)
+			return err
 		}
 	}
 	s.next = s.state.Next()

@@ -157,15 +157,15 @@ func TestForgedCosignatures(t *testing.T) {
 		"without the log's own": text + "\n\n" + line(0, w.keys[0], text+"\n"),
 		"of another log":        strings.Replace(alone, signertest.Origin, "other.test", 1) + line(0, w.keys[0], text+"\n"),
 	} {
-		if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, []byte(note)); codeOf(err) != "bad_parameter" {
+		if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, []byte(note), nil); codeOf(err) != "bad_parameter" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	whole := alone + line(1, w.keys[1], text+"\n") + line(0, w.keys[0], text+"\n")
-	if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, []byte(whole)); err != nil {
+	if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, []byte(whole), nil); err != nil {
 		t.Errorf("among others' lines: %v", err)
 	}
-	if err := d.Signer.WitnessCosigned(t.Context(), "nobody.test", []byte(whole)); codeOf(err) != "bad_parameter" {
+	if err := d.Signer.WitnessCosigned(t.Context(), "nobody.test", []byte(whole), nil); codeOf(err) != "bad_parameter" {
 		t.Errorf("by nobody: %v", err)
 	}
 	if _, err := d.Signer.WitnessNext(t.Context(), rpc.WitnessQuery{Witness: "nobody.test"}, 0); codeOf(err) != "bad_parameter" {
@@ -176,7 +176,7 @@ func TestForgedCosignatures(t *testing.T) {
 		t.Error("a witness that has just cosigned does not answer")
 	}
 	d.Clock.Pass(2 * signertest.Minute)
-	if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, []byte(whole)); err != nil || answers() {
+	if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, []byte(whole), nil); err != nil || answers() {
 		t.Errorf("an old line that is brought again makes its witness answer: %v", err)
 	}
 	if r := ready(t, d.Signer); !r.Ready {

@@ -24,6 +24,13 @@ type Token interface {
 	Sign(ctx context.Context, k Key, message []byte) (nem.Signature, error)
 	// SignHead signs a checkpoint's text with the log key that has this public key.
 	SignHead(ctx context.Context, logKey [32]byte, text []byte) ([64]byte, error)
+	// LogKeys lists the public keys of the log keys, oldest first; NextLogKey makes the one that is to follow the one
+	// in use, unless there is one already, and UseLogKey says which one that is. DestroyLogKey removes one that was
+	// replaced; one that is gone already is no error.
+	LogKeys(ctx context.Context) ([][32]byte, error)
+	NextLogKey(ctx context.Context) ([32]byte, error)
+	UseLogKey(ctx context.Context, logKey [32]byte) error
+	DestroyLogKey(ctx context.Context, logKey [32]byte) error
 	// Deterministic says whether the same message gets the same signature twice.
 	Deterministic() bool
 	// Health asks the token itself: nil only if it can sign now.

@@ -49,17 +49,28 @@ func (s *Signer) WitnessNext(ctx context.Context, q rpc.WitnessQuery, waitMillis
 
 // addTask is a round's head with the proof that it extends what the witness has.
 func (s *Signer) addTask(ctx context.Context, old uint64, round signedHead) (rpc.WitnessTask, error) {
+	task := rpc.WitnessTask{Ask: rpc.WitnessAdd, Old: old, Newest: round.Size}
+	chain, err := s.journal.Chain(ctx)
+	if err != nil {
+		return rpc.WitnessTask{}, s.readFailed(err)
+	}
+	// A witness learns of a handover only when it has cosigned the head over it, the old key's last. So one that is
+	// behind is led there first.
+	for i, h := range chain.Under(round.Size) {
+		if size := h.Index + 1; size == old {
+			task.Handover = &handovers(chain[i : i+1])[0]
+		} else if size > old {
+			round = signedHead{journal.Head{Size: size}, h.Checkpoint}
+			break
+		}
+	}
 	proof := []journal.Hash{}
 	if old != 0 && old != round.Size {
-		var err error
 		if proof, err = s.journal.ProveConsistency(ctx, old, round.Size); err != nil {
 			return rpc.WitnessTask{}, s.readFailed(err)
 		}
 	}
-	task := rpc.WitnessTask{Ask: rpc.WitnessAdd, Old: old, Checkpoint: round.checkpoint, Size: round.Size, Proof: make([][]byte, len(proof))}
-	for i := range proof {
-		task.Proof[i] = proof[i][:]
-	}
+	task.Checkpoint, task.Size, task.Proof = round.checkpoint, round.Size, hashes(proof)
 	return task, nil
 }
 
@@ -97,7 +108,7 @@ func (c *cosigning) next(q rpc.WitnessQuery) (ask string, round signedHead, agai
 // WitnessCosigned implements rpc.Witnessed. The note proves itself, by the log's signature and the witness's; where it
 // proves that a witness cosigned what this journal does not extend, the journal was rolled back or has two leaders, and
 // this signer stops.
-func (s *Signer) WitnessCosigned(ctx context.Context, witness string, note []byte) error {
+func (s *Signer) WitnessCosigned(ctx context.Context, witness string, note []byte, known []rpc.Handover) error {
 	if s.cosigning == nil {
 		return refusedUnjudged(codeNotFound, "this signer's configuration names no witnesses")
 	}
@@ -105,7 +116,7 @@ func (s *Signer) WitnessCosigned(ctx context.Context, witness string, note []byt
 	if !ok {
 		return badParameter("witness", "the signer's configuration names no witness of this name")
 	}
-	head, err := journal.OpenCheckpoint(s.Genesis(), note)
+	head, err := s.openWitnessed(note, known)
 	if err != nil {
 		return badParameter("note", err.Error())
 	}
@@ -131,6 +142,39 @@ func (s *Signer) WitnessCosigned(ctx context.Context, witness string, note []byt
 		s.conditions.clear("", conditionNoWitness)
 	}
 	return nil
+}
+
+// openWitnessed opens what a witness cosigned. It may be under a log key whose handover this journal does not have
+// (yet, or any more): then the witness's own proof of the handover says so.
+func (s *Signer) openWitnessed(note []byte, known []rpc.Handover) (journal.Head, error) {
+	keys := s.journal.Keys()
+	head, err := keys.Open(note)
+	if !errors.Is(err, journal.ErrOtherKey) || len(known) == 0 {
+		return head, err
+	}
+	var chain journal.Chain
+	for _, h := range known {
+		r, err := receiptOf(h)
+		if err != nil {
+			return journal.Head{}, err
+		}
+		chain = append(chain, r)
+	}
+	if keys, err = keys.Learn(chain); err != nil {
+		return journal.Head{}, err
+	}
+	return keys.Open(note)
+}
+
+func receiptOf(h rpc.Handover) (journal.Receipt, error) {
+	r := journal.Receipt{Index: h.Index, Entry: h.Entry, Checkpoint: h.Checkpoint, Proof: make([]journal.Hash, len(h.Proof))}
+	for i, raw := range h.Proof {
+		if len(raw) != len(r.Proof[i]) {
+			return r, fmt.Errorf("hash %d of the proof has %d bytes", i, len(raw))
+		}
+		r.Proof[i] = journal.Hash(raw)
+	}
+	return r, nil
 }
 
 // extendsWitnessed holds the journal to a head that a witness cosigned. The journal of a signer that does not lead yet

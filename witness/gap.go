@@ -23,6 +23,7 @@ type GapOffer struct {
 	Named    bool         // the gap names that very head; otherwise its size lies among those that were lost
 
 	next    journal.Head // what the witness goes on from
+	keys    journal.LogKeys
 	receipt journal.Receipt
 }
 
@@ -43,11 +44,8 @@ func (w *Witness) ReadGap(r journal.Receipt) (*GapOffer, error) {
 }
 
 func (w *Witness) readGap(r journal.Receipt) (*GapOffer, error) {
-	e, err := r.Verify(w.genesis)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := w.genesis.Keys().Learn(r.Handovers)
+	// What it was told of handovers behind the kept head is lost with the rest.
+	e, keys, err := r.VerifyUnder(w.state.keys.Below(r.Index))
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +58,7 @@ func (w *Witness) readGap(r journal.Receipt) (*GapOffer, error) {
 		return nil, err
 	}
 	last := w.state.Head
-	offer := &GapOffer{Gap: g, Time: time.UnixMilli(e.Clock).UTC(), Last: last, Named: g.Names(last), next: next, receipt: r}
+	offer := &GapOffer{Gap: g, Time: time.UnixMilli(e.Clock).UTC(), Last: last, Named: g.Names(last), next: next, keys: keys, receipt: r}
 	if slices.Contains(w.state.Gaps, g.Seq) {
 		return nil, fmt.Errorf("the gap at entry %d was accepted before: if the journal does not extend the head of size %d, it was rolled back since", g.Seq, last.Size)
 	}
@@ -89,7 +87,8 @@ func (w *Witness) readGap(r journal.Receipt) (*GapOffer, error) {
 func (w *Witness) AcceptGap(o *GapOffer) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, err := w.readGap(o.receipt); err != nil {
+	o, err := w.readGap(o.receipt)
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrGap, err)
 	}
 	text, err := cosign.Text(o.receipt.Checkpoint)
@@ -101,5 +100,5 @@ func (w *Witness) AcceptGap(o *GapOffer) error {
 		return err
 	}
 	c := o.receipt.Checkpoint
-	return w.state.skip(o.Seq, o.next, append(c[:len(c):len(c)], line...))
+	return w.state.skip(o, append(c[:len(c):len(c)], line...))
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"kura/journal"
 	"kura/statement"
 )
@@ -18,12 +20,17 @@ import (
 // maxRequest bounds an add-checkpoint request: 63 proof lines and a checkpoint.
 const maxRequest = 8<<10 + journal.MaxCheckpoint
 
+// maxHandover bounds an add-handover request: an entry with two keys, a proof and a checkpoint.
+const maxHandover = 16<<10 + 2*journal.MaxCheckpoint
+
 // Stoppers are the keys whose freeze of everything stops the witness, too.
 type Stoppers map[statement.Key]string // key → the person's name
 
 // Handler serves C2SP tlog-witness:
 //
 //	POST /add-checkpoint   old size, proof, checkpoint → signature line
+//	POST /add-handover     the receipt of an entry by which the log key hands over, under the head cosigned last
+//	GET  /handovers        a list of all such receipts
 //	GET  /checkpoint       the last head cosigned, with its signatures
 //	POST /freeze           an envelope of a freeze/1 about everything, by one of the stoppers: stops cosigning
 //
@@ -33,6 +40,8 @@ func (w *Witness) Handler(stoppers Stoppers, relay func(envelope []byte), log *s
 	s := &server{witness: w, stoppers: stoppers, relay: relay, log: log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /add-checkpoint", s.addCheckpoint)
+	mux.HandleFunc("POST /add-handover", s.addHandover)
+	mux.HandleFunc("GET /handovers", s.handovers)
 	mux.HandleFunc("GET /checkpoint", s.checkpoint)
 	mux.HandleFunc("POST /freeze", s.freeze)
 	return mux
@@ -56,20 +65,54 @@ func (s *server) addCheckpoint(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	line, err := s.witness.AddCheckpoint(r.Context(), old, proof, checkpoint)
-	var conflict *Conflict
-	switch {
-	case err == nil:
-		rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(rw, line) // the peer that went away asks again
-	case errors.As(err, &conflict):
+	if err != nil {
+		s.refuse(rw, "checkpoint refused", err)
+		return
+	}
+	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(rw, line) // the peer that went away asks again
+}
+
+// refuse answers with the status that tlog-witness gives to an error.
+func (s *server) refuse(rw http.ResponseWriter, what string, err error) {
+	if conflict, ok := errors.AsType[*Conflict](err); ok {
 		rw.Header().Set("Content-Type", "text/x.tlog.size")
 		rw.WriteHeader(http.StatusConflict)
 		fmt.Fprintf(rw, "%d\n", conflict.Size)
-	default:
-		status := statusOf(err)
-		s.log.Warn("checkpoint refused", "status", status, "reason", err)
-		http.Error(rw, err.Error(), status)
+		return
 	}
+	status := statusOf(err)
+	s.log.Warn(what, "status", status, "reason", err)
+	http.Error(rw, err.Error(), status)
+}
+
+func (s *server) addHandover(rw http.ResponseWriter, r *http.Request) {
+	raw, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxHandover))
+	if err != nil {
+		http.Error(rw, "read the handover: "+err.Error(), http.StatusRequestEntityTooLarge)
+		return
+	}
+	var receipt journal.Receipt
+	if err := json.Unmarshal(raw, &receipt); err != nil {
+		http.Error(rw, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if err := s.witness.AddHandover(receipt); err != nil {
+		s.refuse(rw, "handover refused", err)
+		return
+	}
+	s.log.Info("the log key hands over", "entry", receipt.Index)
+	fmt.Fprintf(rw, "heads above size %d are the next log key's\n", receipt.Index+1)
+}
+
+func (s *server) handovers(rw http.ResponseWriter, _ *http.Request) {
+	text, err := json.Marshal(s.witness.Handovers())
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	_, _ = rw.Write(text)
 }
 
 func statusOf(err error) int {

@@ -25,6 +25,9 @@ type stateFile struct {
 	Checkpoint journal.Checkpoint // its text, the log's signature and ours; nil before the first
 	Stopped    string             // why it was told to stop, "" if it cosigns
 	Gaps       []uint64           // entries of the gaps that it was told to go on from
+	Handovers  journal.Chain      // of the log key, as far as it was told of them
+
+	keys journal.LogKeys // by the handovers
 }
 
 type stateText struct {
@@ -33,6 +36,8 @@ type stateText struct {
 	Stopped    string `json:"stopped"`
 	// Gaps is left out until there is one.
 	Gaps []uint64 `json:"gaps,omitempty"`
+	// Handovers is left out until there is one.
+	Handovers journal.Chain `json:"handovers,omitempty"`
 }
 
 func openState(name string, genesis journal.Genesis) (*stateFile, error) {
@@ -62,7 +67,7 @@ func lockFile(name string) (*os.File, error) {
 }
 
 func readState(name string, genesis journal.Genesis) (*stateFile, error) {
-	s := &stateFile{name: name, Genesis: genesis.String(), Head: journal.EmptyHead()}
+	s := &stateFile{name: name, Genesis: genesis.String(), Head: journal.EmptyHead(), keys: genesis.Keys()}
 	raw, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Written at once, so that a path on which nothing can be kept is found now.
@@ -78,12 +83,15 @@ func readState(name string, genesis journal.Genesis) (*stateFile, error) {
 	if text.Genesis != s.Genesis {
 		return nil, fmt.Errorf("%s is the state of another journal (%s)", name, text.Genesis)
 	}
-	s.Stopped, s.Gaps = text.Stopped, text.Gaps
+	s.Stopped, s.Gaps, s.Handovers = text.Stopped, text.Gaps, text.Handovers
+	if s.keys, err = s.keys.Learn(s.Handovers); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
 	if text.Checkpoint == "" {
 		return s, nil
 	}
 	s.Checkpoint = journal.Checkpoint(text.Checkpoint)
-	if s.Head, err = journal.OpenCheckpoint(genesis, s.Checkpoint); err != nil {
+	if s.Head, err = s.keys.Open(s.Checkpoint); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return s, nil
@@ -95,11 +103,23 @@ func (s *stateFile) advance(head journal.Head, checkpoint journal.Checkpoint) er
 	return s.replace(next)
 }
 
-// skip goes on from a head that does not extend the last one, by the gap at an entry.
-func (s *stateFile) skip(gap uint64, head journal.Head, checkpoint journal.Checkpoint) error {
+// skip goes on from a head that does not extend the last one, by a gap.
+func (s *stateFile) skip(o *GapOffer, checkpoint journal.Checkpoint) error {
 	next := *s
-	next.Gaps = append(slices.Clone(s.Gaps), gap)
-	next.Head, next.Checkpoint = head, checkpoint
+	next.Gaps = append(slices.Clone(s.Gaps), o.Seq)
+	next.Head, next.Checkpoint = o.next, checkpoint
+	next.keys = o.keys
+	if n := len(o.keys.Handovers()); n == len(o.receipt.Handovers) {
+		next.Handovers = o.receipt.Handovers
+	} else {
+		next.Handovers = s.Handovers[:n] // the receipt brought none that were not known
+	}
+	return s.replace(next)
+}
+
+func (s *stateFile) learn(chain journal.Chain, keys journal.LogKeys) error {
+	next := *s
+	next.Handovers, next.keys = chain, keys
 	return s.replace(next)
 }
 
@@ -121,7 +141,9 @@ func (s *stateFile) replace(next stateFile) error {
 // write replaces the file whole: a temporary one, synced, renamed over it, and
 // the directory synced.
 func (s *stateFile) write() error {
-	text, err := json.Marshal(stateText{Genesis: s.Genesis, Checkpoint: string(s.Checkpoint), Stopped: s.Stopped, Gaps: s.Gaps})
+	text, err := json.Marshal(stateText{
+		Genesis: s.Genesis, Checkpoint: string(s.Checkpoint), Stopped: s.Stopped, Gaps: s.Gaps, Handovers: s.Handovers,
+	})
 	if err != nil {
 		return err
 	}

@@ -5,18 +5,21 @@
 // It trusts the genesis line that it pinned, its own key, its own clock and its
 // own disk. It promises never to cosign two heads that disagree: a head is written
 // durably before it is cosigned, and the next one must extend it by a consistency
-// proof. What it does not do is read entries: it sees sizes and roots. The only way
-// past a head that the journal lost is a gap (package journal/gap) which the one who
+// proof. What it does not do is read entries: it sees sizes and roots, but for two:
+// the handover of the log key, whose receipt it is given, and a gap (package
+// journal/gap), the only way past a head that the journal lost, which the one who
 // runs the witness accepts by hand.
 //
 // Source: C2SP tlog-witness (c2sp.org/tlog-witness) and tlog-cosignature.
 package witness
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +32,7 @@ import (
 // Refusals. Each maps to one status of tlog-witness.
 var (
 	ErrUnknownLog = errors.New("this witness does not know that log")                             // 404
-	ErrSignature  = errors.New("the checkpoint is not signed by the pinned log key")              // 403
+	ErrSignature  = errors.New("the checkpoint is not signed by the log key of its size")         // 403
 	ErrOldSize    = errors.New("the old size is above the checkpoint's")                          // 400
 	ErrProof      = errors.New("the proof does not lead from the last cosigned head to this one") // 422
 	ErrStopped    = errors.New("this witness was told to stop cosigning")                         // 403
@@ -85,7 +88,9 @@ func (w *Witness) Newest() journal.Checkpoint {
 // the size cosigned last. The same head again is cosigned again, with a new time,
 // but for size 0, where a second first head would begin another history unseen.
 func (w *Witness) AddCheckpoint(_ context.Context, old uint64, proof []journal.Hash, checkpoint journal.Checkpoint) (string, error) {
-	head, err := journal.OpenCheckpoint(w.genesis, checkpoint)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	head, err := w.state.keys.Open(checkpoint)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrSignature, err)
 	}
@@ -93,8 +98,6 @@ func (w *Witness) AddCheckpoint(_ context.Context, old uint64, proof []journal.H
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrSignature, err)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	switch {
 	case w.state.Stopped != "":
 		return "", fmt.Errorf("%w: %s", ErrStopped, w.state.Stopped)
@@ -118,6 +121,37 @@ func (w *Witness) AddCheckpoint(_ context.Context, old uint64, proof []journal.H
 		return "", fmt.Errorf("keep the head of size %d before cosigning it: %w", head.Size, err)
 	}
 	return line, nil
+}
+
+// AddHandover learns that the log key hands over, from the receipt of the entry that says so under the head that
+// this witness cosigned last. Every larger head must then have the next key's signature. One that is known already
+// is no error.
+func (w *Witness) AddHandover(r journal.Receipt) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.state.Handovers); n > 0 && w.state.Handovers[n-1].Index == r.Index && bytes.Equal(w.state.Handovers[n-1].Entry, r.Entry) {
+		return nil
+	}
+	if w.state.Stopped != "" {
+		return fmt.Errorf("%w: %s", ErrStopped, w.state.Stopped)
+	}
+	chain := append(slices.Clone(w.state.Handovers), r)
+	keys, err := w.state.keys.Learn(chain)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSignature, err)
+	}
+	// What it learns from is what it cosigned: so nobody teaches it a key on another branch than its own.
+	if head, err := keys.Open(r.Checkpoint); err != nil || head != w.state.Head {
+		return &Conflict{Size: w.state.Head.Size}
+	}
+	return w.state.learn(chain, keys)
+}
+
+// Handovers returns the handovers of the log key that this witness knows of.
+func (w *Witness) Handovers() journal.Chain {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state.Handovers
 }
 
 func checkExtends(last, next journal.Head, proof []journal.Hash) error {

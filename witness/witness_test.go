@@ -56,7 +56,7 @@ func (l *testLog) sign(t testing.TB, h journal.Head) journal.Checkpoint {
 	t.Helper()
 	c, err := journal.SignCheckpoint(origin, h, func(_ [32]byte, text []byte) ([64]byte, error) {
 		return [64]byte(ed25519.Sign(l.private, text)), nil
-	}, l.genesis.LogKey)
+	}, [32]byte(l.private[ed25519.SeedSize:]))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,9 +35,10 @@ type Signer struct {
 	Now int64
 
 	genesis journal.Genesis
-	key     ed25519.PrivateKey
 
 	mu         sync.Mutex
+	keys       journal.LogKeys
+	chain      journal.Chain
 	grown      chan struct{} // closed and replaced when the journal grows
 	entries    [][]byte
 	heads      [][]byte // after each entry: a group is one entry here
@@ -67,7 +68,6 @@ type Ruling struct {
 func NewSigner() *Signer {
 	s := &Signer{
 		Now: 1767225600000, grown: make(chan struct{}),
-		key:     ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)),
 		answers: map[string]rpc.Answer{}, sessions: map[string]rpc.Session{},
 	}
 	tree, err := journal.NewTree(0, nil)
@@ -75,10 +75,60 @@ func NewSigner() *Signer {
 		panic(err)
 	}
 	s.tree = tree
-	s.genesis = journal.Genesis{Origin: "kura.example/apitest", LogKey: [32]byte(s.key.Public().(ed25519.PublicKey))}
+	s.genesis = journal.Genesis{Origin: "kura.example/apitest", LogKey: publicLogKey(0)}
+	s.keys = s.genesis.Keys()
 	entry := s.append("genesis/1", map[string]any{"origin": s.genesis.Origin})
 	s.genesis.Hash = journal.LeafHash(s.entries[entry])
+	s.keys = s.genesis.Keys()
 	return s
+}
+
+// logKey is the log key after so many handovers.
+func logKey(n int) ed25519.PrivateKey {
+	seed := make([]byte, ed25519.SeedSize)
+	seed[0] = byte(n)
+	return ed25519.NewKeyFromSeed(seed)
+}
+
+func publicLogKey(n int) [32]byte { return [32]byte(logKey(n).Public().(ed25519.PublicKey)) }
+
+// signHead signs with the one of the double's log keys that is asked for.
+func signHead(key [32]byte, text []byte) ([64]byte, error) {
+	n := 0
+	for publicLogKey(n) != key {
+		n++
+	}
+	return [64]byte(ed25519.Sign(logKey(n), text)), nil
+}
+
+// HandOver hands the log key over to the next one.
+func (s *Signer) HandOver() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.chain)
+	seq := s.append(journal.KindHandover, map[string]any{
+		"old": journal.FormatLogKey(publicLogKey(n)), "new": journal.FormatLogKey(publicLogKey(n + 1)), "proposal": statement.Hash{}.String(),
+	})
+	proof, err := s.tree.Prove(seq)
+	if err != nil {
+		panic(err)
+	}
+	s.chain = append(s.chain, journal.Receipt{Entry: s.entries[seq], Index: seq, Proof: proof, Checkpoint: s.checkpoint})
+	if s.keys, err = s.keys.Learn(s.chain); err != nil {
+		panic(err)
+	}
+}
+
+// SignLate signs the newest head with the log key that was in use so many handovers ago, as its thief would, and shows
+// that one from now on.
+func (s *Signer) SignLate(ago int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := journal.SignCheckpoint(s.genesis.Origin, s.tree.Head(), signHead, publicLogKey(len(s.chain)-ago))
+	if err != nil {
+		panic(err)
+	}
+	s.checkpoint = c
 }
 
 // Genesis is the line to pin.
@@ -113,8 +163,8 @@ func (s *Signer) append(kind string, body any) (seq uint64) {
 	}
 	s.entries = append(s.entries, raw)
 	s.tree.Append(journal.LeafHash(raw))
-	sign := func(_ [32]byte, text []byte) ([64]byte, error) { return [64]byte(ed25519.Sign(s.key, text)), nil }
-	if s.checkpoint, err = journal.SignCheckpoint(s.genesis.Origin, s.tree.Head(), sign, s.genesis.LogKey); err != nil {
+	head := s.tree.Head()
+	if s.checkpoint, err = journal.SignCheckpoint(s.genesis.Origin, head, signHead, s.keys.At(head.Size)); err != nil {
 		panic(err)
 	}
 	s.heads = append(s.heads, s.checkpoint)
@@ -230,7 +280,27 @@ func (s *Signer) receipt(seq uint64) *rpc.Receipt {
 	if err != nil {
 		panic(err)
 	}
-	return &rpc.Receipt{Entry: s.entries[seq], Index: seq, Proof: hashes(proof), Checkpoint: s.checkpoint}
+	return &rpc.Receipt{
+		Entry: s.entries[seq], Index: seq, Proof: hashes(proof), Checkpoint: s.checkpoint,
+		Handovers: handovers(s.chain.Under(s.tree.Head().Size)),
+	}
+}
+
+func handovers(c journal.Chain) (all []rpc.Handover) {
+	for _, r := range c {
+		all = append(all, rpc.Handover{Entry: r.Entry, Index: r.Index, Proof: hashes(r.Proof), Checkpoint: r.Checkpoint})
+	}
+	return all
+}
+
+// LogKeys implements rpc.Gateway.
+func (s *Signer) LogKeys(ctx context.Context) (rpc.LogKeys, error) {
+	if err := s.gate(ctx, "log.keys"); err != nil {
+		return rpc.LogKeys{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return rpc.LogKeys{Genesis: s.genesis.String(), Handovers: append([]rpc.Handover{}, handovers(s.chain.Under(s.tree.Head().Size))...)}, nil
 }
 
 func hashes(in []journal.Hash) [][]byte {

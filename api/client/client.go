@@ -30,6 +30,8 @@ type Config struct {
 	URL string
 	// Genesis is the pinned line. It never comes from a server.
 	Genesis journal.Genesis
+	// Handovers are those of the log key that an earlier client saw (Client.Handovers); nil for none.
+	Handovers journal.Chain
 	// TLS holds the roots to trust and, with mutual TLS, the client's certificate; nil trusts the
 	// system's roots. TLS 1.3 is demanded whatever it says.
 	TLS *tls.Config
@@ -49,6 +51,8 @@ type Client struct {
 
 	mu     sync.Mutex
 	secret *[32]byte // of the open session
+	keys   journal.LogKeys
+	chain  journal.Chain // the proofs of keys' handovers
 }
 
 // New returns a client. It does not connect yet.
@@ -59,6 +63,10 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Genesis == (journal.Genesis{}) {
 		return nil, errors.New("no genesis line is pinned: without it nothing that a gateway says can be checked")
+	}
+	keys, err := cfg.Genesis.Keys().Learn(cfg.Handovers)
+	if err != nil {
+		return nil, fmt.Errorf("the kept handovers of the log key: %w", err)
 	}
 	if cfg.Patience == 0 {
 		cfg.Patience = 30 * time.Second
@@ -72,7 +80,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	tlsConfig.MinVersion = tls.VersionTLS13
 	return &Client{
-		base: strings.TrimSuffix(base.String(), "/"), genesis: cfg.Genesis, cfg: cfg,
+		base: strings.TrimSuffix(base.String(), "/"), genesis: cfg.Genesis, cfg: cfg, keys: keys, chain: cfg.Handovers,
 		http: &http.Client{
 			Transport: &http.Transport{
 				TLSClientConfig: tlsConfig, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64,

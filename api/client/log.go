@@ -25,16 +25,16 @@ func (e *Contradiction) Error() string {
 }
 func (e *Contradiction) Unwrap() error { return e.Err }
 
-// Checkpoint fetches the newest signed head and opens it under the pinned line. The error is a
-// *Contradiction when it does not open.
+// Checkpoint fetches the newest signed head and opens it under the pinned line, or the log key that follows
+// from it. The error is a *Contradiction when it does not open.
 func (c *Client) Checkpoint(ctx context.Context) (journal.Checkpoint, journal.Head, error) {
 	var newest rpc.Checkpoint
 	if err := c.read(ctx, "/v1/log/checkpoint", &newest, http.StatusOK); err != nil {
 		return nil, journal.Head{}, err
 	}
-	head, err := journal.OpenCheckpoint(c.genesis, newest.Checkpoint)
+	head, err := c.open(ctx, newest.Checkpoint)
 	if err != nil {
-		return nil, journal.Head{}, &Contradiction{err}
+		return nil, journal.Head{}, err
 	}
 	return newest.Checkpoint, head, nil
 }
@@ -48,7 +48,7 @@ func (c *Client) Advance(ctx context.Context, last journal.Checkpoint) (journal.
 	if err != nil || last == nil {
 		return newest, head, err
 	}
-	old, err := journal.OpenCheckpoint(c.genesis, last)
+	old, err := c.open(ctx, last)
 	if err != nil {
 		return nil, journal.Head{}, fmt.Errorf("the kept checkpoint: %w", err)
 	}
@@ -120,36 +120,44 @@ func (c *Client) Read(ctx context.Context, tree *journal.Tree, deliver func(jour
 	if head.Size < had.Size {
 		return nil, &Contradiction{fmt.Errorf("the journal has %d entries, it had %d", head.Size, had.Size)}
 	}
+	keys := c.logKeys().Below(had.Size)
 	for raw, err := range c.Entries(ctx, had.Size, head.Size) {
 		if err != nil {
 			return nil, err
 		}
-		if err := c.grow(tree, raw, deliver); err != nil {
+		if keys, err = c.grow(tree, keys, raw, deliver); err != nil {
 			return nil, err
 		}
 	}
 	if got := tree.Head(); got != head {
 		return nil, &Contradiction{fmt.Errorf("the entries up to %d do not lead to the signed head", got.Size)}
 	}
+	// What was proven of handovers is what the entries say, or somebody signs with a key that they gave up.
+	if _, err := keys.Open(checkpoint); err != nil {
+		return nil, &Contradiction{err}
+	}
 	return checkpoint, nil
 }
 
-// grow adds one entry to a tree and delivers it.
-func (c *Client) grow(tree *journal.Tree, raw []byte, deliver func(journal.Entry) error) error {
+// grow adds one entry to a tree, delivers it, and returns the log keys after it.
+func (c *Client) grow(tree *journal.Tree, keys journal.LogKeys, raw []byte, deliver func(journal.Entry) error) (journal.LogKeys, error) {
 	seq := tree.Head().Size
 	leaf := journal.LeafHash(raw)
 	if seq == 0 && leaf != c.genesis.Hash {
-		return &Contradiction{errors.New("entry 0 is not the pinned genesis")}
+		return keys, &Contradiction{errors.New("entry 0 is not the pinned genesis")}
 	}
 	entry, err := journal.DecodeEntry(raw)
 	if err != nil {
-		return &Contradiction{err}
+		return keys, &Contradiction{err}
 	}
 	if entry.Seq != seq {
-		return &Contradiction{fmt.Errorf("entry %d stands in the place of entry %d", entry.Seq, seq)}
+		return keys, &Contradiction{fmt.Errorf("entry %d stands in the place of entry %d", entry.Seq, seq)}
+	}
+	if keys, err = keys.After(entry); err != nil {
+		return keys, &Contradiction{err}
 	}
 	tree.Append(leaf)
-	return deliver(entry)
+	return keys, deliver(entry)
 }
 
 // Export writes the whole journal to w as the server streams it (docs/rest.md, "Export") and checks it on
@@ -182,22 +190,15 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 	if _, err := w.Write(append(lines.Bytes(), '\n')); err != nil {
 		return journal.Head{}, err
 	}
-	counted, covered := began, journal.Head{}
+	x := exported{tree: tree, keys: c.genesis.Keys(), counted: began}
 	for lines.Scan() {
 		line := lines.Bytes()
 		if checkpoint, ok := exportHead(line); ok {
-			head, err := journal.OpenCheckpoint(c.genesis, checkpoint)
-			if err != nil {
-				return journal.Head{}, &Contradiction{err}
-			}
-			if tree.Head() != head {
-				return journal.Head{}, &Contradiction{fmt.Errorf("the %d exported entries do not lead to the signed head of size %d", tree.Head().Size, head.Size)}
-			}
-			if head == covered {
-				return journal.Head{}, &Contradiction{fmt.Errorf("the head of size %d stands in the export twice", head.Size)}
-			}
-			covered = head
-		} else if counted, err = c.exportEntry(ctx, tree, line, counted); err != nil {
+			err = x.head(checkpoint)
+		} else {
+			err = c.exportEntry(ctx, &x, line)
+		}
+		if err != nil {
 			return journal.Head{}, err
 		}
 		if _, err := fmt.Fprintf(w, "%s\n", line); err != nil {
@@ -207,28 +208,57 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 	if err := lines.Err(); err != nil {
 		return journal.Head{}, fmt.Errorf("the export was cut short: %w", err)
 	}
-	if covered != tree.Head() {
+	if x.covered != tree.Head() {
 		return journal.Head{}, errors.New("the export was cut short: it has no checkpoint in its last line")
 	}
-	if covered.Size < began.Size {
-		return journal.Head{}, fmt.Errorf("the export was cut short: it ends at size %d, and the journal had %d entries when it began", covered.Size, began.Size)
+	if x.covered.Size < began.Size {
+		return journal.Head{}, fmt.Errorf("the export was cut short: it ends at size %d, and the journal had %d entries when it began", x.covered.Size, began.Size)
 	}
-	return covered, nil
+	return x.covered, nil
 }
 
-// exportEntry adds an exported entry to the tree. The journal grows while it is read; beyond the newest
-// head, which is asked for then, the server makes entries up.
-func (c *Client) exportEntry(ctx context.Context, tree *journal.Tree, line []byte, counted journal.Head) (journal.Head, error) {
-	if tree.Head().Size >= counted.Size {
-		var err error
-		if _, counted, err = c.Checkpoint(ctx); err != nil {
-			return counted, err
+// An exported is what came of an export so far.
+type exported struct {
+	tree    *journal.Tree
+	keys    journal.LogKeys // by its own entries
+	counted journal.Head    // the newest that the server showed
+	covered journal.Head    // the last one in the export
+}
+
+// head holds the entries so far to a signed head.
+func (x *exported) head(checkpoint journal.Checkpoint) error {
+	head, err := x.keys.Open(checkpoint)
+	if err != nil {
+		return &Contradiction{err}
+	}
+	if x.tree.Head() != head {
+		return &Contradiction{fmt.Errorf("the %d exported entries do not lead to the signed head of size %d", x.tree.Head().Size, head.Size)}
+	}
+	if head == x.covered {
+		return &Contradiction{fmt.Errorf("the head of size %d stands in the export twice", head.Size)}
+	}
+	x.covered = head
+	return nil
+}
+
+// exportEntry adds an exported entry. The journal grows while it is read; beyond the newest head, which is
+// asked for then, the server makes entries up. Behind a handover of the log key the old key's head must stand, or
+// anybody could name the next one.
+func (c *Client) exportEntry(ctx context.Context, x *exported, line []byte) (err error) {
+	size := x.tree.Head().Size
+	if n := len(x.keys.Handovers()); n > 0 && x.keys.Handovers()[n-1].Seq+1 == size && x.covered.Size != size {
+		return &Contradiction{fmt.Errorf("no signed head stands behind the handover of the log key in entry %d", size-1)}
+	}
+	if size >= x.counted.Size {
+		if _, x.counted, err = c.Checkpoint(ctx); err != nil {
+			return err
 		}
-		if tree.Head().Size >= counted.Size {
-			return counted, &Contradiction{fmt.Errorf("the export goes on after the %d entries that the newest signed head counts", counted.Size)}
+		if size >= x.counted.Size {
+			return &Contradiction{fmt.Errorf("the export goes on after the %d entries that the newest signed head counts", x.counted.Size)}
 		}
 	}
-	return counted, c.grow(tree, line, func(journal.Entry) error { return nil })
+	x.keys, err = c.grow(x.tree, x.keys, line, func(journal.Entry) error { return nil })
+	return err
 }
 
 // exportBegin reads the first line of an export, which names the journal.

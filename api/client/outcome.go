@@ -67,9 +67,25 @@ type recorded struct {
 // errNoReceipt says that an answer came without the proof that it needs.
 var errNoReceipt = errors.New("the answer has no receipt")
 
+// prove is the function below, under the log keys that are known, and learns of those that the answer proves.
+func (c *Client) prove(answer rpc.Answer, id string, about *statement.Hash) (Outcome, error) {
+	o, err := prove(c.logKeys(), answer, id, about)
+	if err != nil || len(answer.Receipt.Handovers) == 0 {
+		return o, err
+	}
+	chain, err := chainOf(answer.Receipt.Handovers)
+	if err == nil {
+		err = c.learn(chain)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	return o, nil
+}
+
 // prove turns an answer into an outcome, or says why it proves nothing. about is the hash of the statement
 // that was sent; nil when only its id is known.
-func prove(g journal.Genesis, answer rpc.Answer, id string, about *statement.Hash) (Outcome, error) {
+func prove(known journal.LogKeys, answer rpc.Answer, id string, about *statement.Hash) (Outcome, error) {
 	if answer.Receipt == nil {
 		return Outcome{}, errNoReceipt
 	}
@@ -77,11 +93,11 @@ func prove(g journal.Genesis, answer rpc.Answer, id string, about *statement.Has
 	if err != nil {
 		return Outcome{}, err
 	}
-	entry, err := receipt.Verify(g)
+	entry, keys, err := receipt.VerifyUnder(known)
 	if err != nil {
 		return Outcome{}, err
 	}
-	head, err := journal.OpenCheckpoint(g, receipt.Checkpoint)
+	head, err := keys.Open(receipt.Checkpoint)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -127,5 +143,6 @@ func receiptOf(r rpc.Receipt) (journal.Receipt, error) {
 		}
 		proof[i] = journal.Hash(h)
 	}
-	return journal.Receipt{Index: r.Index, Entry: r.Entry, Proof: proof, Checkpoint: r.Checkpoint}, nil
+	chain, err := chainOf(r.Handovers)
+	return journal.Receipt{Index: r.Index, Entry: r.Entry, Proof: proof, Checkpoint: r.Checkpoint, Handovers: chain}, err
 }

@@ -106,13 +106,13 @@ func (c *Client) submitOnce(ctx context.Context, path string, envelope []byte, i
 		return Outcome{}, true, err
 	}
 	if answer.StatementHash != hash.String() {
-		recorded, err := prove(c.genesis, answer, id, nil)
+		recorded, err := c.prove(answer, id, nil)
 		if err != nil {
 			return Outcome{}, true, fmt.Errorf("the server said that the id is taken and did not prove it: %w", err)
 		}
 		return Outcome{}, true, &Conflict{recorded}
 	}
-	o, err = prove(c.genesis, answer, id, &hash)
+	o, err = c.prove(answer, id, &hash)
 	if err != nil {
 		return Outcome{}, true, fmt.Errorf("the server said %s and did not prove it: %w", statement.Quote(answer.State, 40), err)
 	}
@@ -166,7 +166,7 @@ func (c *Client) withdrawal(ctx context.Context, id string, about *statement.Has
 	if err := c.read(ctx, path, &answer, http.StatusOK); err != nil {
 		return Outcome{}, err
 	}
-	return prove(c.genesis, answer, id, about)
+	return c.prove(answer, id, about)
 }
 
 // NotFrozen says that a freeze is not proven to be in the journal. Whoever sent it must treat everything as

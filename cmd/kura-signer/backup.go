@@ -58,7 +58,7 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	genesis, err := genesisOf(c, t)
+	genesis, err := genesisLine(ctx, c, t)
 	if err != nil {
 		return err
 	}

@@ -46,16 +46,16 @@ func (x *ceremony) end() error {
 
 // record journals what inputs returns for the state that the journal adds up to.
 func (x *ceremony) record(ctx context.Context, inputs func(*ledger.State) []ledger.Input) (err error) {
-	genesis, err := genesisOf(x.config, x.token)
-	if err != nil {
-		return err
-	}
 	s, err := openStore(ctx, x.config.Journal)
 	if err != nil {
 		return fmt.Errorf("open the journal's store: %w", err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := x.lead(ctx, s); err != nil {
+		return err
+	}
+	genesis, err := genesisOf(ctx, x.config, x.token, s)
+	if err != nil {
 		return err
 	}
 	clock, err := host.NewMachineClock()

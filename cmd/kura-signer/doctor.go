@@ -17,6 +17,7 @@ import (
 	"kura/journal/anchorfile"
 	"kura/ledger"
 	"kura/signer/rpc"
+	"kura/signer/token"
 	"kura/statement"
 )
 
@@ -211,12 +212,11 @@ func (x *examination) openAll(ctx context.Context) {
 			x.fail("token_objects", "%s: %s", o.Label, p)
 		}
 	}
-	genesis, err := genesisOf(x.config, t)
-	if err != nil {
-		x.warn("genesis", "%v", err)
+	if _, bound, err := t.Genesis(); err != nil || !bound {
+		x.warn("genesis", "%v", errors.Join(err, errUnbound))
 		return
 	}
-	x.journal(ctx, genesis, []journal.Anchor{anchorfile.New(x.config.AnchorFile), host.Anchor{Token: t}})
+	x.journal(ctx, t)
 	if len(x.config.Witnesses) == 0 {
 		x.warn("no_witness", "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed")
 	} else {
@@ -225,7 +225,7 @@ func (x *examination) openAll(ctx context.Context) {
 }
 
 // journal verifies every entry and every signed head, and that the journal extends its anchors.
-func (x *examination) journal(ctx context.Context, genesis journal.Genesis, anchors []journal.Anchor) {
+func (x *examination) journal(ctx context.Context, t *token.Token) {
 	if _, err := os.Stat(x.config.Journal.Path); x.config.Journal.Kind == journalEmbedded && errors.Is(err, fs.ErrNotExist) {
 		x.fail("journal", "the token is bound to a journal, and %s does not exist", x.config.Journal.Path)
 		return
@@ -236,6 +236,11 @@ func (x *examination) journal(ctx context.Context, genesis journal.Genesis, anch
 		return
 	}
 	defer s.Close() // it was only read
+	genesis, err := genesisOf(ctx, x.config, t, s)
+	if err != nil {
+		x.fail("journal", "%v", err)
+		return
+	}
 	state := ledger.NewState()
 	head, _, err := journal.Verify(ctx, s, journal.Verification{
 		Genesis: genesis, EverySignature: true, Visit: func(e journal.Entry, _ []byte) error { return state.Apply(e) },
@@ -248,7 +253,12 @@ func (x *examination) journal(ctx context.Context, genesis journal.Genesis, anch
 	for _, g := range state.Gaps() {
 		x.warn("gap", "the journal lost its entries from %d on and goes on without them since %s, by %s; a head of size %d had been signed", g.Kept.Size, statement.FormatTime(g.Clock), strings.Join(g.By, ", "), g.Lost.Size)
 	}
-	log, err := journal.Open(ctx, journal.Config{Genesis: genesis, Store: s, Anchors: anchors, Joining: x.config.Journal.Shared, Trusted: head, Lost: state.Lost})
+	x.logKeys(ctx, t, state)
+	anchors := []journal.Anchor{anchorfile.New(x.config.AnchorFile), host.Anchor{Token: t}}
+	log, err := journal.Open(ctx, journal.Config{
+		Genesis: genesis, Store: s, Anchors: anchors, Joining: x.config.Journal.Shared,
+		Trusted: head, Handovers: state.LogKeys().Handovers(), Lost: state.Lost,
+	})
 	if err != nil {
 		x.fail("anchors", "%v", err)
 		return
@@ -263,4 +273,32 @@ func (x *examination) journal(ctx context.Context, genesis journal.Genesis, anch
 		}
 	}
 	x.ok("anchors", "the journal extends every anchor")
+}
+
+// logKeys says which of the token's log keys is in force, and what the others are for.
+func (x *examination) logKeys(ctx context.Context, t *token.Token, state *ledger.State) {
+	held, err := t.LogKeys(ctx)
+	if err != nil {
+		x.fail("log_key", "%v", err)
+		return
+	}
+	keys, permit := state.LogKeys(), state.LogKeyPermit()
+	current := false
+	for _, key := range held {
+		name := journal.FormatLogKey(key)
+		switch {
+		case key == keys.Newest():
+			current = true
+			x.ok("log_key", "%s signs the journal's heads", name)
+		case keys.Used(key):
+			x.warn("log_key_replaced", "%s was replaced and is still there: finish with kura-signer rotate log-key", name)
+		case permit != nil && permit.New == key:
+			x.warn("log_key_permitted", "%s waits, and may be handed over to: go on with kura-signer rotate log-key", name)
+		default:
+			x.ok("log_key_waits", "%s waits until a proposal permits handing over to it", name)
+		}
+	}
+	if !current {
+		x.fail("log_key", "the journal's log key is %s, and the token does not have it", journal.FormatLogKey(keys.Newest()))
+	}
 }

@@ -58,7 +58,7 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 	if err := x.lead(ctx, s); err != nil {
 		return err
 	}
-	r, err := x.recovery(s, more)
+	r, err := x.recovery(ctx, s, more)
 	if err != nil {
 		return err
 	}
@@ -84,8 +84,8 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 }
 
 // recovery is what works on the journal, with the same parts as a signer.
-func (x *ceremony) recovery(s store, more []signer.HeldHead) (*signer.Recovery, error) {
-	genesis, err := genesisOf(x.config, x.token)
+func (x *ceremony) recovery(ctx context.Context, s store, more []signer.HeldHead) (*signer.Recovery, error) {
+	genesis, err := genesisOf(ctx, x.config, x.token, s)
 	if err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func restore(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	return x.reportRestored(in, founding.Policy, records)
+	return x.reportRestored(ctx, in, founding.Policy, records)
 }
 
 // succeed founds the successor, unless a run that was interrupted has done so.
@@ -156,7 +156,7 @@ func (f *backupFile) gather(sharePaths, identityPaths []string) (shares [][]byte
 }
 
 // reportRestored says what came back, what did not, and how it goes on.
-func (x *ceremony) reportRestored(in *invocation, policyText []byte, records []ledger.Wallet) error {
+func (x *ceremony) reportRestored(ctx context.Context, in *invocation, policyText []byte, records []ledger.Wallet) error {
 	restored := map[string]bool{}
 	for _, r := range records {
 		restored[r.Name] = true
@@ -171,7 +171,7 @@ func (x *ceremony) reportRestored(in *invocation, policyText []byte, records []l
 			say(in.stdout, "not restored  %s  %s: its key is not in the backup; a new wallet, or the import of a key that is kept elsewhere, takes another name and a policy that names it\n", w.ID, w.Network)
 		}
 	}
-	genesis, err := genesisOf(x.config, x.token)
+	genesis, err := storedGenesis(ctx, x.config, x.token)
 	if err != nil {
 		return err
 	}

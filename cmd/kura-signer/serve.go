@@ -81,12 +81,12 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	if d.token, err = openToken(ctx, c, d.log); err != nil {
 		return err
 	}
-	genesis, err := genesisOf(c, d.token)
-	if err != nil {
-		return err
-	}
 	if d.store, err = openStore(ctx, c.Journal); err != nil {
 		return fmt.Errorf("open the journal's store: %w", err)
+	}
+	genesis, err := genesisOf(ctx, c, d.token, d.store)
+	if err != nil {
+		return err
 	}
 	clock, err := host.NewMachineClock()
 	if err != nil {
@@ -121,22 +121,6 @@ type signerParts struct {
 	store       journal.Store
 	anchors     []journal.Anchor
 	tokenAnchor journal.Anchor
-}
-
-// genesisOf is the journal that the token is bound to.
-func genesisOf(c *Config, t *token.Token) (journal.Genesis, error) {
-	hash, bound, err := t.Genesis()
-	if err != nil {
-		return journal.Genesis{}, err
-	}
-	if !bound {
-		return journal.Genesis{}, errors.New("the token is bound to no journal: found one with kura-signer init")
-	}
-	logKey, err := t.LogPublicKey()
-	if err != nil {
-		return journal.Genesis{}, err
-	}
-	return journal.Genesis{Origin: c.Origin, Hash: hash, LogKey: logKey}, nil
 }
 
 // warnings are what stays true while this process runs and does not stop it.

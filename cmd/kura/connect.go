@@ -34,7 +34,11 @@ func connect(cmd *cobra.Command) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(client.Config{URL: h.gateway, Genesis: h.genesis, TLS: tlsConfig})
+	handovers, err := h.handovers()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(client.Config{URL: h.gateway, Genesis: h.genesis, Handovers: handovers, TLS: tlsConfig})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.path(homeFileName), err)
 	}

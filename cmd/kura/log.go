@@ -44,5 +44,6 @@ func newLog() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&kind, "kind", "", "only entries of this kind, like wallet/1")
 	cmd.Flags().IntVar(&last, "last", 0, "only the last so many (0: all)")
+	cmd.AddCommand(newLogKeys(), newLogProposeKey(), newLogApproveKey(), newProposalVeto())
 	return cmd
 }

@@ -76,7 +76,11 @@ func (h *home) openMirror() (*mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.head, err = journal.OpenCheckpoint(h.genesis, checkpoint); err != nil {
+	keys, err := h.logKeys()
+	if err != nil {
+		return nil, err
+	}
+	if m.head, err = keys.Open(checkpoint); err != nil {
 		return nil, fmt.Errorf("the kept %s: %w", h.path(checkpointFileName), err)
 	}
 	f, err := os.Open(h.path(mirrorFileName))
@@ -103,6 +107,9 @@ func (h *home) openMirror() (*mirror, error) {
 	if m.tree.Head() != m.head {
 		return nil, h.damaged(errors.New("its entries do not lead to the kept checkpoint"))
 	}
+	if _, err := m.state.LogKeys().Open(checkpoint); err != nil {
+		return nil, h.damaged(err)
+	}
 	return m, nil
 }
 
@@ -128,6 +135,9 @@ func (c *connection) catchUp(cmd *cobra.Command, m *mirror) error {
 	m.head = m.tree.Head()
 	if m.head.Size == had {
 		return nil
+	}
+	if err := c.keepHandovers(c.Handovers()); err != nil {
+		return err
 	}
 	return c.keep(m, had, checkpoint)
 }

@@ -128,6 +128,8 @@ func (m *mirror) showProposal(page *page, hash statement.Hash) error {
 		return m.showEvacuation(page, r.Body.Document)
 	case statement.ProposeResume:
 		return m.showResume(page, r.Body.Document)
+	case statement.ProposeLogKey:
+		return m.showLogKey(page, r.Body.Document)
 	default:
 		// The others' documents are a few lines of JSON that say all there is.
 		page.field("document", "%s", statement.Quote(r.Body.Document, 4096))

@@ -25,7 +25,7 @@ func newReceipt() *cobra.Command {
 		Short: "Check that an entry stands in the journal (a receipt, or an answer with one; - for standard input)",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := pinned(cmd, genesis)
+			keys, err := pinned(cmd, genesis)
 			if err != nil {
 				return err
 			}
@@ -37,12 +37,12 @@ func newReceipt() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			entry, err := receipt.Verify(g)
+			entry, _, err := receipt.VerifyUnder(keys)
 			if err != nil {
 				return err
 			}
 			page := newPage(cmd.OutOrStdout())
-			page.printf("ok: entry %d (%s) stands in %s\n%s\n", entry.Seq, entry.Kind, g.Origin, entry.Body)
+			page.printf("ok: entry %d (%s) stands in %s\n%s\n", entry.Seq, entry.Kind, keys.Genesis().Origin, entry.Body)
 			return page.flush()
 		},
 	}
@@ -51,20 +51,20 @@ func newReceipt() *cobra.Command {
 	return cmd
 }
 
-// pinned is the genesis line of the flag, or of the home.
-func pinned(cmd *cobra.Command, line string) (journal.Genesis, error) {
+// pinned is the genesis line of the flag, or of the home with the handovers of the log key that it has seen.
+func pinned(cmd *cobra.Command, line string) (journal.LogKeys, error) {
 	if line != "" {
 		g, err := journal.ParseGenesis(line)
 		if err != nil {
-			return g, usagef("--genesis: %w", err)
+			return journal.LogKeys{}, usagef("--genesis: %w", err)
 		}
-		return g, nil
+		return g.Keys(), nil
 	}
 	h, err := openHome(cmd)
 	if err != nil {
-		return journal.Genesis{}, err
+		return journal.LogKeys{}, err
 	}
-	return h.genesis, nil
+	return h.logKeys()
 }
 
 // maxInput bounds a file that is read whole.

@@ -15,8 +15,29 @@ type Admin interface {
 	SetWalletState(ctx context.Context, by Caller, id, state, reason string) (Recorded, error)
 	// FreezeHost stops every signature of this signer, with an entry in the journal.
 	FreezeHost(ctx context.Context, by Caller, reason string) (Recorded, error)
+	// RotateLogKey does all that can be done now to change the log key. begin makes the next key, if there is none;
+	// without it only a change that was begun is gone on with.
+	RotateLogKey(ctx context.Context, by Caller, begin bool) (LogKeyRotation, error)
 	Ready(ctx context.Context) (Ready, error)
 }
+
+// LogKeyRotation is how far a change of the log key has come. Keys are standard base64 of their 32 bytes.
+type LogKeyRotation struct {
+	State     string   `json:"state"`
+	Current   string   `json:"current"`             // signs the next head
+	Next      string   `json:"next,omitempty"`      // waits in the token
+	Seq       uint64   `json:"seq,omitempty"`       // entry of the handover
+	Waits     string   `json:"waits,omitempty"`     // what it was not done for, in words
+	Destroyed []string `json:"destroyed,omitempty"` // old keys that are gone from the token now
+}
+
+// States of a LogKeyRotation.
+const (
+	LogKeyNone    = "none"    // no change is under way
+	LogKeyWaits   = "waits"   // the next key is in the token, and no proposal in force permits it
+	LogKeyChanged = "changed" // the journal goes on with the next key; the old one is still in the token
+	LogKeyDone    = "done"    // and the old one is destroyed
+)
 
 // NewWallet names a wallet to be made.
 type NewWallet struct {
@@ -47,6 +68,7 @@ type (
 	}
 	walletStateParams struct{ ID, State, Reason string }
 	freezeParams      struct{ Reason string }
+	rotateParams      struct{ Begin bool }
 )
 
 // AdminMethods are the methods of the administrator's socket.
@@ -67,6 +89,9 @@ func AdminMethods(a Admin) Methods {
 		}),
 		"freeze": handle(func(ctx context.Context, by Caller, p freezeParams) (Recorded, error) {
 			return a.FreezeHost(ctx, by, p.Reason)
+		}),
+		"logkey.rotate": handle(func(ctx context.Context, by Caller, p rotateParams) (LogKeyRotation, error) {
+			return a.RotateLogKey(ctx, by, p.Begin)
 		}),
 		"ready": handle(func(ctx context.Context, _ Caller, _ noParams) (Ready, error) {
 			return a.Ready(ctx)
@@ -96,6 +121,10 @@ func (c AdminClient) SetWalletState(ctx context.Context, id, state, reason strin
 
 func (c AdminClient) FreezeHost(ctx context.Context, reason string) (Recorded, error) {
 	return ask[Recorded](ctx, c.Client, "freeze", freezeParams{reason}, nil)
+}
+
+func (c AdminClient) RotateLogKey(ctx context.Context, begin bool) (LogKeyRotation, error) {
+	return ask[LogKeyRotation](ctx, c.Client, "logkey.rotate", rotateParams{begin}, nil)
 }
 
 func (c AdminClient) Ready(ctx context.Context) (Ready, error) {

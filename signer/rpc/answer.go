@@ -82,6 +82,17 @@ type Receipt struct {
 	Index      uint64   `json:"index"`
 	Proof      [][]byte `json:"proof"`      // hashes of 32 bytes, RFC 9162 order
 	Checkpoint []byte   `json:"checkpoint"` // signed note
+	// Handovers prove which log keys followed the genesis line's, up to the one that signed the checkpoint; left
+	// out if none did.
+	Handovers []Handover `json:"handovers,omitempty"`
+}
+
+// A Handover proves the entry by which one log key hands over to the next, under the last head of the old key.
+type Handover struct {
+	Entry      []byte   `json:"entry"`
+	Index      uint64   `json:"index"`
+	Proof      [][]byte `json:"proof"`
+	Checkpoint []byte   `json:"checkpoint"` // its size is the index and 1
 }
 
 // An Alive is an authorisation that a freeze came too late for: its transaction may still be announced.

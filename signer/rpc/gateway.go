@@ -20,6 +20,8 @@ type Gateway interface {
 	Follow(ctx context.Context, size uint64, waitMillis int64) (Checkpoint, error)
 	Receipt(ctx context.Context, bearer string, seq uint64) (Receipt, error)
 	Checkpoint(ctx context.Context) (Checkpoint, error)
+	// LogKeys proves every handover of the log key below the newest checkpoint.
+	LogKeys(ctx context.Context) (LogKeys, error)
 	// Tile returns the hashes of a C2SP tlog-tiles tile: width hashes from index·256 on, of the given level.
 	Tile(ctx context.Context, level int, index uint64, width int) ([]byte, error)
 	// EntryBundle returns the entries of a C2SP tlog-tiles tile, each preceded by its length in two bytes, to whom
@@ -97,6 +99,9 @@ func GatewayMethods(g Gateway) Methods {
 		"checkpoint": handle(func(ctx context.Context, _ Caller, _ noParams) (Checkpoint, error) {
 			return g.Checkpoint(ctx)
 		}),
+		"log.keys": handle(func(ctx context.Context, _ Caller, _ noParams) (LogKeys, error) {
+			return g.LogKeys(ctx)
+		}),
 		"tile": handle(func(ctx context.Context, _ Caller, p tileParams) (tileResult, error) {
 			hashes, err := g.Tile(ctx, p.Level, p.Index, p.Width)
 			return tileResult{hashes}, err
@@ -159,6 +164,10 @@ func (c GatewayClient) Receipt(ctx context.Context, bearer string, seq uint64) (
 
 func (c GatewayClient) Checkpoint(ctx context.Context) (Checkpoint, error) {
 	return ask[Checkpoint](ctx, c.Client, "checkpoint", noParams{}, nil)
+}
+
+func (c GatewayClient) LogKeys(ctx context.Context) (LogKeys, error) {
+	return ask[LogKeys](ctx, c.Client, "log.keys", noParams{}, nil)
 }
 
 func (c GatewayClient) Tile(ctx context.Context, level int, index uint64, width int) ([]byte, error) {

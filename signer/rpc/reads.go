@@ -52,6 +52,12 @@ type Checkpoint struct {
 	Genesis    string `json:"genesis"`
 }
 
+// LogKeys proves which log keys followed the genesis line's.
+type LogKeys struct {
+	Genesis   string     `json:"genesis"`
+	Handovers []Handover `json:"handovers"`
+}
+
 // Consistency is a proof that one size of the journal extends another.
 type Consistency struct {
 	Proof [][]byte `json:"proof"`
@@ -73,6 +79,7 @@ type Ready struct {
 	Policy   string   `json:"policy"`   // hash of the policy in force
 	Rollback string   `json:"rollback"` // how far a rollback of this host would go unnoticed
 	Clock    string   `json:"clock"`    // real or simulated
+	Genesis  string   `json:"genesis"`  // the line that everybody pins
 
 	Cosigned  uint64    `json:"cosigned"`            // size of the newest head that enough witnesses cosigned; 0 for none
 	Witnesses []Witness `json:"witnesses,omitempty"` // those that the signer knows

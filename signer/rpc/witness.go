@@ -7,8 +7,9 @@ import "context"
 type Witnessed interface {
 	// WitnessNext says what one witness is to be asked now. It waits for that, at most waitMillis.
 	WitnessNext(ctx context.Context, q WitnessQuery, waitMillis int64) (WitnessTask, error)
-	// WitnessCosigned takes a checkpoint with the witness's signature line, fresh or as the witness keeps it.
-	WitnessCosigned(ctx context.Context, witness string, note []byte) error
+	// WitnessCosigned takes a checkpoint with the witness's signature line, fresh or as the witness keeps it, and the
+	// handovers of the log key that the witness knows of, as far as it shows them.
+	WitnessCosigned(ctx context.Context, witness string, note []byte, handovers []Handover) error
 }
 
 // A WitnessQuery says how far the gateway has come with one witness.
@@ -26,6 +27,10 @@ type WitnessTask struct {
 	Proof      [][]byte `json:"proof"`      // hashes of 32 bytes
 	Checkpoint []byte   `json:"checkpoint"` // to be cosigned, a signed note
 	Size       uint64   `json:"size"`       // of the checkpoint
+	// Handover is to be added first, if the witness takes such things: the head that it cosigned last hands the log
+	// key over, and the checkpoint is the next key's. nil: nothing is.
+	Handover *Handover `json:"handover"`
+	Newest   uint64    `json:"newest"` // size of the newest head, of which the checkpoint may be a stage
 }
 
 // What a witness can be asked.
@@ -39,8 +44,11 @@ type (
 		Query      WitnessQuery
 		WaitMillis int64
 	}
-	witnessCosignedParams struct{ Witness string }
-	noResult              struct{}
+	witnessCosignedParams struct {
+		Witness   string
+		Handovers []Handover
+	}
+	noResult struct{}
 )
 
 // WitnessMethods are further methods of the gateway's socket.
@@ -50,7 +58,7 @@ func WitnessMethods(w Witnessed) Methods {
 			return w.WitnessNext(ctx, p.Query, p.WaitMillis)
 		}),
 		"witness.cosigned": handleAttached(func(ctx context.Context, _ Caller, p witnessCosignedParams, note []byte) (noResult, error) {
-			return noResult{}, w.WitnessCosigned(ctx, p.Witness, note)
+			return noResult{}, w.WitnessCosigned(ctx, p.Witness, note, p.Handovers)
 		}),
 	}
 }
@@ -61,7 +69,7 @@ func (c GatewayClient) WitnessNext(ctx context.Context, q WitnessQuery, waitMill
 	return ask[WitnessTask](ctx, c.Client, "witness.next", witnessNextParams{q, waitMillis}, nil)
 }
 
-func (c GatewayClient) WitnessCosigned(ctx context.Context, witness string, note []byte) error {
-	_, err := ask[noResult](ctx, c.Client, "witness.cosigned", witnessCosignedParams{witness}, note)
+func (c GatewayClient) WitnessCosigned(ctx context.Context, witness string, note []byte, handovers []Handover) error {
+	_, err := ask[noResult](ctx, c.Client, "witness.cosigned", witnessCosignedParams{witness, handovers}, note)
 	return err
 }

@@ -117,6 +117,61 @@ func (f *FakeToken) SignHead(_ context.Context, logKey [32]byte, text []byte) ([
 	return [64]byte{}, errors.New("no such log key")
 }
 
+// LogKeys implements signer.Token.
+func (f *FakeToken) LogKeys(context.Context) (keys [][32]byte, err error) {
+	if f.Down.Load() {
+		return nil, ErrDown
+	}
+	for _, key := range f.logKeys() {
+		keys = append(keys, publicOf(key))
+	}
+	return keys, nil
+}
+
+// NextLogKey implements signer.Token.
+func (f *FakeToken) NextLogKey(context.Context) ([32]byte, error) {
+	if f.Down.Load() {
+		return [32]byte{}, ErrDown
+	}
+	keys := f.logKeys()
+	newest := keys[len(keys)-1]
+	if publicOf(newest) == f.LogPublicKey() {
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return [32]byte{}, err
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.later, newest = append(f.later, key), key
+	}
+	return publicOf(newest), nil
+}
+
+// UseLogKey implements signer.Token.
+func (f *FakeToken) UseLogKey(_ context.Context, logKey [32]byte) error {
+	if f.Down.Load() {
+		return ErrDown
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.inUse = logKey
+	return nil
+}
+
+// DestroyLogKey implements signer.Token.
+func (f *FakeToken) DestroyLogKey(_ context.Context, logKey [32]byte) error {
+	switch {
+	case f.Down.Load():
+		return ErrDown
+	case logKey == f.LogPublicKey():
+		return errors.New("the log key is in use")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gone[logKey] = true
+	return nil
+}
+
 // logKeys are those that were not destroyed, oldest first.
 func (f *FakeToken) logKeys() (keys []ed25519.PrivateKey) {
 	f.mu.Lock()

@@ -164,9 +164,9 @@ func (t *Token) DestroySealingKey(ctx context.Context, keyID string) error {
 	})
 }
 
-// LogPublicKeys lists the public keys of the token's log keys, oldest first: one,
+// LogKeys lists the public keys of the token's log keys, oldest first: one,
 // or two while the log key is being replaced.
-func (t *Token) LogPublicKeys(ctx context.Context) ([][32]byte, error) {
+func (t *Token) LogKeys(ctx context.Context) ([][32]byte, error) {
 	return answer(ctx, t, "list the log keys", func(s *session) ([][32]byte, error) {
 		keys, err := s.logKeys()
 		var public [][32]byte
