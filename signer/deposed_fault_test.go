@@ -38,14 +38,14 @@ func TestDeposedLeaderHearsWitness(t *testing.T) {
 	note = append(note, line...)
 
 	lease.held.Store(false)
-	if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, note); err != nil {
+	if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, note, nil); err != nil {
 		t.Errorf("with a stale lease: %v", err)
 	}
 	if r := ready(t, d.Signer); hasReason(r, "journal_rolled_back") {
 		t.Errorf("with a stale lease it says %+v", r.Reasons)
 	}
 	lease.held.Store(true)
-	if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, note); err == nil {
+	if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, note, nil); err == nil {
 		t.Error("a head that the journal does not have was taken")
 	}
 	if r := ready(t, d.Signer); r.Ready || !hasReason(r, "journal_rolled_back") {

@@ -370,7 +370,7 @@ func (s *Signer) Wallets(ctx context.Context, bearer string) ([]rpc.Wallet, erro
 		return nil, err
 	}
 	defer release()
-	key := nem.PublicKey(s.key.Public().(ed25519.PublicKey))
+	key := nem.PublicKey(publicLogKey(0))
 	return []rpc.Wallet{{
 		ID: "hot", Network: network.String(), Address: key.Address(network).String(), PublicKey: key.String(), Custody: "sealed", State: "active",
 	}}, nil
