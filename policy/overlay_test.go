@@ -210,7 +210,8 @@ func TestStopsDoNotStandInForOthers(t *testing.T) {
 	// What other stops are called keeps nobody from approving, and lowers no limit.
 	small := small(t, func(d *policy.Document) { d.Limits = []policy.Limit{amountLimit(100_000_000, hour, "deny")} })
 	request := ask(small, policy.NewUsage(small))
-	request.Overlay = in(policy.Stop{Action: "suspend", Kind: "client", Name: "most"}, policy.Stop{Action: "lower", Kind: "limit", Name: "least", Amount: 1})
+	request.Overlay = in(policy.Stop{Action: "suspend", Kind: "client", Name: "most"}, policy.Stop{Action: "lower", Kind: "limit", Name: "least", Amount: 1},
+		policy.Stop{Action: "lower", Kind: "client", Name: "most", Amount: 1})
 	if d := policy.Decide(request); d.Outcome != policy.Sign {
 		t.Errorf("%v %s", d.Outcome, d.Code)
 	}

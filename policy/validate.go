@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -175,7 +176,11 @@ func (v *validator) party(path string, actor Actor, name string, keys []string, 
 func (v *validator) key(path, text string, owner Actor) {
 	key, err := statement.ParseKey(text)
 	if err != nil {
-		v.fail(path, "want the first two fields of the .pub file: ssh-ed25519, sk-ssh-ed25519@openssh.com or ecdsa-sha2-nistp256, and its base64", "%v", err)
+		what := err.Error()
+		if e, ok := errors.AsType[*statement.Error](err); ok {
+			what = e.Msg // it says what would be right, too
+		}
+		v.fail(path, "it is the first two fields of the .pub file", "%s", what)
 		return
 	}
 	if other, taken := v.p.keys[key]; taken {

@@ -59,6 +59,7 @@ func (v *validator) quorums(path string, anyOf []Quorum) {
 			members := v.p.groups[n.Group]
 			if len(members) == 0 {
 				v.unknown(here+".group", "role or service", n.Group, v.groupNames())
+				persons = true // perhaps: one mistake at a time
 				continue
 			}
 			if slices.ContainsFunc(q.AllOf[:j], func(o Need) bool { return o.Group == n.Group }) {

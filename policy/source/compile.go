@@ -223,26 +223,36 @@ func (d *decoder) structure(n *node, v reflect.Value, path string) {
 	defer func() { d.owners = d.owners[:len(d.owners)-1] }()
 	var known []string
 	for i := range v.NumField() {
-		name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		known = append(known, name)
+	}
+	meant := d.unknown(n, path, known)
+	for i, name := range known {
+		_, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		at := slices.IndexFunc(n.keys, func(k *node) bool { return k.value == name })
 		switch {
 		case at >= 0:
 			d.value(n.items[at], v.Field(i), join(path, name))
-		case options != "omitzero":
+		case options != "omitzero" && !slices.Contains(meant, name):
 			d.fail(n, path, fmt.Sprintf("write it out: nothing has a default (%s)", example(v.Field(i).Type())), "%s is missing", name)
 		}
 	}
+}
+
+// unknown finds the mapping's members that are none, and gives the names that
+// were probably meant: they are misspelt and not missing.
+func (d *decoder) unknown(n *node, path string, known []string) (meant []string) {
 	for _, key := range n.keys {
 		if slices.Contains(known, key.value) {
 			continue
 		}
 		want := "want only " + strings.Join(known, ", ")
 		if near := policy.Nearest(key.value, known); near != "" {
-			want = "did you mean " + near + "?"
+			want, meant = "did you mean "+near+"?", append(meant, near)
 		}
 		d.fail(key, path, want, "%s is no member", strconv.QuoteToGraphic(key.value))
 	}
+	return meant
 }
 
 func join(path, name string) string {
@@ -325,7 +335,7 @@ func (d *decoder) amount(n *node, v reflect.Value, path string) {
 		case plainNumber || (n.quoted && !spaced):
 			x, err := nem.ParseAmount(n.value)
 			if err != nil {
-				d.fail(n, path, "want a whole number", "%s", strconv.QuoteToGraphic(n.value))
+				d.fail(n, path, "want a whole number in plain digits", "%s", strconv.QuoteToGraphic(n.value))
 			}
 			v.SetUint(uint64(x))
 		case asset == nil:

@@ -47,8 +47,11 @@ func TestMistakes(t *testing.T) {
 		{"text block", "title: Small treasury", "title: |\n  two\n  lines", "a text block"},
 		{"yes", "always: true", "always: yes", "want true or false"},
 		{"capital", "always: true", "always: True", "want true or false"},
-		{"tab", "  - id: aiko", "\t- id: aiko", "not YAML"},
+		{"tab", "  - id: aiko", "\t- id: aiko", "indented with a tab; want spaces"},
 		{"unclosed", "services: []", "services: [", "not YAML"},
+		{"crooked", "    of: amount\n    wallet", "    of: amount\n   wallet", "want what belongs together indented alike"},
+		{"no unit", "max: 1_000_000 XEM", "max: 1_000_000", "limits[0].max: 1_000_000 without a unit; write 1_000_000 XEM"},
+		{"underscores in a count", "supply: 8999999999", "supply: 8_999_999_999", "want a whole number in plain digits"},
 		{"second document", "services: []", "services: []\n---\na: b", "second document"},
 		{"unknown member", "coolingOff: 0s", "colingOff: 0s", "did you mean coolingOff?"},
 		{"member of elsewhere", "semantics: 1", "semantics: 1\nmood: good", `"mood" is no member; want only semantics`},
@@ -146,6 +149,25 @@ func TestMistakes(t *testing.T) {
 			if first == 0 {
 				t.Errorf("%s: no place", c.name)
 			}
+		}
+	}
+}
+
+// TestOneMistakeIsToldOnce: what follows from a mistake is not told beside it.
+func TestOneMistakeIsToldOnce(t *testing.T) {
+	for old, bad := range map[string]string{
+		"\nrules:":                       "\nruels:",
+		"{group: finance, count: 1}":     "{group: finanec, count: 1}",
+		"title: Small treasury":          "tittle: Small treasury",
+		"      coolingOff: 0s\n":          "      colingOff: 0s\n",
+	} {
+		good := treasury(t)
+		if !strings.Contains(good, old) {
+			t.Errorf("the example has no %q", old)
+		}
+		_, err := source.Compile([]byte(strings.Replace(good, old, bad, 1)))
+		if mistakes, _ := errors.AsType[source.Mistakes](err); len(mistakes) != 1 || !strings.Contains(mistakes[0].Error(), "did you mean") {
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -79,7 +80,7 @@ func parse(file []byte) (*node, *Mistake) {
 	}
 	parsed, err := parser.ParseBytes(file, 0)
 	if err != nil {
-		return nil, syntaxMistake(err)
+		return nil, syntaxMistake(file, err)
 	}
 	var root ast.Node
 	for _, d := range parsed.Docs {
@@ -97,13 +98,24 @@ func parse(file []byte) (*node, *Mistake) {
 	return build(root)
 }
 
-func syntaxMistake(err error) *Mistake {
+// syntaxMistake says where the library stopped, in its words, and what is
+// usually the reason.
+func syntaxMistake(file []byte, err error) *Mistake {
 	var syntax yamlerrors.Error
-	if errors.As(err, &syntax) && syntax.GetToken() != nil {
-		p := syntax.GetToken().Position
-		return &Mistake{Line: p.Line, Column: p.Column, What: "not YAML: " + syntax.GetMessage()}
+	if !errors.As(err, &syntax) || syntax.GetToken() == nil {
+		return &Mistake{What: "not YAML: " + err.Error()}
 	}
-	return &Mistake{What: "not YAML: " + err.Error()}
+	p := syntax.GetToken().Position
+	m := &Mistake{Line: p.Line, Column: p.Column, What: "not YAML: " + syntax.GetMessage()}
+	m.Want = "want what belongs together indented alike, with spaces, and every quote and bracket closed, in this line and above it"
+	if lines := bytes.Split(file, []byte("\n")); p.Line <= len(lines) {
+		indent := lines[p.Line-1]
+		indent = indent[:len(indent)-len(bytes.TrimLeft(indent, " \t"))]
+		if bytes.IndexByte(indent, '\t') >= 0 {
+			m.What, m.Want = "not YAML: the line is indented with a tab", "want spaces"
+		}
+	}
+	return m
 }
 
 func at(n ast.Node, what, want string) *Mistake {
@@ -147,6 +159,10 @@ func build(n ast.Node) (*node, *Mistake) {
 		out.quoted = x.Token.Type == token.SingleQuoteType || x.Token.Type == token.DoubleQuoteType
 	case *ast.IntegerNode:
 		out.kind, out.value = integer, x.Token.Value
+		if plain := strings.ReplaceAll(out.value, "_", ""); plain != out.value && strings.Trim(plain, "0123456789") == "" {
+			out.kind = text // an amount whose unit was forgotten, if anything
+			break
+		}
 		if strings.Trim(out.value, "0123456789") != "" || (len(out.value) > 1 && out.value[0] == '0') {
 			return nil, at(n, "the number "+out.value, "want decimal digits without sign or leading zeros, or quotes around a text")
 		}
