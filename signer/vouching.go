@@ -2,7 +2,9 @@ package signer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"kura/journal"
 	"kura/journal/cosign"
@@ -19,6 +21,10 @@ const (
 	// clock that is right and this host's is ahead, each round would bring a little.
 	worthVouching = 1000
 )
+
+// vouchPause is how long cosignatures are left to come in before they are looked at again: under load rounds follow each
+// other fast, and where the clock is wrong none of them brings anything.
+const vouchPause = 500 * time.Millisecond
 
 // lateness is how policy time stands.
 type lateness struct {
@@ -44,8 +50,9 @@ func (s *Signer) keepVouched(ctx context.Context) {
 	}
 	for {
 		changed := s.cosigning.changed.wait()
-		if in, news := s.news(); news {
-			if _, err := s.judge(ctx, in); err != nil && ctx.Err() == nil {
+		if in, news := s.news(); news && s.halted() == nil {
+			_, err := s.judge(ctx, in)
+			if err != nil && !errors.Is(err, ledger.ErrInput) && ctx.Err() == nil { // ErrInput: time went on meanwhile
 				s.log.Warn("the witnesses' times could not be journalled", "error", err)
 			}
 			s.checkTime()
@@ -53,6 +60,9 @@ func (s *Signer) keepVouched(ctx context.Context) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			return
+		}
+		if !pause(ctx, vouchPause) {
 			return
 		}
 	}
