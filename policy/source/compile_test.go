@@ -156,10 +156,10 @@ func TestMistakes(t *testing.T) {
 // TestOneMistakeIsToldOnce: what follows from a mistake is not told beside it.
 func TestOneMistakeIsToldOnce(t *testing.T) {
 	for old, bad := range map[string]string{
-		"\nrules:":                       "\nruels:",
-		"{group: finance, count: 1}":     "{group: finanec, count: 1}",
-		"title: Small treasury":          "tittle: Small treasury",
-		"      coolingOff: 0s\n":          "      colingOff: 0s\n",
+		"\nrules:":                   "\nruels:",
+		"{group: finance, count: 1}": "{group: finanec, count: 1}",
+		"title: Small treasury":      "tittle: Small treasury",
+		"      coolingOff: 0s\n":     "      colingOff: 0s\n",
 	} {
 		good := treasury(t)
 		if !strings.Contains(good, old) {
