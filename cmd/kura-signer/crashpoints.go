@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -73,13 +74,18 @@ func instrument(p signerParts) signerParts {
 
 type crashingStore struct{ journal.Store }
 
+// signatureKind and deciders are how the entries look whose groups are counted.
+var (
+	signatureKind = []byte(`"kind":"signature/1"`)
+	deciders      = [][]byte{[]byte(`"kind":"outcome/1"`), []byte(`"kind":"gap/1"`), []byte(`"kind":"logkey/1"`)}
+)
+
 func (s crashingStore) Append(ctx context.Context, g journal.Group) error {
 	before, done := beforeAppend, afterAppend
-	kind, decides, gap := []byte(`"kind":"signature/1"`), []byte(`"kind":"outcome/1"`), []byte(`"kind":"gap/1"`)
 	any := false
 	for _, e := range g.Entries {
-		any = any || bytes.Contains(e, decides) || bytes.Contains(e, gap)
-		if bytes.Contains(e, kind) {
+		any = any || slices.ContainsFunc(deciders, func(kind []byte) bool { return bytes.Contains(e, kind) })
+		if bytes.Contains(e, signatureKind) {
 			before, done, any = beforeSignature, afterSignature, true
 		}
 	}
@@ -105,7 +111,7 @@ func untilAnother() {
 	}
 }
 
-// deciding says that the last append wrote an outcome, a gap or a signature: starts and ceremonies are not what is tried.
+// deciding says that the last append wrote an outcome, a gap, a handover or a signature: starts and ceremonies are not what is tried.
 var deciding atomic.Bool
 
 type crashingAnchor struct{ journal.Anchor }

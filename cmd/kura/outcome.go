@@ -60,6 +60,9 @@ func printOutcome(cmd *cobra.Command, o client.Outcome, asJSON bool) error {
 	}
 	p := newPage(cmd.OutOrStdout())
 	p.title("%s %s", o.Answer.Type, o.Answer.ID)
+	if o.Answer.Type == "proposal" || o.Answer.Type == "freeze" {
+		p.field("hash", "%s", o.Answer.StatementHash) // what others name it by
+	}
 	p.field("state", "%s", stateText(o))
 	if o.Code != "" {
 		p.field("why", "%s", words(o.Code))

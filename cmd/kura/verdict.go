@@ -183,7 +183,7 @@ func confirmHash(cmd *cobra.Command, kind statement.VerdictKind, hash statement.
 
 // findStop looks a stop in force up by the beginning of its hash.
 func findStop(m *mirror, name string) (statement.Hash, error) {
-	return findOne(name, "stop in force", m.state.Freezes(), func(f *ledger.Freeze) statement.Hash { return f.Hash })
+	return findOne(name, "effective stop", m.state.Freezes(), func(f *ledger.Freeze) statement.Hash { return f.Hash })
 }
 
 // findProposal looks an open proposal up by the beginning of its hash.
@@ -199,7 +199,7 @@ func findOne[T any](name, what string, all []T, hashOf func(T) statement.Hash) (
 		}
 	}
 	if len(found) != 1 {
-		return statement.Hash{}, usagef("%q is the beginning of %d hashes of a %s, want one", name, len(found), what)
+		return statement.Hash{}, usagef("%q is the beginning of the hash of %d %ss, want one", name, len(found), what)
 	}
 	return found[0], nil
 }
