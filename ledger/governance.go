@@ -39,7 +39,8 @@ func (j *judgement) proposal(p *statement.Proposal, actor policy.Actor, code str
 	}
 	d := policy.JudgeProposal(policy.ProposalInput{
 		Policy: j.s.policy, Overlay: j.s.overlay, Book: j.s.book, Proposal: p, By: actor,
-		Since: j.now.Time, Retired: j.s.retired, LogKey: j.s.keys.Used, Now: j.now,
+		Since: j.now.Time, Retired: j.s.retired, LogKey: j.s.keys.Used,
+		Knew: func(statement.Hash) bool { return true }, Now: j.now,
 	})
 	if d.State != policy.ProposalOpen && d.State != policy.ProposalRefused {
 		d = policy.ProposalDecision{State: policy.ProposalRefused, Code: d.Code} // nothing is adopted without a verdict
@@ -60,7 +61,12 @@ func (j *judgement) proposalInput(p *Proposal) policy.ProposalInput {
 	return policy.ProposalInput{
 		Policy: j.s.policy, Overlay: j.s.overlay, Book: j.s.book, Proposal: p.Body, By: p.By,
 		Since: p.Since, Adopted: p.State == StateAdopted, AdoptedAt: p.AdoptedAt,
-		Verdicts: p.Verdicts, Retired: j.s.retired, LogKey: j.s.keys.Used, Now: j.now,
+		Verdicts: p.Verdicts, Retired: j.s.retired, LogKey: j.s.keys.Used,
+		Knew: func(stop statement.Hash) bool {
+			f := j.s.freezes[stop]
+			return f != nil && f.StatementSeq < p.StatementSeq
+		},
+		Now: j.now,
 	}
 }
 
@@ -246,20 +252,20 @@ func (s *State) applyInForce(e journal.Entry, b *InForce) error {
 		return fmt.Errorf("policy or address book are not those of the proposal")
 	}
 	s.book = book
-	if p.Body.Proposes == statement.ProposeResume {
+	switch p.Body.Proposes {
+	case statement.ProposeResume:
 		resume, err := policy.ParseResume([]byte(p.Body.Document))
 		if err != nil {
 			return err
 		}
 		s.vouch(min(e.Clock, resume.Time))
-	}
-	switch p.Body.Proposes {
 	case statement.ProposeLogKey:
 		if err := s.permitLogKey(p); err != nil {
 			return err
 		}
 	case statement.ProposeRecovery:
 		s.permit = nil // what the directors permitted who are replaced
+	default: // their outcome is the policy and the book
 	}
 	if next != s.policy {
 		s.succeed(next, p.Since)

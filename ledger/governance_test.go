@@ -275,6 +275,34 @@ func TestEvacuationToASuspendedAddress(t *testing.T) {
 			t.Errorf("proposed anew it is %s (%s)", state, code)
 		}
 	})
+	t.Run("while policy time stands still", func(t *testing.T) {
+		still := func() *ledgertest.World {
+			w := ledgertest.New(t)
+			w.Advance(ledgertest.Hour)
+			w.Must(ledger.AlarmInput{Alarm: ledger.Alarm{Code: "x", Facts: []ledger.Fact{}}})
+			w.Clock -= 4 * ledgertest.Minute
+			return w
+		}
+		w := still()
+		before := w.Now().Time
+		p := w.Propose("alice", statement.ProposeEvacuation, `{"wallet":"hot-xem","assets":[{"asset":"xem","amount":"1"}],"maxFee":"5000000"}`, "")
+		w.Verdict("alice", statement.Approve, p.About)
+		w.Advance(ledgertest.Minute)
+		suspend(w, "watch")
+		w.Verdict("bob", statement.Approve, p.About)
+		if state, code := outcome(w, p); state != ledger.StateLapsed || code != policy.CodeDestinationStopped || w.SignAll() != 0 {
+			t.Errorf("suspended after it was proposed: it is %s (%s)", state, code)
+		}
+		judgeAgain(t, ledger.NewState(), w.Entries)
+		if p = evacuate(w); w.SignAll() != 1 {
+			state, code := outcome(w, p)
+			t.Errorf("suspended before it was proposed: it is %s (%s)", state, code)
+		}
+		judgeAgain(t, ledger.NewState(), w.Entries)
+		if w.Now().Time != before {
+			t.Error("policy time went on")
+		}
+	})
 	t.Run("before its signature", func(t *testing.T) {
 		w := ledgertest.New(t)
 		p := evacuate(w)

@@ -30,7 +30,10 @@ type ProposalInput struct {
 	// LogKey tells whether a key is or was the journal's log key: it is never handed
 	// over to. nil: none is.
 	LogKey func([32]byte) bool
-	Now    Now
+	// Knew tells whether a stop was in the journal when the proposal was: policy time, which may stand
+	// still, does not say. nil: none was.
+	Knew func(stop statement.Hash) bool
+	Now  Now
 }
 
 // ProposalState is where a proposal stands. The zero value is refused.
@@ -290,7 +293,7 @@ func (in *ProposalInput) document() *Refusal {
 			return refuse(CodeBadDocument, "document", "%v", err)
 		}
 		// The quorum that evacuates is the one that lifts. What was suspended before they were asked, they knew of.
-		if in.Overlay.addressSuspendedAfter(t.Recipient.String(), in.Since) {
+		if in.Overlay.addressSuspendedUnknown(t.Recipient.String(), in.Knew) {
 			return refuse(CodeDestinationStopped, "document.wallet", "the rescue address %s was suspended after this was proposed: whoever approves it proposed anew knows that", t.Recipient)
 		}
 	case statement.ProposeRecovery:

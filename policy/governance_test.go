@@ -287,17 +287,18 @@ func TestEvacuationAndResume(t *testing.T) {
 	}
 	for _, c := range []struct {
 		kind, name string
-		at         int64
+		hash       byte
 		want       policy.ProposalState
 	}{
-		{"address", benchAddress(7).String(), in.Since, policy.ProposalAdopted}, // who approves it knew
-		{"address", benchAddress(7).String(), in.Since + 1, policy.ProposalLapsed},
-		{"address", benchAddress(8).String(), in.Since + 1, policy.ProposalAdopted},
-		{"wallet", benchAddress(7).String(), in.Since + 1, policy.ProposalAdopted},
+		{"address", benchAddress(7).String(), 1, policy.ProposalAdopted}, // who approves it knew
+		{"address", benchAddress(7).String(), 2, policy.ProposalLapsed},
+		{"address", benchAddress(8).String(), 2, policy.ProposalAdopted},
+		{"wallet", benchAddress(7).String(), 2, policy.ProposalAdopted},
 	} {
 		in := in
 		in.Now = at(in.Since + 2)
-		in.Overlay = in.Overlay.Trip(policy.Stop{Action: "suspend", Kind: statement.TargetKind(c.kind), Name: c.name, At: c.at})
+		in.Knew = func(stop statement.Hash) bool { return stop == statement.Hash{1} }
+		in.Overlay = in.Overlay.Trip(policy.Stop{Hash: statement.Hash{c.hash}, Action: "suspend", Kind: statement.TargetKind(c.kind), Name: c.name, At: in.Since})
 		if d := policy.JudgeProposal(in); d.State != c.want || (c.want == policy.ProposalLapsed) != (d.Code == policy.CodeDestinationStopped) {
 			t.Errorf("%+v: %v %s", c, d.State, d.Code)
 		}

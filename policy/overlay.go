@@ -226,11 +226,11 @@ func (o Overlay) AddressSuspended(text string) (Stop, bool) {
 	return o.first(statement.ActionSuspend, func(s *Stop) bool { return s.Kind == statement.TargetAddress && s.Name == text })
 }
 
-// addressSuspendedAfter tells whether a suspension of the address that is in force
-// came after a policy time.
-func (o Overlay) addressSuspendedAfter(text string, time int64) bool {
+// addressSuspendedUnknown tells whether the address is suspended by a stop that
+// is not among those that somebody knew of (nil: they knew of none).
+func (o Overlay) addressSuspendedUnknown(text string, knew func(statement.Hash) bool) bool {
 	_, ok := o.first(statement.ActionSuspend, func(s *Stop) bool {
-		return s.Kind == statement.TargetAddress && s.Name == text && s.At > time
+		return s.Kind == statement.TargetAddress && s.Name == text && (knew == nil || !knew(s.Hash))
 	})
 	return ok
 }
