@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/url"
@@ -99,6 +100,6 @@ func portOf(address string) (uint16, error) {
 	if number, err := strconv.ParseUint(name, 10, 16); err == nil {
 		return uint16(number), nil
 	}
-	port, err := net.LookupPort("tcp", name)
-	return uint16(port), err //nolint:gosec // LookupPort's are below 65,536
+	port, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", name) // from the system's list, at once
+	return uint16(port), err
 }

@@ -89,7 +89,7 @@ func FuzzRead(f *testing.F) {
 	if g, err := gap.Read(w.Genesis.Keys(), good); err != nil || len(g.Approvals) != 2 || len(g.Between) != 1 {
 		f.Fatalf("a good gap is not read: %v", err)
 	}
-	f.Add([]byte(good.Body))
+	f.Add(good.Body)
 	f.Add(bytes.Replace(good.Body, []byte(`approve`), []byte(`approvE`), 1))
 	f.Add([]byte(`{"kept":"","lost":"","between":[],"verdicts":[]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
