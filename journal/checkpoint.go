@@ -20,6 +20,9 @@ const MaxCheckpoint = 16 << 10
 // ErrCheckpoint is wrapped by every error about a checkpoint's form or signature.
 var ErrCheckpoint = errors.New("bad checkpoint")
 
+// ErrWrongSignature says that what a Sign function returned does not verify under the log key.
+var ErrWrongSignature = errors.New("the signature that was made does not verify under the log key")
+
 // A Sign function signs a checkpoint's text with the log key that has this public key (Ed25519, RFC 8032).
 type Sign func(logKey [32]byte, text []byte) ([64]byte, error)
 
@@ -42,7 +45,7 @@ func SignCheckpoint(origin string, h Head, sign Sign, logKey [32]byte) (Checkpoi
 		return nil, fmt.Errorf("sign the head of size %d: %w", h.Size, err)
 	}
 	if !verifier.Verify([]byte(text), signature[:]) {
-		return nil, fmt.Errorf("%w: the signature that was made for the head of size %d does not verify under the log key", ErrCheckpoint, h.Size)
+		return nil, fmt.Errorf("%w: the head of size %d: %w", ErrCheckpoint, h.Size, ErrWrongSignature)
 	}
 	line := binary.BigEndian.AppendUint32(nil, verifier.KeyHash())
 	line = append(line, signature[:]...)

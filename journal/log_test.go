@@ -474,7 +474,7 @@ func TestTokenFails(t *testing.T) {
 		t.Errorf("append without a token: %v", err)
 	}
 	failure, spoil = nil, 1
-	if _, err := log.Append(t.Context(), storetest.Entries(2, 3)); !errors.Is(err, journal.ErrCheckpoint) {
+	if _, err := log.Append(t.Context(), storetest.Entries(2, 3)); !errors.Is(err, journal.ErrWrongSignature) {
 		t.Errorf("append with a bad signature: %v", err)
 	}
 	if must(journal.Open(t.Context(), c)).Head() != before || log.Head() != before {

@@ -15,12 +15,9 @@ const (
 	longestPause  = 5 * time.Second
 )
 
-// maxUncovered bounds the groups that are written and wait for the anchors to come back from those before them.
-const maxUncovered = 4
-
-// commit makes groups durable in their order and releases what follows from them, until commits is closed. While the
-// store writes a group, the one after it is encoded, hashed and its head signed, and the anchors move to those before
-// it: one save covers all that were written meanwhile.
+// commit makes groups durable in their order and releases what follows from them, until commits is closed. A group
+// takes in what comes until the store and the anchors have both gone on from those before it: a larger group shares
+// its signature and its syncs among more. While one group is drafted and written, the anchors move to the one before.
 func (s *Signer) commit(ctx context.Context) {
 	finish, end := s.settle, func() {}
 	if s.cosigning != nil && s.cosigning.BeforeRelease {
@@ -28,102 +25,77 @@ func (s *Signer) commit(ctx context.Context) {
 	}
 	defer close(s.gone)
 	defer end()
-	drafted, written := make(chan *group), make(chan *group, maxUncovered)
-	var last *journal.Draft
-	go inOrder(s.commits, drafted, func(g *group) (err error) { last, err = s.draft(ctx, last, g); return err })
-	go inOrder(drafted, written, func(g *group) error { return s.write(ctx, g) })
+	written := make(chan *group) // at most one waits to be covered, and then nothing is drafted
+	go s.append(ctx, written)
 	s.cover(ctx, written, finish)
 }
 
-// inOrder takes groups through one step. Behind a group that failed all fail: they rest on what it decided.
-func inOrder(from <-chan *group, to chan<- *group, step func(*group) error) {
-	defer close(to)
+// append drafts groups and brings them into the store. Behind a group that failed all fail: they rest on what it decided.
+func (s *Signer) append(ctx context.Context, written chan<- *group) {
+	defer close(written)
+	var last *journal.Draft
 	var failed error
-	for g := range from {
-		if g.err == nil && failed == nil {
-			failed = step(g)
+	for g := range s.commits {
+		if failed == nil {
+			failed = s.write(ctx, last, g)
 		}
-		if g.err == nil {
-			g.err = failed
+		if g.err = failed; g.draft != nil {
+			last = g.draft
 		}
-		to <- g
+		written <- g
 	}
 }
 
-// draft encodes and hashes a group and signs its head, after the last draft, and returns the one that is the last now.
-// A group without entries only waits for those before it.
-func (s *Signer) draft(ctx context.Context, last *journal.Draft, g *group) (*journal.Draft, error) {
+// write encodes and hashes a group, has its head signed, after the last draft, and brings it into the store. A group
+// without entries only waits for those before it.
+func (s *Signer) write(ctx context.Context, last *journal.Draft, g *group) error {
 	if err := s.halted(); err != nil || len(g.entries) == 0 {
-		return last, err
+		return err
 	}
 	err := s.persist(ctx, func(context.Context) (err error) {
 		g.draft, err = s.journal.Draft(last, g.entries)
 		return err
 	})
-	return g.draft, err
-}
-
-// write brings a group into the store.
-func (s *Signer) write(ctx context.Context, g *group) error {
-	if err := s.halted(); err != nil || g.draft == nil {
-		return err
+	if err == nil {
+		err = s.persist(ctx, func(ctx context.Context) error { return s.journal.Commit(ctx, g.draft) })
 	}
-	err := s.persist(ctx, func(ctx context.Context) error { return s.journal.Commit(ctx, g.draft) })
 	if err == nil {
 		s.counters.groups.Add(1)
 	}
 	return err
 }
 
-// cover moves the anchors to the newest group that is written, and finishes all that this covers.
+// cover moves the anchors to each group that is written, and finishes it.
 func (s *Signer) cover(ctx context.Context, written <-chan *group, finish func(*group)) {
 	size := s.journal.Head().Size
 	var failed error
 	for g := range written {
-		groups := append([]*group{g}, gathered(written)...)
 		if failed == nil {
-			failed = s.moveAnchors(ctx, groups)
+			failed = s.moveAnchors(ctx, g)
 		}
 		if failed == nil && s.cosigning != nil {
 			s.cosigning.grow(signedHead{s.journal.Head(), s.journal.Checkpoint()})
 		}
-		for _, g := range groups {
-			if g.err == nil {
-				g.err = failed
-			}
-			if g.draft != nil {
-				size = g.draft.Head.Size
-			}
-			g.size = size
-			finish(g)
+		if g.err == nil {
+			g.err = failed
 		}
+		if g.draft != nil {
+			size = g.draft.Head.Size
+		}
+		g.size = size
+		finish(g)
 	}
 }
 
-// gathered takes what is in a channel by now.
-func gathered(groups <-chan *group) (all []*group) {
-	for len(groups) > 0 {
-		all = append(all, <-groups)
-	}
-	return all
-}
-
-// moveAnchors brings the anchors to the last of these groups that is in the store.
-func (s *Signer) moveAnchors(ctx context.Context, groups []*group) error {
-	var newest *journal.Draft
-	for _, g := range groups {
-		if g.err != nil || g.draft == nil {
-			continue
-		}
-		newest = g.draft
-		if s.tokenAnchor != nil {
-			s.tokenAnchor.add(g.outlay)
-		}
-	}
-	if newest == nil {
+// moveAnchors brings the anchors to a group that is in the store.
+func (s *Signer) moveAnchors(ctx context.Context, g *group) error {
+	if g.err != nil || g.draft == nil {
 		return s.halted()
 	}
-	return s.persist(ctx, func(ctx context.Context) error { return s.journal.Cover(ctx, newest) })
+	if s.tokenAnchor != nil {
+		s.tokenAnchor.add(g.outlay)
+	}
+	return s.persist(ctx, func(ctx context.Context) error { return s.journal.Cover(ctx, g.draft) })
 }
 
 // settle lets out what a group allows, or tells those who wait for it why it is nothing.
@@ -183,6 +155,8 @@ func judgeAppend(err error) (code string, hopeless bool) {
 		return conditionForked, true
 	case errors.As(err, &tamper):
 		return conditionTampered, true
+	case errors.Is(err, journal.ErrWrongSignature):
+		return codeWrongSignature, false
 	case errors.Is(err, journal.ErrUnclear):
 		return conditionUnclear, false
 	case errors.Is(err, journal.ErrAnchorNotMoved):

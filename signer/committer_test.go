@@ -52,21 +52,22 @@ func newGate(f *faults) *gate {
 	return g
 }
 
-// TestAppendFailsBehindADraft has the append of a group fail in both ways, with the head readable and not, when the
-// group after it is signed already: nothing of either leaves before the first one's truth is known, the second is
+// TestAppendFailsBeforeDecisions has the append of a group fail in both ways, with the head readable and not, when what
+// the group after it holds is decided already: nothing of either leaves before the first one's truth is known, the second is
 // written after the first and never without it, and each is paid once.
-func TestAppendFailsBehindADraft(t *testing.T) {
+func TestAppendFailsBeforeDecisions(t *testing.T) {
 	for name, c := range map[string]struct{ written, blind bool }{
 		"lost": {false, false}, "written": {true, false}, "lost and blind": {false, true}, "written and blind": {true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFaults(t)
 			g := newGate(f)
-			made, heads := f.token.Signatures.Load(), f.token.Heads.Load()
+			made := f.token.Signatures.Load()
 			_, first := f.submit(t, signertest.XYM)
 			group := <-g.reached
+			decided := f.decided(t)
 			_, second := f.submit(t, signertest.XEM)
-			f.Until("the second group's head is signed", func() bool { return f.token.Heads.Load() == heads+2 })
+			f.Until("the second withdrawal is decided", func() bool { return f.decided(t) > decided })
 			g.goOn <- func(ctx context.Context, group journal.Group) error {
 				if c.blind {
 					f.store.set(func() { f.store.headErr = errLost })
@@ -153,6 +154,21 @@ func TestAnchorFailsBehindAnAppend(t *testing.T) {
 	f.waitReady(t)
 }
 
+// decided is how many entries were decided on, whether they are in the journal or not.
+func (f *faults) decided(t *testing.T) (n int64) {
+	t.Helper()
+	m, err := f.Signer.Metrics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sample := range m.Samples {
+		if sample.Name == "kura_signer_entries_total" {
+			n = int64(sample.Value)
+		}
+	}
+	return n
+}
+
 // checkpoint is what readers are shown.
 func (f *faults) checkpoint(t *testing.T) string {
 	t.Helper()
@@ -163,16 +179,16 @@ func (f *faults) checkpoint(t *testing.T) string {
 	return string(c.Checkpoint)
 }
 
-// TestStoppedBehindADraft ends the process while an append is unclear and the group after it waits: whoever waits for
+// TestStoppedBeforeDecisions ends the process while an append is unclear and the group after it waits: whoever waits for
 // that one is not told that it is done, although the store can be read again by then.
-func TestStoppedBehindADraft(t *testing.T) {
+func TestStoppedBeforeDecisions(t *testing.T) {
 	f := newFaults(t)
 	g := newGate(f)
-	heads := f.token.Heads.Load()
 	_, first := f.submit(t, signertest.XYM)
 	<-g.reached
+	decided := f.decided(t)
 	sent, second := f.submit(t, signertest.XEM)
-	f.Until("the second group's head is signed", func() bool { return f.token.Heads.Load() == heads+2 })
+	f.Until("the second withdrawal is decided", func() bool { return f.decided(t) > decided })
 	var asked atomic.Int64
 	var stopping atomic.Bool
 	f.store.set(func() {

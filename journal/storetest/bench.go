@@ -23,8 +23,8 @@ func Benchmark(b *testing.B, open func(t testing.TB) journal.Store) {
 }
 
 // BenchmarkAppends measures appends from 1, 16, 64 and 256 callers, each of which waits until its entry is
-// durable, signed and anchored before it sends the next. What has gathered goes in one group, and groups go
-// through their three steps beside each other, as in the signer. Beside it, in the same run and in turns, a
+// durable, signed and anchored before it sends the next. What has gathered goes in one group, which is drafted
+// and written while the anchor moves to the one before it, as in the signer. Beside it, in the same run and in turns, a
 // bare loop writes rows of the same size in groups of the same sizes: no encoding, hashing, signing,
 // checking or anchor. The metric "of-bare" is the rate as a part of the loop's, the median of the turns.
 // "us-over-bare/group" is what a group took longer than the loop's, the median too; "sign-us" and "fsync-us"
@@ -155,52 +155,40 @@ func runCallers(b *testing.B, log *journal.Log, callers, n int) (time.Duration, 
 		left.Wait()
 		close(requests)
 	}()
-	drafted, written := make(chan waitingGroup), make(chan waitingGroup, 4)
-	go draftGathered(b, log, entries, requests, drafted)
-	go func() {
-		defer close(written)
-		for g := range drafted {
-			if err := log.Commit(b.Context(), g.draft); err != nil {
-				b.Error(err)
-			}
-			written <- g
-		}
-	}()
+	written := make(chan waitingGroup)
+	go appendGathered(b, log, entries, requests, written)
 	var sizes []int
 	for g := range written {
-		groups := []waitingGroup{g}
-		for len(written) > 0 {
-			groups = append(groups, <-written)
-		}
-		if err := log.Cover(b.Context(), groups[len(groups)-1].draft); err != nil {
+		if err := log.Cover(b.Context(), g.draft); err != nil {
 			b.Error(err)
 		}
-		for _, g := range groups {
-			sizes = append(sizes, len(g.waiting))
-			for _, done := range g.waiting {
-				done <- struct{}{}
-			}
+		sizes = append(sizes, len(g.waiting))
+		for _, done := range g.waiting {
+			done <- struct{}{}
 		}
 	}
 	return time.Since(began), sizes
 }
 
-// draftGathered makes groups of what has gathered whenever the one before is taken.
-func draftGathered(b *testing.B, log *journal.Log, entries []journal.Entry, requests <-chan chan struct{}, drafted chan<- waitingGroup) {
-	defer close(drafted)
-	var last *journal.Draft
+// appendGathered makes groups of what has gathered whenever the one before is in the store and its turn with the
+// anchor has come.
+func appendGathered(b *testing.B, log *journal.Log, entries []journal.Entry, requests <-chan chan struct{}, written chan<- waitingGroup) {
+	defer close(written)
 	for first := range requests {
 		g := waitingGroup{waiting: []chan struct{}{first}}
 		for len(requests) > 0 {
 			g.waiting = append(g.waiting, <-requests)
 		}
 		var err error
-		if last, err = log.Draft(last, entries[:len(g.waiting)]); err != nil {
+		if g.draft, err = log.Draft(nil, entries[:len(g.waiting)]); err == nil {
+			err = log.Commit(b.Context(), g.draft)
+		}
+		if err != nil {
 			b.Error(err)
 			return
 		}
-		g.draft, entries = last, entries[len(g.waiting):]
-		drafted <- g
+		entries = entries[len(g.waiting):]
+		written <- g
 	}
 }
 
