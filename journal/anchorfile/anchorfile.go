@@ -39,10 +39,9 @@ type File struct {
 	path string
 	seen content // what the file held last: as long as it holds the same bytes, they need not be read anew
 	sync func(*os.File) error
-	// failed says that the last Save failed at a place: what it wrote may be read back and yet not be on the disk, so
-	// the other slot must stay until this one is written anew.
-	failed bool
-	place  int
+	// synced says that this process knows the newest slot to be on the disk. What a Save wrote that failed, in this
+	// process or one before it, may be read back all the same: the other slot must stay until this one is synced.
+	synced bool
 }
 
 // content is what a whole file holds.
@@ -71,7 +70,8 @@ func (f *File) Load(context.Context) (journal.Checkpoint, error) {
 	return c.newest.checkpoint, err
 }
 
-// Save writes the checkpoint over the older slot and syncs it.
+// Save writes the checkpoint over the older slot and syncs it. The first Save of a process writes what the newest
+// slot holds once more, before: nobody knows whether the process before it had synced it.
 func (f *File) Save(_ context.Context, c journal.Checkpoint) error {
 	held, err := f.read()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -80,29 +80,36 @@ func (f *File) Save(_ context.Context, c journal.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	if !f.failed {
-		f.place = (held.at + 1) % slots
+	if !f.synced {
+		if err := f.put(held, held.newest, held.at); err != nil {
+			return err
+		}
 	}
-	next := content{bytes.Clone(held.bytes), slot{held.newest.number + 1, bytes.Clone(c)}, f.place}
-	b, err := next.newest.encode()
+	return f.put(held, slot{held.newest.number + 1, bytes.Clone(c)}, (held.at+1)%slots)
+}
+
+// put writes a slot in its place and syncs it.
+func (f *File) put(held content, s slot, at int) error {
+	next := content{bytes.Clone(held.bytes), s, at}
+	b, err := s.encode()
 	if err != nil {
 		return err
 	}
-	at := f.place * slotSize
-	copy(next.bytes[at:], b)
+	copy(next.bytes[at*slotSize:], b)
 	file, err := os.OpenFile(f.path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteAt(b, int64(at))
+	f.synced = false
+	_, err = file.WriteAt(b, int64(at*slotSize))
 	if err == nil {
 		err = f.sync(file)
 	}
-	err = errors.Join(err, file.Close())
-	if f.failed = err != nil; !f.failed {
-		f.seen = next
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
 	}
-	return err
+	f.seen, f.synced = next, true
+	return nil
 }
 
 // create makes the file under another name, and gives it its name when it is whole.

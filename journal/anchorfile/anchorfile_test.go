@@ -117,6 +117,64 @@ func TestSyncFails(t *testing.T) {
 	}
 }
 
+// TestSyncFailsThenRestart: what is read back after a start may never have come to the disk. It does before the other
+// slot, the last one that was synced, is written over.
+func TestSyncFailsThenRestart(t *testing.T) {
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "anchor")
+	f := anchorfile.New(path)
+	for _, c := range []string{"first", "synced"} {
+		if err := f.Save(ctx, journal.Checkpoint(c)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disk, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("I/O error (test)")
+	f.SetSync(func(*os.File) error { return broken })
+	if err := f.Save(ctx, journal.Checkpoint("lost")); !errors.Is(err, broken) {
+		t.Fatalf("saved: %v", err)
+	}
+	for range 3 { // starts, the power failing at each sync: any part of what was written since may be on the disk
+		f = anchorfile.New(path)
+		f.SetSync(func(*os.File) error { return broken })
+		if err := f.Save(ctx, journal.Checkpoint("next")); !errors.Is(err, broken) {
+			t.Fatalf("saved: %v", err)
+		}
+		now, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(now[4096:], disk[4096:]) {
+			t.Fatal("the slot that was synced was written over")
+		}
+	}
+	f.SetSync(func(file *os.File) error {
+		if disk, err = os.ReadFile(path); err != nil {
+			t.Error(err)
+		}
+		return nil
+	})
+	if err := f.Save(ctx, journal.Checkpoint("next")); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := anchorfile.New(path).Load(ctx); string(c) != "next" || err != nil {
+		t.Errorf("loaded %q, %v", c, err)
+	}
+	for _, cut := range []int{4096 + 10, 4096 + 200} { // the write of the second slot tears: the first was synced before
+		torn := bytes.Clone(disk)
+		copy(torn[cut:], make([]byte, 100))
+		if err := os.WriteFile(path, torn, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := anchorfile.New(path).Load(ctx); string(c) != "lost" || err != nil {
+			t.Errorf("loaded %q, %v", c, err)
+		}
+	}
+}
+
 // TestCrashAtFirst leaves half a file under the other name: there is no anchor yet.
 func TestCrashAtFirst(t *testing.T) {
 	ctx := t.Context()
