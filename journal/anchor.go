@@ -51,6 +51,7 @@ func (e *RollbackError) Error() string {
 type watched struct {
 	Anchor
 	extended Checkpoint
+	covers   Head // that of extended; none if the journal says that it goes on without it
 }
 
 // MoveAnchors saves the newest head in the store to every anchor, as Cover does for a draft: for a signer
@@ -71,7 +72,7 @@ func (l *Log) moveAnchors(ctx context.Context, d *Draft) error {
 		if err := a.Save(ctx, d.Checkpoint); err != nil {
 			return fmt.Errorf("%w: save size %d to %s: %w", ErrAnchorNotMoved, d.Head.Size, a.Name(), err)
 		}
-		a.extended = d.Checkpoint
+		a.extended, a.covers = d.Checkpoint, d.Head
 	}
 	l.joining = false
 	return nil
@@ -130,47 +131,51 @@ func (l *Log) checkAnchor(ctx context.Context, a *watched, c Checkpoint) error {
 		return fmt.Errorf("%w: %s, size %d", ErrAnchorEmpty, a.Name(), newest.Head.Size)
 	case bytes.Equal(c, a.extended): // the usual case, without arithmetic
 	default:
-		if err := l.checkExtends(ctx, newest, a.Name(), c); err != nil {
+		covers, err := l.checkExtends(ctx, newest, a.Name(), c)
+		if err != nil {
 			return err
 		}
-		a.extended = c
+		a.extended, a.covers = c, covers
 	}
 	return nil
 }
 
 // CheckExtends reports whether the journal extends a checkpoint that came from elsewhere (a witness, an
-// older reader): nil, a *RollbackError under the given name, or why the checkpoint cannot be opened.
+// older reader): nil, a *RollbackError under the given name, or why the checkpoint cannot be opened. The journal is
+// what is in the store, anchored or not.
 func (l *Log) CheckExtends(ctx context.Context, name string, c Checkpoint) error {
-	return l.checkExtends(ctx, l.view(), name, c)
+	_, err := l.checkExtends(ctx, l.newest(), name, c)
+	return err
 }
 
-func (l *Log) checkExtends(ctx context.Context, newest *Draft, name string, c Checkpoint) error {
+// checkExtends returns the head of the checkpoint, none if the journal says that it goes on without it.
+func (l *Log) checkExtends(ctx context.Context, newest *Draft, name string, c Checkpoint) (Head, error) {
 	head := newest.Head
 	anchored, err := newest.keys.Open(c)
 	if errors.Is(err, ErrOtherKey) {
 		said, err := PeekCheckpoint(l.genesis.Origin, c)
 		switch {
 		case err == nil && l.lost != nil && l.lost(said):
-			return nil // signed before the gap that names it; the log key may have been handed over since
+			return Head{}, nil // signed before the gap that names it; the log key may have been handed over since
 		case err == nil && said.Size > head.Size:
 			// Beyond the journal's end there may be a handover that it does not have any more.
-			return &RollbackError{Anchor: name, Anchored: said, Journal: head}
+			return Head{}, &RollbackError{Anchor: name, Anchored: said, Journal: head}
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return Head{}, fmt.Errorf("%s: %w", name, err)
 	}
 	if anchored.Size > head.Size {
-		return l.rolledBack(&RollbackError{Anchor: name, Anchored: anchored, Journal: head})
+		return Head{}, l.rolledBack(&RollbackError{Anchor: name, Anchored: anchored, Journal: head})
 	}
 	root, err := tlog.TreeHash(int64(anchored.Size), l.cache.reader(ctx, head.Size))
 	if err != nil {
-		return fmt.Errorf("%s: root at size %d: %w", name, anchored.Size, err)
+		return Head{}, fmt.Errorf("%s: root at size %d: %w", name, anchored.Size, err)
 	}
 	if root != anchored.Root {
-		return l.rolledBack(&RollbackError{Anchor: name, Anchored: anchored, Journal: head, At: root})
+		return Head{}, l.rolledBack(&RollbackError{Anchor: name, Anchored: anchored, Journal: head, At: root})
 	}
-	return nil
+	return anchored, nil
 }
 
 // rolledBack is the error, unless the journal itself says that it goes on without the head that proves it.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // A Draft is a group whose head is signed, with the border of the tree that it leads to and the log keys
@@ -85,7 +87,7 @@ func (l *Log) Commit(ctx context.Context, d *Draft) error {
 		return nil
 	case d.Prev != newest.Head:
 		return fmt.Errorf("append: a group that follows size %d, the journal has size %d", d.Prev.Size, newest.Head.Size)
-	case newest.Head == l.Head():
+	case !l.waits():
 		if err := l.CheckAnchors(ctx); err != nil {
 			return err
 		}
@@ -164,6 +166,13 @@ func (l *Log) newest() *Draft {
 	return l.written
 }
 
+// waits reports whether a group that this Log wrote waits to be covered.
+func (l *Log) waits() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.written.Head != l.covered.Head && len(l.written.Entries) > 0
+}
+
 // Cover saves the head of a committed draft to every anchor, after it has checked that the journal extends
 // what each of them holds. It covers all drafts before that one, too. When it returns without an error the
 // group is durable, signed and anchored. Otherwise nothing may leave on account of it: ErrAnchorNotMoved, to
@@ -171,8 +180,8 @@ func (l *Log) newest() *Draft {
 func (l *Log) Cover(ctx context.Context, d *Draft) error {
 	l.anchoring.Lock()
 	defer l.anchoring.Unlock()
-	if newest := l.newest(); d.Head.Size > newest.Head.Size {
-		return fmt.Errorf("anchor size %d: the journal has size %d", d.Head.Size, newest.Head.Size)
+	if err := l.checkCommitted(ctx, d.Head); err != nil {
+		return err
 	}
 	if d.Head.Size < l.Head().Size {
 		return nil
@@ -186,13 +195,32 @@ func (l *Log) Cover(ctx context.Context, d *Draft) error {
 	return nil
 }
 
+// checkCommitted reports whether a draft's head is one of the journal: a draft that was given up has no place in an anchor.
+func (l *Log) checkCommitted(ctx context.Context, h Head) error {
+	newest := l.newest().Head
+	switch {
+	case h == newest: // the usual case, without arithmetic
+		return nil
+	case h.Size > newest.Size:
+		return fmt.Errorf("anchor size %d: the journal has size %d", h.Size, newest.Size)
+	}
+	root, err := tlog.TreeHash(int64(h.Size), l.cache.reader(ctx, newest.Size))
+	if err != nil {
+		return fmt.Errorf("%w: root at size %d: %w", ErrAnchorNotMoved, h.Size, err)
+	}
+	if root != h.Root {
+		return fmt.Errorf("anchor size %d root %s: the journal has root %s at that size: the draft was not committed", h.Size, h.Root, root)
+	}
+	return nil
+}
+
 // Append takes a group through all three steps, from what is in the store on: when it returns without an
 // error the group is durable, signed and anchored; the returned group holds its exact bytes. Errors are those
 // of Draft, Commit and Cover; after ErrUnclear the same entries are to be appended again. With
 // ErrAnchorNotMoved the group is in the journal, and returned; the next Append covers it first.
 func (l *Log) Append(ctx context.Context, entries []Entry) (Group, error) {
-	if newest := l.newest(); newest.Head != l.Head() {
-		if err := l.Cover(ctx, newest); err != nil {
+	if l.waits() {
+		if err := l.Cover(ctx, l.newest()); err != nil {
 			return Group{}, err
 		}
 	}

@@ -55,6 +55,87 @@ func TestStepsInOrder(t *testing.T) {
 	}
 }
 
+// TestCoverOfWhatWasGivenUp: an anchor never holds a head that is not in the journal, of whatever size.
+func TestCoverOfWhatWasGivenUp(t *testing.T) {
+	ctx := t.Context()
+	c := testConfig(t)
+	anchor := &memoryAnchor{}
+	c.Anchors = []journal.Anchor{anchor}
+	log := createLog(t, c, 1)
+	other := storetest.Entries(1, 2)
+	other[0].Body = []byte(`{"other":true}`)
+	given := must(log.Draft(nil, other))
+	first := must(log.Draft(nil, storetest.Entries(1, 2)))
+	second := must(log.Draft(first, storetest.Entries(2, 4)))
+	for i, d := range []*journal.Draft{first, second} {
+		if err := log.Commit(ctx, d); err != nil {
+			t.Fatal(err)
+		}
+		if err := log.Cover(ctx, given); err == nil || log.Head().Size != 1 || !journal.CheckpointSays(anchor.held, log.Head()) {
+			t.Errorf("%d groups are written: %v, the anchor holds %q", i+1, err, anchor.held)
+		}
+	}
+	for _, d := range []*journal.Draft{first, second, first} {
+		if err := log.Cover(ctx, d); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := log.Cover(ctx, given); err == nil || log.Head() != second.Head || !journal.CheckpointSays(anchor.held, second.Head) {
+		t.Errorf("behind what is covered: %v, the anchor holds %q", err, anchor.held)
+	}
+}
+
+// TestOpenShowsWhatIsAnchored: the end of a process between Commit and Cover makes nothing visible.
+func TestOpenShowsWhatIsAnchored(t *testing.T) {
+	ctx := t.Context()
+	c := testConfig(t)
+	first, second := &memoryAnchor{}, &memoryAnchor{}
+	c.Anchors = []journal.Anchor{first, second}
+	log := createLog(t, c, 2)
+	before := log.Head()
+	second.broken = errors.New("disk full")
+	g, err := log.Append(ctx, storetest.Entries(2, 4))
+	if !errors.Is(err, journal.ErrAnchorNotMoved) {
+		t.Fatal(err)
+	}
+	shows := func(l *journal.Log, want journal.Head) {
+		t.Helper()
+		if l.Head() != want || !journal.CheckpointSays(l.Checkpoint(), want) {
+			t.Errorf("readers see %v under %q, want %v", l.Head(), l.Checkpoint(), want)
+		}
+		_, err := l.Receipt(ctx, 2)
+		if shown := want.Size > 2; shown != (err == nil) {
+			t.Errorf("a receipt at size %d: %v", want.Size, err)
+		}
+		if written, _ := l.Written(); written != g.Head {
+			t.Errorf("the store is taken to be at %v", written)
+		}
+	}
+	again := must(journal.Open(ctx, c))
+	shows(again, before)
+	if err := again.MoveAnchors(ctx); !errors.Is(err, journal.ErrAnchorNotMoved) {
+		t.Errorf("move the anchors: %v", err)
+	}
+	shows(again, before)
+	if err := again.CheckExtends(ctx, "somebody who holds it", g.Checkpoint); err != nil {
+		t.Error(err)
+	}
+	reading := must(journal.Open(ctx, reopened(c))) // without anchors
+	shows(reading, g.Head)
+	third := c
+	third.Anchors, third.Joining = append(third.Anchors[:2:2], &memoryAnchor{}), true
+	if joining := must(journal.Open(ctx, third)); joining.Head().Size != 0 {
+		t.Errorf("with an anchor that holds nothing readers see %v", joining.Head())
+	}
+	second.broken = nil
+	shows(must(journal.Open(ctx, c)), before)
+	if err := again.MoveAnchors(ctx); err != nil {
+		t.Error(err)
+	}
+	shows(again, g.Head)
+	shows(must(journal.Open(ctx, c)), g.Head)
+}
+
 // TestCoverChecksTheAnchors: an anchor that proves a rollback is found although groups wait to be covered, and it is not
 // written over.
 func TestCoverChecksTheAnchors(t *testing.T) {

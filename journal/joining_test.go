@@ -30,7 +30,10 @@ func TestJoining(t *testing.T) {
 	if own.held != nil {
 		t.Error("following moved the anchor")
 	}
-	if err := log.MoveAnchors(ctx); err != nil || !journal.CheckpointSays(own.held, leader.Head()) {
+	if written, _ := log.Written(); written != leader.Head() || log.Head().Size != 0 {
+		t.Errorf("it has followed to size %d, readers see %d", written.Size, log.Head().Size)
+	}
+	if err := log.MoveAnchors(ctx); err != nil || log.Head() != leader.Head() || !journal.CheckpointSays(own.held, leader.Head()) {
 		t.Errorf("the anchor holds %q: %v", own.held, err)
 	}
 	own.held = nil

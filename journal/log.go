@@ -110,7 +110,9 @@ func Create(ctx context.Context, c Config, entries []Entry) (*Log, error) {
 }
 
 // Open reads the store's newest head, opens it under the pinned genesis, verifies the entries since
-// c.Trusted, and checks that the journal extends every anchor. It writes nothing.
+// c.Trusted, and checks that the journal extends every anchor. It writes nothing: where an anchor is behind
+// (a run before this one may have ended between Commit and Cover), readers see no more than it holds until
+// MoveAnchors or the next append has moved it.
 func Open(ctx context.Context, c Config) (*Log, error) {
 	l := newLog(c)
 	// The anchors are read before the store: the signer that leads may move one that is shared (the token's) at any
@@ -125,7 +127,8 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	if err := l.checkHeld(ctx, held); err != nil {
 		return nil, fmt.Errorf("open the journal %s: %w", c.Genesis.Origin, err)
 	}
-	if l.Head().Size == 0 {
+	l.coverHeld()
+	if l.newest().Head.Size == 0 {
 		return nil, fmt.Errorf("open the journal %s: %w", c.Genesis.Origin, ErrEmpty)
 	}
 	return l, nil
@@ -154,18 +157,37 @@ func (l *Log) verify(ctx context.Context, v Verification) error {
 	return nil
 }
 
-// begin goes on from a head that was found in the store.
+// begin goes on from a head that was found in the store. Where there are anchors, readers see it when they hold it.
 func (l *Log) begin(found *Draft) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.written, l.covered = found, found
+	l.written = found
+	if l.covered == nil || len(l.anchors) == 0 {
+		l.covered = found
+	}
+}
+
+// coverHeld has readers see the newest head that all anchors cover, by what was found in them at opening.
+func (l *Log) coverHeld() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	covered := l.written
+	for _, a := range l.anchors {
+		switch size := a.covers.Size; {
+		case size == 0: // nothing is, as before the first group
+			return
+		case size < covered.Head.Size:
+			covered = &Draft{Group: Group{Head: a.covers, Checkpoint: a.extended}, keys: l.written.keys.Below(size)}
+		}
+	}
+	l.covered = covered
 }
 
 // Genesis returns what the journal is pinned to.
 func (l *Log) Genesis() Genesis { return l.genesis }
 
-// Keys returns which log key signs the head of which size, as far as the journal goes.
-func (l *Log) Keys() LogKeys { return l.view().keys }
+// Keys returns which log key signs the head of which size, as far as the store goes.
+func (l *Log) Keys() LogKeys { return l.newest().keys }
 
 // Head returns the newest signed head that is anchored.
 func (l *Log) Head() Head { return l.view().Head }
@@ -173,8 +195,16 @@ func (l *Log) Head() Head { return l.view().Head }
 // Checkpoint returns that head as signed.
 func (l *Log) Checkpoint() Checkpoint { return l.view().Checkpoint }
 
+// Written returns the newest signed head in the store. Nothing may leave on account of what it has beyond Head:
+// it is for whoever must know what the next group follows.
+func (l *Log) Written() (Head, Checkpoint) {
+	newest := l.newest()
+	return newest.Head, newest.Checkpoint
+}
+
 // Follow verifies and adopts what another signer has appended since, as a warm standby does. It fails,
-// and changes nothing, when the store no longer extends what was verified.
+// and changes nothing, when the store no longer extends what was verified. Where there are anchors, readers see
+// what came when MoveAnchors has moved them.
 func (l *Log) Follow(ctx context.Context, visit func(e Entry, leaf []byte) error) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()

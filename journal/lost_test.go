@@ -49,7 +49,17 @@ func TestLostHeads(t *testing.T) {
 	}
 	c.Lost = names(lost)
 	log := must(journal.Open(ctx, c))
-	for seq := uint64(3); seq < 6; seq++ {
+	if head := log.Head(); head.Size != 0 {
+		t.Errorf("readers see size %d, no anchor covers it", head.Size)
+	}
+	held := anchor.held
+	anchor.broken = errors.New("disk full")
+	g, err := log.Append(ctx, entries("after", 3, 4))
+	if !errors.Is(err, journal.ErrAnchorNotMoved) || g.Head.Size != 4 || string(anchor.held) != string(held) {
+		t.Errorf("the first append: %v, to size %d; the anchor that proves the loss was moved before it", err, g.Head.Size)
+	}
+	anchor.broken = nil
+	for seq := uint64(4); seq < 6; seq++ {
 		if _, err := log.Append(ctx, entries("after", seq, seq+1)); err != nil {
 			t.Fatal(err)
 		}

@@ -93,11 +93,11 @@ func (l *Log) receipt(ctx context.Context, index uint64, head Head, checkpoint C
 	return Receipt{Index: index, Entry: entry, Proof: proof, Checkpoint: checkpoint, Handovers: chain.Under(head.Size)}, nil
 }
 
-// Chain returns the proofs of every handover of the log key, nil if there was none. They are read from the
-// store once, and held to what was verified.
+// Chain returns the proofs of every handover of the log key in the store, nil if there was none. They are read
+// once, and held to what was verified. Under takes those that belong to a head that readers see.
 func (l *Log) Chain(ctx context.Context) (Chain, error) {
 	l.mu.RLock()
-	keys, chain := l.covered.keys, l.chain
+	keys, chain := l.written.keys, l.chain
 	l.mu.RUnlock()
 	if len(chain) == len(keys.handovers) {
 		return chain, nil
@@ -172,9 +172,10 @@ func (l *Log) remembered(index uint64) []byte {
 	return nil
 }
 
-// ProveConsistency returns the proof that the journal at size newer extends the journal at size old.
+// ProveConsistency returns the proof that the journal at size newer extends the journal at size old. Either may be
+// past what readers see: witnesses are asked about a head before a signer that takes over moves its anchors to it.
 func (l *Log) ProveConsistency(ctx context.Context, old, newer uint64) ([]Hash, error) {
-	size := l.Head().Size
+	size := l.newest().Head.Size
 	if newer > size {
 		return nil, fmt.Errorf("prove consistency with size %d: the journal has %d entries", newer, size)
 	}

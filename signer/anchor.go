@@ -24,7 +24,7 @@ type sparseAnchor struct {
 }
 
 func newSparseAnchor(a journal.Anchor) *sparseAnchor {
-	// What a run before this one authorised is not counted any more: the first group of a run is always kept.
+	// What a run before this one authorised is not counted any more: the head that a run goes on from is always kept.
 	return &sparseAnchor{Anchor: a, due: true, values: map[policy.AssetRef]uint64{}}
 }
 
@@ -88,6 +88,9 @@ type assetValue struct {
 func (a *sparseAnchor) add(o outlay) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.saved == 0 && !a.due { // what was in the journal at the start is kept: time counts from this run's first group
+		a.saved = o.clock
+	}
 	a.clock = max(a.clock, o.clock)
 	if a.clock-a.saved >= o.every {
 		a.due = true

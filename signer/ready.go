@@ -21,6 +21,9 @@ const rollbackUnbounded = "rollback of this host: unbounded (no witness elsewher
 // Ready implements rpc.Gateway and rpc.Admin.
 func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 	head := s.journal.Head()
+	if s.lease != nil && s.waits.Load() {
+		head, _ = s.journal.Written() // how far it follows; its own anchors stay where they are until it leads
+	}
 	s.mu.RLock()
 	policyHash := s.state.PolicyInForce().Hash()
 	_, frozen := s.state.Overlay().Frozen("")

@@ -114,7 +114,8 @@ func (r *Recovery) Find(ctx context.Context) (*LostTail, error) {
 	if err != nil || len(lost) == 0 {
 		return nil, err
 	}
-	kept := HeldHead{r.log.Head(), r.log.Checkpoint(), "the journal"}
+	head, checkpoint := r.log.Written()
+	kept := HeldHead{head, checkpoint, "the journal"}
 	tail := &LostTail{Kept: kept, Lost: lost[0], Between: lost[1:], Policy: r.state.PolicyInForce().Hash(), Last: r.state.Last()}
 	for i, h := range tail.Between {
 		switch {

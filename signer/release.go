@@ -41,6 +41,9 @@ func (s *Signer) settleCosigned(ctx context.Context) (settle func(*group), end f
 // shown is the newest head that others may be told of: where witnesses come first, one that a quorum cosigned, with
 // their lines.
 func (s *Signer) shown() (journal.Checkpoint, error) {
+	if s.durable.Load() == 0 { // until the anchors have moved, they may hold less than others were told of before
+		return nil, s.undecided()
+	}
 	if s.cosigning == nil || !s.cosigning.BeforeRelease {
 		return s.journal.Checkpoint(), nil
 	}

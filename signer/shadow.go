@@ -99,7 +99,9 @@ func (s *shadow) hopeless(err error) bool {
 // wait returns when there is enough that is new, or false when ctx ends.
 func (s *shadow) wait(ctx context.Context, tick <-chan time.Time) bool {
 	for {
-		grown, size := s.live.grown.wait(), s.live.journal.Head().Size
+		grown := s.live.grown.wait()
+		written, _ := s.live.journal.Written()
+		size := written.Size
 		marked := s.mark.size > s.head.Size && size >= s.mark.size
 		if s.state == nil || marked || size >= s.equal+s.snapshots.every() {
 			return true

@@ -74,7 +74,7 @@ type Signer struct {
 	grown    broadcast     // of durable
 	haltedBy atomic.Pointer[haltError]
 	down     chan struct{} // closed by the first halt
-	waits    atomic.Bool   // nothing is decided yet: this signer stands by, or waits for its witnesses
+	waits    atomic.Bool   // nothing is decided yet: this signer stands by, or waits for its witnesses or anchors
 
 	// The sequencer alone changes the state and next; it holds mu for writing while it does, others hold it for
 	// reading. signatures are those that have been made and are not in the state yet.
@@ -150,15 +150,14 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 	if err := s.useLogKey(ctx, log.Keys()); err != nil {
 		return nil, err
 	}
+	s.waits.Store(true)
 	if !c.Witnesses.any() {
-		s.durable.Store(log.Head().Size)
 		return s, nil
 	}
 	if err := checkNewest(ctx, log, c.Witnesses.Newest); err != nil {
 		return nil, err
 	}
 	s.cosigning = newCosigning(c.Witnesses, func() int64 { _, boot := c.Clock.Now(); return boot })
-	s.waits.Store(true)
 	s.conditions.set(conditionNoWitness, "", "no witness was heard yet: a rollback of this host could go unnoticed", false)
 	return s, nil
 }

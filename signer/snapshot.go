@@ -134,8 +134,9 @@ func restore(path string, genesis journal.Genesis) (*ledger.State, journal.Head,
 // mu is what guards the state from then on.
 //
 // A snapshot is never a reason not to start. What it says is believed only if the journal's signed head covers it; one
-// that is newer than the journal, or not on it, is passed over like a damaged one, and the anchors, which are newer than
-// any snapshot, decide whether the journal was rolled back.
+// that is newer than the journal, or not on it, is passed over like a damaged one, and the anchors decide whether the
+// journal was rolled back. A snapshot may be of a group that no anchor covered yet: of that nothing had left, and so its
+// loss is none.
 func openJournal(ctx context.Context, c Config, anchors []journal.Anchor, mu *sync.RWMutex) (log *journal.Log, state *ledger.State, from uint64, err error) {
 	open := func(state *ledger.State, trusted journal.Head) (*journal.Log, error) {
 		return journal.Open(ctx, journal.Config{

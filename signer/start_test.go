@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -207,4 +209,57 @@ func goMemory() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.Sys >> 20
+}
+
+// TestStartBehindABrokenAnchor: what the last run wrote and did not anchor is told to nobody by the next one before the
+// anchor holds it.
+func TestStartBehindABrokenAnchor(t *testing.T) {
+	stuck := new(atomic.Bool)
+	d := signertest.New(t, signertest.Options{WrapAnchor: func(a journal.Anchor) journal.Anchor { return stuckAnchor{a, stuck} }})
+	before := ready(t, d.Signer).Size
+	stuck.Store(true)
+	t.Cleanup(func() { stuck.Store(false) })
+	ctx, cancel := context.WithCancel(t.Context())
+	answered := make(chan error, 1)
+	go func() {
+		_, err := d.Signer.Submit(ctx, d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)).Encode(), 0)
+		answered <- err
+	}()
+	d.Until("the anchor is known to be stuck", func() bool { return hasReason(ready(t, d.Signer), "anchor_unavailable") })
+	cancel()
+	if err := <-answered; err == nil {
+		t.Error("it was answered")
+	}
+	_ = d.Stop()
+	if size := headSize(t, d.StorePath(), d.Genesis); size <= before {
+		t.Fatalf("the journal has %d entries, it had %d: nothing was written past the anchor", size, before)
+	}
+	if err := d.TryStart(); err != nil {
+		t.Fatal(err)
+	}
+	d.Until("the next run meets the stuck anchor", func() bool { return hasReason(ready(t, d.Signer), "anchor_unavailable") })
+	if r := ready(t, d.Signer); r.Ready || r.Size != before {
+		t.Errorf("it says %+v, the anchor holds size %d", r, before)
+	}
+	if c, err := d.Signer.Checkpoint(t.Context()); err == nil {
+		t.Errorf("it shows %q", c.Checkpoint)
+	}
+	stuck.Store(false)
+	d.Until("it goes on", func() bool { return ready(t, d.Signer).Ready })
+	if _, err := d.Signer.Checkpoint(t.Context()); err != nil || ready(t, d.Signer).Size <= before {
+		t.Errorf("it is at %+v: %v", ready(t, d.Signer), err)
+	}
+}
+
+// stuckAnchor is a test double of an anchor whose disk takes nothing while it is stuck.
+type stuckAnchor struct {
+	journal.Anchor
+	stuck *atomic.Bool
+}
+
+func (a stuckAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
+	if a.stuck.Load() {
+		return errors.New("disk full (test)")
+	}
+	return a.Anchor.Save(ctx, c)
 }

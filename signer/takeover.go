@@ -29,38 +29,43 @@ const (
 func (s *Signer) leads() bool { return s.lease == nil || s.lease.Held() }
 
 // takeOver waits until this signer may decide: until it holds the lease, if there are several signers, having followed
-// the others warm; and until a quorum of witnesses has cosigned the head that it goes on from, if there are witnesses.
-// It reports why it must not, or errStopping.
+// the others warm; until a quorum of witnesses has cosigned the head that it goes on from, if there are witnesses; and
+// until the anchors hold that head: the run before this one may have ended before they did, and nothing of what it wrote
+// is told before. It reports why it must not, or errStopping.
 func (s *Signer) takeOver(ctx context.Context) error {
 	if s.lease != nil {
 		if err := s.standBy(ctx); err != nil {
 			return err
 		}
 	}
-	if s.cosigning == nil {
-		return nil
+	if s.cosigning != nil {
+		if err := s.beginCosigned(ctx); err != nil {
+			return err
+		}
 	}
+	// From here on the anchors of this host are those of the one who leads.
+	if err := s.persist(ctx, s.journal.MoveAnchors); err != nil {
+		return err
+	}
+	s.durable.Store(s.journal.Head().Size)
+	s.grown.notify()
+	return nil
+}
+
+// beginCosigned has a quorum of witnesses cosign the head that this signer goes on from.
+func (s *Signer) beginCosigned(ctx context.Context) error {
 	if err := s.adopt(ctx); err != nil {
 		return err
 	}
 	s.conditions.set(conditionWitnesses, "", "the journal's head is not cosigned yet by a quorum of witnesses", true)
-	size := s.journal.Head().Size
-	if err := s.untilCosigned(ctx, func() bool { return s.cosigning.begun(size) }); err != nil {
+	head, _ := s.journal.Written()
+	if err := s.untilCosigned(ctx, func() bool { return s.cosigning.begun(head.Size) }); err != nil {
 		return err
 	}
 	s.conditions.clear("", conditionWitnesses)
 	if err := s.cosigning.Newest.Save(ctx, s.cosigning.best().checkpoint); err != nil {
 		return fmt.Errorf("save the cosigned head to %s: %w", s.cosigning.Newest.Name(), err)
 	}
-	if s.lease == nil {
-		s.durable.Store(size)
-		return nil
-	}
-	// From here on the anchors of this host are those of the one who leads.
-	if err := s.journal.MoveAnchors(ctx); err != nil {
-		return err
-	}
-	s.durable.Store(size)
 	return nil
 }
 
@@ -191,7 +196,8 @@ func (s *Signer) adopt(ctx context.Context) error {
 			return err
 		}
 	}
-	s.cosigning.begin(signedHead{s.journal.Head(), s.journal.Checkpoint()})
+	head, checkpoint := s.journal.Written()
+	s.cosigning.begin(signedHead{head, checkpoint})
 	return nil
 }
 

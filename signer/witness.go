@@ -181,7 +181,7 @@ func receiptOf(h rpc.Handover) (journal.Receipt, error) {
 // may be shorter: it follows. So may that of one whose lease may be gone: another one leads, and it is the lease that
 // tells.
 func (s *Signer) extendsWitnessed(ctx context.Context, witness string, h signedHead) error {
-	if !(s.cosigning.leads() && s.leads()) && h.Size > s.journal.Head().Size {
+	if written, _ := s.journal.Written(); !(s.cosigning.leads() && s.leads()) && h.Size > written.Size {
 		return nil
 	}
 	err := s.journal.CheckExtends(ctx, "witness "+witness, h.checkpoint)

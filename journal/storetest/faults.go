@@ -185,7 +185,11 @@ func (r *faultRun) crash() {
 	if err != nil {
 		r.t.Fatalf("open after a crash: %v", err)
 	}
-	r.log, r.unclear, r.size = log, nil, log.Head().Size
+	written, _ := log.Written()
+	if !journal.CheckpointSays(r.anchor.held, log.Head()) {
+		r.t.Fatalf("after a crash readers see size %d, which is not what the anchor holds", log.Head().Size)
+	}
+	r.log, r.unclear, r.size = log, nil, written.Size
 	if r.size < r.acknowledged || r.size < before {
 		r.t.Fatalf("after a crash the journal has size %d; %d were acknowledged, %d durable", r.size, r.acknowledged, before)
 	}
