@@ -33,6 +33,7 @@ func (l *Log) Draft(after *Draft, entries []Entry) (*Draft, error) {
 	d := &Draft{edge: after.edge.clone(), keys: after.keys}
 	d.Prev = after.Head
 	d.Entries = make([][]byte, len(entries))
+	d.Nodes = make([]Hash, 0, NodesBefore(d.edge.size+uint64(len(entries)))-NodesBefore(d.edge.size))
 	for i, e := range entries {
 		if e.Seq != d.edge.size {
 			return nil, fmt.Errorf("append: entry with seq %d where %d comes next", e.Seq, d.edge.size)

@@ -373,6 +373,31 @@ func TestHeadNotSigned(t *testing.T) {
 	f.waitReady(t)
 }
 
+// TestWrongHeadSignature: a head whose signature does not verify is never written, and what it covers never leaves. It is
+// called by the token's name for it, and ends once the token signs well again.
+func TestWrongHeadSignature(t *testing.T) {
+	f := newFaults(t)
+	before := f.checkpoint(t)
+	f.token.SpoilHeads.Store(true)
+	_, answered := f.submit(t, signertest.XEM)
+	f.waitFor(t, "token_wrong_signature")
+	select {
+	case a := <-answered:
+		t.Fatalf("answered %+v", a)
+	default:
+	}
+	if now := f.checkpoint(t); now != before {
+		t.Errorf("readers see %q", now)
+	}
+	f.token.SpoilHeads.Store(false)
+	a := <-answered
+	if a.err != nil {
+		t.Fatal(a.err)
+	}
+	announced(t, f.Deployment, a.Answer)
+	f.waitReady(t)
+}
+
 // TestWrongSignature: a signature that does not verify never leaves, signing stops, and it goes on once the token signs
 // well again.
 func TestWrongSignature(t *testing.T) {

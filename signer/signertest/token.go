@@ -21,6 +21,8 @@ type FakeToken struct {
 	Before, After func(signer.Key) error
 	// Spoil changes each signature of a wallet.
 	Spoil func(*nem.Signature)
+	// SpoilHeads makes every signature of a head a wrong one.
+	SpoilHeads atomic.Bool
 	// Down makes every call fail.
 	Down atomic.Bool
 
@@ -111,7 +113,11 @@ func (f *FakeToken) SignHead(_ context.Context, logKey [32]byte, text []byte) ([
 	for _, key := range f.logKeys() {
 		if publicOf(key) == logKey {
 			f.Heads.Add(1)
-			return [64]byte(ed25519.Sign(key, text)), nil
+			signature := [64]byte(ed25519.Sign(key, text))
+			if f.SpoilHeads.Load() {
+				signature[0] ^= 1
+			}
+			return signature, nil
 		}
 	}
 	return [64]byte{}, errors.New("no such log key")
