@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ func TestGapIsReported(t *testing.T) {
 	g := w.State.Gaps()[0]
 	want := []audit.Gap{{
 		Entry: g.Seq, Time: statement.FormatTime(g.Clock), Kept: g.Kept.Size, Lost: g.Lost.Size, Entries: g.Lost.Size - g.Kept.Size,
-		By: []string{"alice", "bob"},
+		Until: statement.FormatTime(g.Until), By: []string{"alice", "bob"},
 	}}
 	for name, c := range map[string]struct {
 		from journal.Checkpoint
@@ -54,7 +55,7 @@ func TestGapIsReported(t *testing.T) {
 	}{
 		"no checkpoint":          {nil, true, audit.NoteRollback},
 		"the kept head":          {kept, true, audit.NoteGap},
-		"the lost head":          {lost, true, "is one that the gap at entry"},
+		"the lost head":          {lost, false, "is one that the gap at entry"},
 		"a head between":         {between, false, "does not name this head"},
 		"a head after the gap":   {w.Checkpoint(), true, audit.NoteGap},
 		"one that nobody signed": {journal.Checkpoint(strings.Replace(string(lost), "\n", "\n1", 1)), false, ""},
@@ -73,9 +74,45 @@ func TestGapIsReported(t *testing.T) {
 			}
 		}
 	}
+	for name, c := range map[string]struct {
+		accept []uint64
+		ok     bool
+	}{"not accepted": {nil, false}, "another gap accepted": {[]uint64{g.Seq + 1}, false}, "accepted": {[]uint64{g.Seq}, true}} {
+		r, err := audit.Verify(t.Context(), bytes.NewReader(w.Export()), audit.Options{Genesis: w.Genesis.String(), From: lost, AcceptGaps: c.accept})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := fmt.Sprintf("of size %d, is one that the gap at entry %d says was lost", g.Lost.Size, g.Seq)
+		switch {
+		case r.OK != c.ok:
+			t.Errorf("%s: %+v", name, r.Failure)
+		case r.OK && !strings.Contains(strings.Join(r.Notes, "\n"), said):
+			t.Errorf("%s: %q", name, r.Notes)
+		case !r.OK && (r.Failure.Code != audit.FailFromLost || r.Failure.Entry != g.Seq || !strings.Contains(r.Failure.Reason, said)):
+			t.Errorf("%s: %+v", name, r.Failure)
+		}
+	}
 	page, _ := writePage(t, w, w.Export())
 	if !strings.Contains(page, "The journal LOST") || !strings.Contains(page, "alice, bob") || !strings.Contains(page, "stranded") {
 		t.Errorf("the page hides the gap:\n%s", page)
+	}
+}
+
+// TestAHeadBetweenIsSaidByItsSize: what is said of a checkpoint that a gap names is that one's size, not the newest one's.
+func TestAHeadBetweenIsSaidByItsSize(t *testing.T) {
+	w := ledgertest.New(t)
+	kept := len(w.Entries)
+	w.Restart()
+	between, size := w.Checkpoint(), w.Head().Size
+	for range 12 {
+		w.Restart()
+	}
+	l := w.Lose(kept)
+	l.Between = append(l.Between, between)
+	l.Approve().Continue()
+	want := fmt.Sprintf("of size %d, is one that the gap at entry %d", size, kept)
+	if r := verifyFrom(t, w, between); r.OK || r.Failure.Code != audit.FailFromLost || !strings.Contains(r.Failure.Reason, want) {
+		t.Errorf("%+v, want %q", r.Failure, want)
 	}
 }
 

@@ -30,6 +30,9 @@ type Options struct {
 	// witnesses vouched for the time, each of those it names must be one of them. Without any, the keys are taken
 	// from the journal, and the report says so.
 	Witnesses []cosign.Key
+	// AcceptGaps are the entries of the gaps that the auditor, having asked the directors, takes for the reason why the
+	// export does not extend From.
+	AcceptGaps []uint64
 	// Visit, if not nil, is shown every entry once it is verified, with the state after it. What it saw is
 	// only true when Verify succeeds: the head that covers all of it comes last.
 	Visit func(e journal.Entry, body ledger.Body, s *ledger.State)
@@ -86,6 +89,7 @@ const (
 	FailFold        = "does_not_follow"   // the entry cannot follow the ones before it
 	FailHead        = "head"              // the entries do not lead to the signed head
 	FailConsistency = "not_consistent"    // the export does not extend the earlier checkpoint
+	FailFromLost    = "from_lost"         // a gap says that the earlier checkpoint was lost, and the auditor did not accept that gap
 	FailWitness     = "witness_unknown"   // a witness vouched for the time that is none of those that were given
 	FailPredecessor = "predecessor"       // it does not follow the journal that was given as the one before it
 	FailTruncated   = "truncated"         // no checkpoint at the end, or less than one input at the end
@@ -133,8 +137,9 @@ type verifier struct {
 	keys    journal.LogKeys // as the entries so far hand them over
 	from    journal.Checkpoint
 	before  io.Reader // export of the predecessor
-	// fromLost is the gap that names the earlier checkpoint as lost; nil if none does.
-	fromLost *ledger.GapRecord
+	// fromLost says that a gap which the auditor accepted names the earlier checkpoint; "" if none does.
+	fromLost string
+	accepted []uint64 // entries of the gaps that the auditor accepted
 	known    []string // key lines of the witnesses that were given
 	visit    func(journal.Entry, ledger.Body, *ledger.State)
 	state    *ledger.State
@@ -154,7 +159,7 @@ func (v *verifier) options(o Options) error {
 		}
 		v.genesis, v.report.Pinned = g, true
 	}
-	v.from, v.before = o.From, o.Predecessor
+	v.from, v.before, v.accepted = o.From, o.Predecessor, o.AcceptGaps
 	for _, k := range o.Witnesses {
 		v.known = append(v.known, k.String())
 	}
@@ -259,8 +264,8 @@ func (v *verifier) openFrom() (*journal.Head, error) {
 }
 
 func (v *verifier) extends(from journal.Head) error {
-	if v.wasLost(from) {
-		return nil
+	if lost, _ := v.wasLost(from); lost {
+		return nil // whether the auditor accepts that is said in the end, when everything else is checked
 	}
 	if _, err := v.keys.Open(v.from); err != nil {
 		return v.fail(FailConsistency, "the earlier checkpoint is not one of this journal: %v", err)
@@ -297,7 +302,10 @@ func (v *verifier) end(last bool, from *journal.Head) error {
 	if len(v.due) > 0 {
 		return v.fail(FailTruncated, "the last input wants %d more entries, the next of kind %s", len(v.due), v.due[0].Kind)
 	}
-	if from != nil && v.report.From != from.Size && !v.wasLost(*from) {
+	if from != nil && v.report.From != from.Size {
+		if lost, err := v.wasLost(*from); lost {
+			return err
+		}
 		return v.fail(FailConsistency, "the export ends at size %d, the earlier checkpoint has size %d: something was cut off%s", v.tree.Head().Size, from.Size, perhapsLost(v.state.Gaps(), *from))
 	}
 	return nil
@@ -438,9 +446,9 @@ func (v *verifier) conclude() {
 	if !v.report.Pinned {
 		v.report.Notes = append(v.report.Notes, NoteUnpinned)
 	}
-	switch g := v.fromLost; {
-	case g != nil:
-		v.report.Notes = append(v.report.Notes, fmt.Sprintf(noteFromLost, g.Lost.Size, g.Seq, g.Kept.Size))
+	switch {
+	case v.fromLost != "":
+		v.report.Notes = append(v.report.Notes, v.fromLost)
 	case v.report.From == 0:
 		v.report.Notes = append(v.report.Notes, NoteRollback)
 	}

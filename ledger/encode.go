@@ -154,6 +154,7 @@ func (e *encoder) gap(g GapRecord) {
 	e.heads(g.Kept, g.Lost)
 	e.count(uint64(len(g.Between)))
 	e.heads(g.Between...)
+	e.number(g.Until)
 	e.count(uint64(len(g.By)))
 	for _, by := range g.By {
 		e.text(by)

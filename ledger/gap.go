@@ -28,15 +28,18 @@ const AlarmGap = "gap"
 type GapRecord struct {
 	Seq         uint64 // of its entry: the size of the kept head
 	Clock, Time int64  // of its entry, unix milliseconds
-	Latest      int64  // birth of the latest id that the lost entries can hold, but for withdrawals made ahead of the clock
-	Kept, Lost  journal.Head
-	Between     []journal.Head
-	By          []string // the persons whose verdicts it rests on, in their order
+	// Latest is the birth of the latest id that the lost entries of this gap and of those before it can hold, but for
+	// withdrawals made ahead of the clock: no clock that is known of stood later.
+	Latest     int64
+	Kept, Lost journal.Head
+	Between    []journal.Head
+	Until      int64    // what the directors say of the clock of the lost entries
+	By         []string // the persons whose verdicts it rests on, in their order
 }
 
 // Gap returns what the entry proves, without its approvals.
 func (g GapRecord) Gap() gap.Gap {
-	return gap.Gap{Seq: g.Seq, Kept: g.Kept, Lost: g.Lost, Between: g.Between}
+	return gap.Gap{Seq: g.Seq, Kept: g.Kept, Lost: g.Lost, Between: g.Between, Until: g.Until}
 }
 
 // Lost tells whether the journal itself says, by a quorum of its directors, that it goes on without this very head.
@@ -66,7 +69,10 @@ func (s *State) checkGap(b *Gap, seq uint64, now policy.Now) (GapRecord, error) 
 	if err != nil {
 		return GapRecord{}, err
 	}
-	record := GapRecord{Seq: seq, Clock: now.Clock, Time: now.Time, Latest: now.Clock, Kept: g.Kept, Lost: g.Lost, Between: g.Between}
+	record := GapRecord{Seq: seq, Clock: now.Clock, Time: now.Time, Kept: g.Kept, Lost: g.Lost, Between: g.Between, Until: g.Until}
+	// This clock may be behind the one of the lost entries, which the directors know of, and behind the one of a gap
+	// before this one.
+	record.Latest = max(now.Clock, g.Until, s.lastGap().Latest)
 	var verdicts []policy.Verdict
 	for i, a := range g.Approvals {
 		v, err := s.gapVerdict(a, now)
@@ -199,6 +205,7 @@ func (d *decoder) gap() (g GapRecord) {
 	g.Clock, g.Time, g.Latest = d.number(), d.number(), d.number()
 	g.Kept, g.Lost = d.head(), d.head()
 	g.Between = list(d, d.head)
+	g.Until = d.number()
 	g.By = list(d, d.text)
 	return g
 }

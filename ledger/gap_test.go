@@ -190,20 +190,27 @@ func TestGapTakesAQuorum(t *testing.T) {
 			v.Verdict, v.Reason = statement.Reject, "no"
 			l.Verdicts[1] = l.World.Envelope("bob", v)
 		},
-		"about the kept head alone": func(l *ledgertest.Loss) {
+		"about something else, too": func(l *ledgertest.Loss) {
 			v := l.Verdict()
-			v.About = v.About[:1]
+			v.About = append(v.About, statement.HashText("another"))
 			l.Verdicts[1] = l.World.Envelope("bob", v)
 		},
-		"the other way round": func(l *ledgertest.Loss) {
+		"about something else": func(l *ledgertest.Loss) {
 			v := l.Verdict()
-			slices.Reverse(v.About)
+			v.About[0] = statement.HashText("another")
 			l.Verdicts[1] = l.World.Envelope("bob", v)
 		},
-		"about another lost head": func(l *ledgertest.Loss) {
-			v := l.Verdict()
-			v.About[1] = statement.HashText("another")
-			l.Verdicts[1] = l.World.Envelope("bob", v)
+		"a head between that they do not know of": func(l *ledgertest.Loss) {
+			l.Between = append(l.Between, betweenOf(l))
+		},
+		"without a head between that they know of": func(l *ledgertest.Loss) {
+			l.Between = append(l.Between, betweenOf(l))
+			l.Approve().Between = nil
+		},
+		"another bound of the lost clock": func(l *ledgertest.Loss) { l.Until-- },
+		"a bound beyond every time": func(l *ledgertest.Loss) {
+			l.Until = 1<<46 + 1
+			l.Approve()
 		},
 		"a succession": func(l *ledgertest.Loss) {
 			v := l.Verdict()
@@ -233,9 +240,11 @@ func TestGapTakesAQuorum(t *testing.T) {
 		"no lost head":      func(l *ledgertest.Loss) { l.Lost = l.Kept },
 		"a head between that is larger": func(l *ledgertest.Loss) {
 			l.Between = append(l.Between, l.Lost)
+			l.Approve()
 		},
 		"a head between that was kept": func(l *ledgertest.Loss) {
 			l.Between = append(l.Between, l.Kept)
+			l.Approve()
 		},
 		"a lost head that nobody signed": func(l *ledgertest.Loss) {
 			l.Lost = journal.Checkpoint(strings.Replace(string(l.Lost), "\n", "\n1", 1))
@@ -265,6 +274,17 @@ func TestGapTakesAQuorum(t *testing.T) {
 	}
 }
 
+// betweenOf returns a signed head that is larger than the kept one and smaller than the lost one.
+func betweenOf(l *ledgertest.Loss) journal.Checkpoint {
+	w := l.World
+	c := journal.Head{Size: l.Gap().Kept.Size + 1, Root: journal.LeafHash([]byte("between"))}
+	signed, err := journal.SignCheckpoint(w.Genesis.Origin, c, ledgertest.SignHead, w.Genesis.LogKey)
+	if err != nil {
+		w.TB.Fatal(err)
+	}
+	return signed
+}
+
 // TestGapVerdictsServeOnce loses the tail twice, the second time with a longer one behind the same kept head.
 func TestGapVerdictsServeOnce(t *testing.T) {
 	w := ledgertest.New(t)
@@ -284,6 +304,139 @@ func TestGapVerdictsServeOnce(t *testing.T) {
 	second.Continue()
 	if gaps := w.State.Gaps(); len(gaps) != 1 || gaps[0].Lost.Size <= gaps[0].Kept.Size || !slices.Equal(gaps[0].By, []string{"alice", "bob"}) {
 		t.Errorf("%+v", gaps)
+	}
+}
+
+// TestGapVerdictsServeNoHeadSignedAfterIt puts everything back that whoever has the database can, and passes a head that
+// was signed after the gap, as the token's anchor holds it, off as one that was lost with the first tail.
+func TestGapVerdictsServeNoHeadSignedAfterIt(t *testing.T) {
+	w := ledgertest.New(t)
+	kept := len(w.Entries)
+	for range 12 { // the lost head is larger than what follows the gap
+		w.Submit("shop", w.Withdrawal(w.Wallets[0], 1))
+	}
+	first := w.Lose(kept)
+	first.Continue()
+	if w.Freeze("erin", statement.ActionFreeze, statement.TargetAll, "").State != ledger.StateInForce {
+		t.Fatal("no freeze")
+	}
+	after := w.Checkpoint()
+	w.Advance(ledgertest.Minute)
+	again := w.Lose(kept)
+	again.Lost, again.Between, again.Until, again.Verdicts = first.Lost, []journal.Checkpoint{after}, first.Until, first.Verdicts
+	if err := again.Judge(); !errors.Is(err, ledger.ErrInput) {
+		t.Errorf("the first gap's verdicts let go of what followed it: %v", err)
+	}
+	if err := again.Approve().Judge(); err != nil {
+		t.Errorf("verdicts that name it: %v", err)
+	}
+}
+
+// TestGapUnderAClockThatWasAhead: the lost payment was asked for and authorised by a clock that was days ahead.
+func TestGapUnderAClockThatWasAhead(t *testing.T) {
+	for name, known := range map[string]bool{"the directors know": true, "nobody knows": false} {
+		t.Run(name, func(t *testing.T) {
+			w := ledgertest.NewWith(t, longLived)
+			kept := len(w.Entries)
+			w.Clock += 3 * ledgertest.Day
+			asked := w.Withdrawal(w.Wallets[0], ledgertest.Small)
+			asked.Expires = asked.ID.Born() + 6*ledgertest.Day
+			again := w.Envelope("shop", asked)
+			if got := w.SubmitEnvelope(again); got.State != ledger.StateAuthorized || w.SignAll() != 1 {
+				t.Fatalf("%+v", got)
+			}
+			until := w.Clock
+			w.Clock -= 3 * ledgertest.Day
+			l := w.Lose(kept)
+			if known {
+				l.Until = until
+				l.Approve()
+			}
+			l.Continue()
+			if known {
+				if opens := w.State.OpensAt(); opens != until+settled {
+					t.Errorf("it opens %d ms after the lost clock, want %d", opens-until, int64(settled))
+				}
+				for range 16 {
+					w.Advance(6 * ledgertest.Hour)
+					if got := w.SubmitEnvelope(again); !got.Refused || got.State != "" {
+						t.Fatalf("asked for again: %+v", got)
+					}
+				}
+			}
+			// A stand-in has to wait until that one cannot be paid, whoever said what of the clock.
+			w.Advance(max(0, w.State.OpensAt()-w.Now().Time))
+			stand := func() ledger.Result {
+				s := w.Withdrawal(w.Wallets[0], ledgertest.Small)
+				s.Replaces = asked.ID
+				return w.Submit("shop", s)
+			}
+			for w.Clock < asked.ID.Born()+7*ledgertest.Day {
+				if got := stand(); got.State == ledger.StateAuthorized {
+					t.Fatalf("the stand-in is paid %d ms after the birth of what it replaces: %+v", w.Clock-asked.ID.Born(), got)
+				}
+				w.Advance(12 * ledgertest.Hour)
+			}
+			w.Advance(asked.ID.Born() + 7*ledgertest.Day + settled - min(w.Clock, w.Now().Time))
+			w.Advance(ledgertest.Day)
+			w.Restart() // with this entry ids as old as that are forgotten
+			if got := stand(); got.State != ledger.StateAuthorized {
+				t.Errorf("the stand-in in the end: %+v", got)
+			}
+		})
+	}
+}
+
+// TestAHeldOneOfBeforeTheGapIsReplacedLate: what was held at the kept head may have been released in the lost entries,
+// for as long as it had not expired.
+func TestAHeldOneOfBeforeTheGapIsReplacedLate(t *testing.T) {
+	w := ledgertest.NewWith(t, longLived)
+	asked := w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1)
+	asked.Expires = asked.ID.Born() + 6*ledgertest.Day
+	w.Submit("shop", asked)
+	kept := len(w.Entries)
+	w.Restart()
+	w.Lose(kept).Continue()
+	w.Advance(w.State.OpensAt() - w.Now().Time)
+	stand := func() ledger.Result {
+		s := w.Withdrawal(w.Wallets[0], ledgertest.Small)
+		s.Replaces = asked.ID
+		return w.Submit("shop", s)
+	}
+	if got := stand(); got.Code != ledger.CodeReplacesPayable {
+		t.Errorf("when the wait is over: %+v", got)
+	}
+	w.Advance(asked.ID.Born() + 7*ledgertest.Day + settled - w.Now().Time)
+	if got := stand(); got.State != ledger.StateAuthorized {
+		t.Errorf("when it cannot be paid: %+v", got)
+	}
+}
+
+// TestASecondGapForgetsNothing of the first, whose clock was ahead of its own.
+func TestASecondGapForgetsNothing(t *testing.T) {
+	w := ledgertest.NewWith(t, longLived)
+	kept := len(w.Entries)
+	w.Clock += 3 * ledgertest.Day
+	asked := w.Withdrawal(w.Wallets[0], ledgertest.Small)
+	asked.Expires = asked.ID.Born() + 6*ledgertest.Day
+	again := w.Envelope("shop", asked)
+	if got := w.SubmitEnvelope(again); got.State != ledger.StateAuthorized || w.SignAll() != 1 {
+		t.Fatalf("%+v", got)
+	}
+	w.Lose(kept).Continue()
+	size := len(w.Entries)
+	w.Clock -= ledgertest.Day
+	w.Must(ledger.AlarmInput{Alarm: ledger.Alarm{Code: "x", Facts: []ledger.Fact{}}})
+	w.Lose(size).Continue()
+	g := w.State.Gaps()
+	if len(g) != 2 || g[1].Clock >= g[0].Clock || g[1].Latest < g[0].Latest {
+		t.Fatalf("%+v", g)
+	}
+	for range 20 {
+		if got := w.SubmitEnvelope(again); got.State != "" {
+			t.Fatalf("paid by the first history, asked for again: %+v", got)
+		}
+		w.Advance(6 * ledgertest.Hour)
 	}
 }
 
@@ -314,6 +467,7 @@ func TestGapIsInSnapshots(t *testing.T) {
 	w.Restart()
 	l := w.Lose(kept)
 	l.Between = append(l.Between, between)
+	l.Approve()
 	head, err := journal.OpenCheckpoint(w.Genesis, l.Lost)
 	if err != nil {
 		t.Fatal(err)

@@ -270,7 +270,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		"ledger.Transaction Network Unsigned Fee Deadline Signature Hash",
 		"ledger.WalletRecord Wallet State Seq",
 		"ledger.AlarmRecord Alarm Seq Time",
-		"ledger.GapRecord Seq Clock Time Latest Kept Lost Between By",
+		"ledger.GapRecord Seq Clock Time Latest Kept Lost Between Until By",
 		"ledger.LogKeyPermit Proposal New",
 		"journal.Handover Seq Old New",
 		"ledger.clientRecord since entries pending refused suspicious trips",

@@ -66,11 +66,17 @@ func (s *State) OpensAt() int64 {
 	if !s.forgot() {
 		return 0
 	}
-	var wait int64
+	wait := s.longestTransaction()
+	return s.usage.Filled() + wait + wait/bootRate + startCredit
+}
+
+// longestTransaction is how long after its authorisation a transaction of any wallet may still turn up on its chain, by
+// the longest life that any policy can give it.
+func (s *State) longestTransaction() (wait int64) {
 	for _, w := range s.policy.Document().Wallets {
 		if n, err := nem.ParseNetwork(w.Network); err == nil {
 			wait = max(wait, nem.MaxLife(n)+settleMargin)
 		}
 	}
-	return s.usage.Filled() + wait + wait/bootRate + startCredit
+	return wait
 }

@@ -84,7 +84,12 @@ func (j *judgement) replaces(id statement.ID, actor policy.Actor) string {
 	}
 	old, ok := j.s.memory.ids[id].(*Request)
 	if !ok {
-		if j.s.memory.ids[id] == nil && (id.Born() <= j.s.memory.floor[statement.TypeWithdrawal] || j.s.bornBeforeGap(id, statement.TypeWithdrawal)) {
+		switch {
+		case j.s.memory.ids[id] != nil:
+			return CodeReplacesUnknown
+		case j.lostMayBePaid(id):
+			return CodeReplacesPayable
+		case id.Born() <= j.s.memory.floor[statement.TypeWithdrawal] || j.s.bornBeforeGap(id, statement.TypeWithdrawal):
 			return ""
 		}
 		return CodeReplacesUnknown
@@ -96,12 +101,23 @@ func (j *judgement) replaces(id statement.ID, actor policy.Actor) string {
 		return ""
 	}
 	if old.State == StateStranded && old.Transaction == nil {
+		if j.lostMayBePaid(id) {
+			return CodeReplacesPayable
+		}
 		return "" // the gap that ended it has been waited out
 	}
 	if old.Transaction == nil || min(j.now.Clock, j.now.Time) <= old.payableUntil() {
 		return CodeReplacesPayable
 	}
 	return ""
+}
+
+// lostMayBePaid tells whether entries that were lost may have authorised a withdrawal that can still be paid, by either
+// clock. It asks for no more than that there is a gap, and counts from the id's birth: what the directors say of the
+// lost clock may be wrong, but whatever that clock was, it authorised nothing that was too old by it.
+func (j *judgement) lostMayBePaid(id statement.ID) bool {
+	until := id.Born() + int64(policy.MaxWithdrawalLife) + j.s.longestTransaction()
+	return len(j.s.gaps) > 0 && min(j.now.Clock, j.now.Time) <= until
 }
 
 // decide asks the policy and writes what follows. held is the request's record if it was held before.

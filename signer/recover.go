@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"kura/journal"
+	"kura/journal/cosign"
 	"kura/journal/gap"
 	"kura/ledger"
 	"kura/policy"
@@ -21,6 +23,10 @@ type LostTail struct {
 	Between    []HeldHead  // smaller heads that were lost with it, the largest first
 	Policy     policy.Hash // in force at the kept head
 	Last       policy.Now  // times of the last entry that was kept
+	// Until is proposed to the directors: the latest time, in unix milliseconds, that this clock, the kept entries and
+	// the cosignatures on the heads that were lost know of. If the clock of the lost entries was ahead of all these,
+	// only people know.
+	Until int64
 }
 
 // A HeldHead is a signed head and who holds it.
@@ -32,7 +38,7 @@ type HeldHead struct {
 
 // Heads returns the heads alone.
 func (t *LostTail) Heads() gap.Gap {
-	g := gap.Gap{Seq: t.Kept.Size, Kept: t.Kept.Head, Lost: t.Lost.Head}
+	g := gap.Gap{Seq: t.Kept.Size, Kept: t.Kept.Head, Lost: t.Lost.Head, Until: t.Until}
 	for _, h := range t.Between {
 		g.Between = append(g.Between, h.Head)
 	}
@@ -41,7 +47,7 @@ func (t *LostTail) Heads() gap.Gap {
 
 // Question is what the directors are asked about it.
 func (t *LostTail) Question(g journal.Genesis) gap.Question {
-	q := gap.Question{Genesis: g, Kept: t.Kept.Checkpoint, Lost: t.Lost.Checkpoint, Policy: t.Policy}
+	q := gap.Question{Genesis: g, Kept: t.Kept.Checkpoint, Lost: t.Lost.Checkpoint, Until: t.Until, Policy: t.Policy}
 	for _, h := range t.Between {
 		q.Between = append(q.Between, h.Checkpoint)
 	}
@@ -54,7 +60,7 @@ func (t *LostTail) names(h journal.Head) bool {
 }
 
 func (t *LostTail) input(verdicts []statement.Envelope) ledger.GapInput {
-	b := ledger.Gap{Kept: string(t.Kept.Checkpoint), Lost: string(t.Lost.Checkpoint), Between: []string{}, Verdicts: []gap.Envelope{}}
+	b := ledger.Gap{Kept: string(t.Kept.Checkpoint), Lost: string(t.Lost.Checkpoint), Between: []string{}, Until: t.Until, Verdicts: []gap.Envelope{}}
 	for _, h := range t.Between {
 		b.Between = append(b.Between, string(h.Checkpoint))
 	}
@@ -69,6 +75,9 @@ type Recovery struct {
 	Config // genesis, store, anchors, witnesses' newest head, token, clock, version
 	// More are signed heads that others hold: witnesses, the other signers of the journal. Their Head is not read.
 	More []HeldHead
+	// Until is a later time than those that a LostTail proposes from, in unix milliseconds: somebody knows that the
+	// clock of the lost entries was ahead.
+	Until int64
 
 	log     *journal.Log
 	state   *ledger.State
@@ -125,8 +134,28 @@ func (r *Recovery) Find(ctx context.Context) (*LostTail, error) {
 			return nil, fmt.Errorf("%s holds a signed head of size %d that the journal of size %d does not lead to, and others hold larger ones: that is no lost tail, the journal was replaced", h.Holder, h.Size, kept.Size)
 		}
 	}
+	if tail.Until, err = r.until(held); err != nil {
+		return nil, err
+	}
 	r.tail = tail
 	return tail, nil
+}
+
+// until is the latest time that anything which is known here speaks of.
+func (r *Recovery) until(held []HeldHead) (int64, error) {
+	clock, _ := r.Clock.Now()
+	last := r.state.Last()
+	until := max(clock, last.Clock, last.Time, r.Until)
+	for _, h := range held {
+		cosigned, err := cosign.Verify(h.Checkpoint, r.Witnesses.Keys)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", h.Holder, err)
+		}
+		for _, c := range cosigned {
+			until = max(until, (int64(min(c.Seconds, math.MaxInt32*1000))+1)*1000)
+		}
+	}
+	return until, nil
 }
 
 // notExtended returns the heads that the journal does not lead to, the largest first, each once.
@@ -151,9 +180,18 @@ func (r *Recovery) notExtended(ctx context.Context, held []HeldHead) ([]HeldHead
 	return slices.CompactFunc(lost, func(a, b HeldHead) bool { return a.Head == b.Head }), nil
 }
 
-// GoOn journals the gap that the verdicts allow, behind it a start, in one group, and moves the anchors. It follows a
-// Find that found something. Interrupted at any point, Find and, if that finds nothing, Finish complete it.
-func (r *Recovery) GoOn(ctx context.Context, verdicts []statement.Envelope) error {
+// GoOn journals the gap that the directors were asked about and that their verdicts allow, behind it a start, in one
+// group, and moves the anchors. It follows a Find that found something. Interrupted at any point, Find and, if that finds nothing, Finish complete it.
+func (r *Recovery) GoOn(ctx context.Context, question []byte, verdicts []statement.Envelope) error {
+	_, asked, err := gap.ParseQuestion(r.log.Keys(), question)
+	if err != nil {
+		return err
+	}
+	// What they say of the clock is theirs; the heads are what is found now.
+	r.tail.Until = asked.Until
+	if found := r.tail.Heads(); found.About(r.Genesis.Origin) != asked.About(r.Genesis.Origin) {
+		return fmt.Errorf("the directors were asked about other heads than are found lost now: they are to be asked again, about\n%s", found.Text(r.Genesis.Origin))
+	}
 	clock, boot := r.Clock.Now()
 	entries, err := judged(r.state, r.tail.input(verdicts), policy.Now{Clock: clock, Time: r.state.Last().Time})
 	if err != nil {

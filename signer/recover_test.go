@@ -7,7 +7,6 @@ import (
 
 	"kura/journal"
 	"kura/journal/embedded"
-	"kura/journal/gap"
 	"kura/ledger"
 	"kura/signer"
 	"kura/signer/rpc"
@@ -37,9 +36,13 @@ func (r *replica) goOnWithout(t *testing.T, kept, lost uint64) {
 	}
 	var verdicts []statement.Envelope
 	for _, who := range []string{"alice", "bob"} {
-		verdicts = append(verdicts, r.Sign(who, r.Verdict(statement.Approve, gap.About(r.Genesis.Origin, heads.Kept, heads.Lost)...)))
+		verdicts = append(verdicts, r.Sign(who, r.Verdict(statement.Approve, heads.About(r.Genesis.Origin))))
 	}
-	if err := re.GoOn(t.Context(), verdicts[:1]); err == nil {
+	question, err := tail.Question(r.Genesis).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := re.GoOn(t.Context(), question, verdicts[:1]); err == nil {
 		t.Fatal("one director went on")
 	}
 	// What was judged and refused is of no further use: it is looked for anew.
@@ -47,7 +50,7 @@ func (r *replica) goOnWithout(t *testing.T, kept, lost uint64) {
 	if _, err := re.Find(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := re.GoOn(t.Context(), verdicts); err != nil {
+	if err := re.GoOn(t.Context(), question, verdicts); err != nil {
 		t.Fatal(err)
 	}
 	signed := r.token.Signatures.Load()

@@ -43,10 +43,7 @@ func newGapCase(t *testing.T) *gapCase {
 	w.Advance(ledgertest.Minute)
 	l := w.Lose(size)
 	c.kept, l.Lost, c.gap = l.Kept, c.after, uint64(size)
-	l.Verdicts = nil
-	for _, who := range []string{"alice", "bob"} {
-		l.Verdicts = append(l.Verdicts, w.Envelope(who, l.Verdict()))
-	}
+	l.Approve()
 	if err := l.Judge(); err != nil {
 		t.Fatal(err)
 	}

@@ -25,10 +25,7 @@ func TestAdvanceOverAGap(t *testing.T) {
 	l := w.Lose(size)
 	newest := len(lost) - 2 // the one that the directors name; another one was signed behind it
 	l.Lost, l.Between = lost[newest], []journal.Checkpoint{lost[1]}
-	l.Verdicts = nil
-	for _, who := range []string{"alice", "bob"} {
-		l.Verdicts = append(l.Verdicts, w.Envelope(who, l.Verdict()))
-	}
+	l.Approve()
 	l.Continue()
 	double := apitest.NewWorld(w)
 	g := apitest.StartBefore(t, double, apitest.Options{})

@@ -17,25 +17,47 @@ import (
 )
 
 // recoverTail goes on after entries that the journal lost: its store ends before a head that the anchors prove. Without
-// verdicts it only shows what is lost and what the directors are to sign. Interrupted anywhere it is run again with the
+// verdicts it only shows what is lost and what the directors are to sign, and writes that down; with that text and their
+// verdicts it goes on. Interrupted anywhere it is run again with the
 // same arguments and finishes what was begun.
 func recoverTail(ctx context.Context, in *invocation) (err error) {
-	var configPath, verdictsPath, outPath string
+	var configPath, untilText, gapPath, verdictsPath, outPath string
 	var headPaths []string
 	err = in.flags("recover-tail", func(f *flag.FlagSet) {
 		f.StringVar(&configPath, "config", "", "configuration file")
 		f.Var((*repeated)(&headPaths), "head", "a checkpoint that a witness holds, or what --out wrote on another signer's host; once for each")
+		f.StringVar(&untilText, "until", "", "the clock under which the lost entries were written stood at most at this time, later than what is known here")
 		f.StringVar(&outPath, "out", "", "write what the directors are asked to this file (it must not exist)")
+		f.StringVar(&gapPath, "gap", "", "with --verdicts: what --out wrote, and the directors were asked")
 		f.StringVar(&verdictsPath, "verdicts", "", "the directors' approvals, one envelope a line: go on")
 	}, "config")
 	if err != nil {
 		return err
+	}
+	switch {
+	case (gapPath == "") != (verdictsPath == ""):
+		return exit(exitUsage, errors.New("--verdicts and --gap go together: the verdicts, and what they are about"))
+	case gapPath != "" && (untilText != "" || outPath != ""):
+		return exit(exitUsage, errors.New("--until and --out are for asking the directors; with --gap they have been asked"))
+	}
+	var until int64
+	if untilText != "" {
+		if until, err = statement.ParseTime(untilText); err != nil {
+			return exit(exitUsage, fmt.Errorf("--until: %w", err))
+		}
 	}
 	var verdicts []statement.Envelope
 	if verdictsPath != "" {
 		if verdicts, err = readVerdicts(verdictsPath); err != nil {
 			return err
 		}
+	}
+	var question []byte
+	if gapPath != "" {
+		if question, err = os.ReadFile(gapPath); err != nil {
+			return err
+		}
+		headPaths = append(headPaths, gapPath) // the heads of others need not be given again
 	}
 	more, err := readHeads(headPaths)
 	if err != nil {
@@ -62,6 +84,7 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
+	r.Until = until
 	tail, err := r.Find(ctx)
 	switch {
 	case err != nil:
@@ -77,7 +100,7 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 	case verdictsPath == "":
 		return x.showTail(in, r, tail, outPath)
 	}
-	if err := r.GoOn(ctx, verdicts); err != nil {
+	if err := r.GoOn(ctx, question, verdicts); err != nil {
 		return err
 	}
 	return in.reportGap(r)
@@ -153,11 +176,11 @@ func (x *ceremony) showTail(in *invocation, r *signer.Recovery, tail *signer.Los
 	} else {
 		say(in.stdout, "        the journal has more entries than that head: it is no lost tail but a second history, and nobody can tell where they part\n")
 	}
-	about := gap.About(r.Genesis.Origin, heads.Kept, heads.Lost)
-	say(in.stdout, "policy  %s\nabout   %s\n        %s\n", tail.Policy, about[0], about[1])
+	say(in.stdout, "until   %s\n        the clock of the lost entries stood no later, as far as is known here; if it was ahead: --until\n", statement.FormatTime(tail.Until))
+	say(in.stdout, "policy  %s\nabout   %s\n", tail.Policy, heads.About(r.Genesis.Origin))
 	if outPath == "" {
 		say(in.stderr, "Nothing was changed. Find out first why they are lost. With --out FILE the question is written down that the directors\n"+
-			"answer, each with `kura journal approve --gap FILE`; with their answers, --verdicts goes on.\n")
+			"answer, each with `kura journal approve --gap FILE`; with that file as --gap and their answers as --verdicts it goes on.\n")
 		return nil
 	}
 	text, err := tail.Question(r.Genesis).Encode()

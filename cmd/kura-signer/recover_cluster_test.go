@@ -75,8 +75,8 @@ func TestClusterLosesItsTail(t *testing.T) {
 			t.Fatalf("a signer on the replica:\n%s", n.log)
 		}
 	}
-	quorum, heads := c.decide(t, first, second)
-	c.must(append([]string{"recover-tail", "--config", first.config, "--verdicts", quorum}, heads...)...)
+	quorum, question := c.decide(t, first, second)
+	c.must("recover-tail", "--config", first.config, "--gap", question, "--verdicts", quorum)
 
 	// The witnesses are not asked by the signer: they refuse until those who run them have accepted the gap.
 	c.startNode(first)
@@ -140,11 +140,11 @@ func (c *cluster) refusesLost(t *testing.T, n *node, lost []statement.Envelope) 
 }
 
 // decide gathers every head that is known anywhere and has two directors answer.
-func (c *cluster) decide(t *testing.T, asks, other *node) (verdicts string, heads []string) {
+func (c *cluster) decide(t *testing.T, asks, other *node) (verdicts, question string) {
 	t.Helper()
 	elsewhere := filepath.Join(c.dir, "question-of-the-other")
 	c.must("recover-tail", "--config", other.config, "--out", elsewhere)
-	heads = []string{"--head", elsewhere}
+	heads := []string{"--head", elsewhere}
 	for i, server := range c.servers {
 		answer, err := http.Get(server.URL + "/checkpoint")
 		if err != nil {
@@ -157,18 +157,18 @@ func (c *cluster) decide(t *testing.T, asks, other *node) (verdicts string, head
 		}
 		heads = append(heads, "--head", save(t, c.dir, fmt.Sprint("witness-", i), text))
 	}
-	question := filepath.Join(c.dir, "question")
+	question = filepath.Join(c.dir, "question")
 	shown := c.must(append([]string{"recover-tail", "--config", asks.config, "--out", question}, heads...)...)
 	if strings.Count(shown, "held by") < 2 {
 		t.Errorf("it does not show the heads of both signers:\n%s", shown)
 	}
-	_, kept, lost, err := gap.ParseQuestion(c.genesis.Keys(), readAll(t, question))
+	_, g, err := gap.ParseQuestion(c.genesis.Keys(), readAll(t, question))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var lines []string
 	for _, who := range []string{"alice", "bob"} {
-		lines = append(lines, string(c.Sign(who, c.Verdict(statement.Approve, gap.About(c.genesis.Origin, kept, lost)...)).Encode()))
+		lines = append(lines, string(c.Sign(who, c.Verdict(statement.Approve, g.About(c.genesis.Origin))).Encode()))
 	}
-	return save(t, c.dir, "verdicts-gap", []byte(strings.Join(lines, "\n")+"\n")), heads
+	return save(t, c.dir, "verdicts-gap", []byte(strings.Join(lines, "\n")+"\n")), question
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"kura/audit"
-	"kura/journal"
 	"kura/journal/gap"
 	"kura/ledger"
 	"kura/signer/rpc"
@@ -26,7 +25,8 @@ type lostTail struct {
 	held     statement.Envelope // held in those that were kept, and paid in those that are lost
 	longer   []byte             // the journal before the loss
 	question gap.Question
-	about    []statement.Hash
+	asked    string // the file that holds it
+	about    statement.Hash
 }
 
 func loseTail(t *testing.T) *lostTail {
@@ -66,12 +66,11 @@ func (x *lostTail) ask(name string) string {
 	x.t.Helper()
 	path := filepath.Join(x.dir, name)
 	out := x.must("recover-tail", "--config", x.config, "--out", path)
-	var kept, lost journal.Head
-	var err error
-	if x.question, kept, lost, err = gap.ParseQuestion(x.genesis.Keys(), readAll(x.t, path)); err != nil {
+	q, g, err := gap.ParseQuestion(x.genesis.Keys(), readAll(x.t, path))
+	if err != nil {
 		x.t.Fatal(err)
 	}
-	x.about = gap.About(x.genesis.Origin, kept, lost)
+	x.question, x.asked, x.about = q, path, g.About(x.genesis.Origin)
 	return out
 }
 
@@ -80,7 +79,7 @@ func (x *lostTail) verdicts(who ...string) string {
 	x.t.Helper()
 	var lines []string
 	for _, one := range who {
-		lines = append(lines, string(x.Sign(one, x.Verdict(statement.Approve, x.about...)).Encode()))
+		lines = append(lines, string(x.Sign(one, x.Verdict(statement.Approve, x.about)).Encode()))
 	}
 	return save(x.t, x.dir, "gap-"+strings.Join(who, "-"), []byte(strings.Join(lines, "\n")+"\n"))
 }
@@ -95,7 +94,7 @@ func TestRecoverTail(t *testing.T) {
 	}
 	x.process = nil
 	shown := x.ask("question")
-	for _, want := range []string{"anchor file", x.about[0].String(), x.about[1].String(), "are lost", "policy  " + x.Force.Hash().String()} {
+	for _, want := range []string{"anchor file", x.about.String(), "are lost", "policy  " + x.Force.Hash().String()} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("it does not show %q:\n%s", want, shown)
 		}
@@ -103,13 +102,13 @@ func TestRecoverTail(t *testing.T) {
 	for name, verdicts := range map[string]string{
 		"one director": x.verdicts("alice"), "a director and an officer": x.verdicts("alice", "dave"), "a client": x.verdicts("alice", "shop"),
 	} {
-		if out, stderr, code := x.run("recover-tail", "--config", x.config, "--verdicts", verdicts); code != exitFailed {
+		if out, stderr, code := x.run("recover-tail", "--config", x.config, "--gap", x.asked, "--verdicts", verdicts); code != exitFailed {
 			t.Errorf("%s: exit %d\n%s%s", name, code, out, stderr)
 		}
 	}
 	quorum := x.verdicts("alice", "bob")
 	for range 2 { // the second finds nothing left to do
-		if out := x.must("recover-tail", "--config", x.config, "--verdicts", quorum); !strings.Contains(out, "gap     entry") {
+		if out := x.must("recover-tail", "--config", x.config, "--gap", x.asked, "--verdicts", quorum); !strings.Contains(out, "gap     entry") {
 			t.Errorf("it says\n%s", out)
 		}
 	}
@@ -189,14 +188,59 @@ func TestKilledWhileRecovering(t *testing.T) {
 				if err := os.CopyFS(filepath.Join(x.dir, "tokens"), os.DirFS(filepath.Join(saved, "tokens"))); err != nil {
 					t.Fatal(err)
 				}
-				if _, stderr, code := x.runTo(point, "recover-tail", "--config", x.config, "--verdicts", quorum); code != -1 {
+				if _, stderr, code := x.runTo(point, "recover-tail", "--config", x.config, "--gap", x.asked, "--verdicts", quorum); code != -1 {
 					t.Fatalf("it was not killed: exit %d\n%s", code, stderr)
 				}
 				if again || point == "before-append" {
-					x.must("recover-tail", "--config", x.config, "--verdicts", quorum)
+					x.must("recover-tail", "--config", x.config, "--gap", x.asked, "--verdicts", quorum)
 				}
 				x.goesOn()
 			})
 		}
+	}
+}
+
+// TestRecoverTailAgain puts back all that whoever has the database and the anchor file can, after a gap that the signer
+// went on from. The token alone proves what came after it, and the gap's verdicts do not let go of that.
+func TestRecoverTailAgain(t *testing.T) {
+	x := &lostTail{installation: install(t), t: t}
+	x.start("")
+	x.equip(t.Context())
+	x.stop()
+	older := readAll(t, filepath.Join(x.dir, "journal"))
+	x.start("")
+	for range 12 { // the lost head is larger than what follows the gap
+		x.send(x.Sign("shop", x.Withdrawal(x.wallets[signertest.XEM], 1)), rpc.StateSigned)
+	}
+	x.stop()
+	anchored := readAll(t, filepath.Join(x.dir, "anchor"))
+	x.write("journal", string(older))
+	x.ask("question")
+	quorum := x.verdicts("alice", "bob")
+	if _, _, code := x.run("recover-tail", "--config", x.config, "--verdicts", quorum); code != exitUsage {
+		t.Errorf("verdicts without what they are about: exit %d", code)
+	}
+	x.must("recover-tail", "--config", x.config, "--gap", x.asked, "--verdicts", quorum)
+	x.start("") // the token's anchor moves with the first group
+	common := x.Withdrawal(x.wallets[signertest.XEM], 1)
+	x.send(x.Sign("dave", &statement.Freeze{
+		Journal: common.Journal, ID: common.ID, Expires: common.ID.Born() + 300_000, Action: statement.ActionFreeze,
+		Target: statement.Target{Kind: statement.TargetAll}, Reason: "a thief",
+	}), rpc.StateInForce)
+	x.stop()
+	x.write("journal", string(older))
+	x.write("anchor", string(anchored))
+	out, said, code := x.run("recover-tail", "--config", x.config, "--gap", x.asked, "--verdicts", quorum)
+	if code != exitFailed || !strings.Contains(said, "other heads than are found lost now") {
+		t.Errorf("exit %d\n%s%s", code, out, said)
+	}
+	// The first gap's question, written anew with the newer head in it, has another hash.
+	first := quorum
+	x.ask("question-again")
+	if len(x.question.Between) != 1 {
+		t.Fatalf("it asks about %d heads between", len(x.question.Between))
+	}
+	if out, said, code := x.run("recover-tail", "--config", x.config, "--gap", x.asked, "--verdicts", first); code != exitFailed || !strings.Contains(said, "is not an approval of") {
+		t.Errorf("exit %d\n%s%s", code, out, said)
 	}
 }

@@ -77,6 +77,7 @@ func replaceFile(name string, write func(*os.File) error) error {
 
 func newAuditVerify() *cobra.Command {
 	var genesis, from, predecessor string
+	var accepted []uint
 	var witnesses []string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -87,7 +88,7 @@ genesis, every statement must be signed, and every decision is made again from t
 entries alone and must come out the same, byte for byte. Exit 0 only if all held.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			options, err := auditOptions(cmd, genesis, from)
+			options, err := auditOptions(cmd, genesis, from, accepted)
 			if err != nil {
 				return err
 			}
@@ -116,11 +117,14 @@ entries alone and must come out the same, byte for byte. Exit 0 only if all held
 	}
 	cmd.Flags().StringVar(&genesis, "genesis", "", "genesis line to hold it to (default: the one that the home pins, if there is a home)")
 	cmd.Flags().StringVar(&from, "from-checkpoint", "", "file with an earlier signed head that the export must extend")
+	cmd.Flags().UintSliceVar(&accepted, "accept-gap", nil, acceptGapUsage)
 	cmd.Flags().StringVar(&predecessor, "predecessor", "", "export of the journal that this one follows after a restore; it is verified, too")
 	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, witnessUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
 }
+
+const acceptGapUsage = "entry of a gap: go on from --from-checkpoint although that gap says it was lost (the directors said so)"
 
 const witnessUsage = "key line of a witness that you know, once for each there ever was: no other may have vouched for the time"
 
@@ -139,8 +143,11 @@ func witnessKeys(lines []string) ([]cosign.Key, error) {
 
 // auditOptions pins what the flags or the home name. Without either the export is
 // held to its own genesis, and the report says so.
-func auditOptions(cmd *cobra.Command, genesis, from string) (audit.Options, error) {
+func auditOptions(cmd *cobra.Command, genesis, from string, accepted []uint) (audit.Options, error) {
 	options := audit.Options{Genesis: genesis}
+	for _, seq := range accepted {
+		options.AcceptGaps = append(options.AcceptGaps, uint64(seq))
+	}
 	if genesis == "" {
 		if h, err := openHome(cmd); err == nil {
 			options.Genesis = h.genesis.String()
@@ -213,6 +220,7 @@ func gapWords(g audit.Gap) string {
 
 func newAuditReport() *cobra.Command {
 	var genesis, from, out string
+	var accepted []uint
 	var witnesses []string
 	cmd := &cobra.Command{
 		Use:   "report FILE --out PAGE.html",
@@ -222,7 +230,7 @@ func newAuditReport() *cobra.Command {
 			if out == "" {
 				return usagef("give --out")
 			}
-			options, err := auditOptions(cmd, genesis, from)
+			options, err := auditOptions(cmd, genesis, from, accepted)
 			if err != nil {
 				return err
 			}
@@ -248,6 +256,7 @@ func newAuditReport() *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "page to write: no scripts, nothing fetched from anywhere")
 	cmd.Flags().StringVar(&genesis, "genesis", "", "genesis line to hold it to (default: the one that the home pins, if there is a home)")
 	cmd.Flags().StringVar(&from, "from-checkpoint", "", "file with an earlier signed head that the export must extend")
+	cmd.Flags().UintSliceVar(&accepted, "accept-gap", nil, acceptGapUsage)
 	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, witnessUsage)
 	return cmd
 }
@@ -264,7 +273,7 @@ func newAuditStatement() *cobra.Command {
 			if out == "" {
 				return usagef("give --out")
 			}
-			options, err := auditOptions(cmd, "", "")
+			options, err := auditOptions(cmd, "", "", nil)
 			if err != nil {
 				return err
 			}

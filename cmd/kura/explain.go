@@ -114,7 +114,7 @@ func explainInput(cmd *cobra.Command, p *policy.Policy, w *statement.Withdrawal,
 // foldExport verifies an export and returns the state that it leads to. An export
 // that does not verify is refused: nothing is concluded from it.
 func foldExport(cmd *cobra.Command, name string, visit func(journal.Entry, ledger.Body, *ledger.State)) (*ledger.State, error) {
-	options, err := auditOptions(cmd, "", "")
+	options, err := auditOptions(cmd, "", "", nil)
 	if err != nil {
 		return nil, err
 	}

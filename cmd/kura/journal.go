@@ -74,7 +74,7 @@ answers beforehand. The answer counts for a day.`,
 			if err = errors.Join(err, page.flush()); err != nil {
 				return err
 			}
-			if err := confirmHash(cmd, statement.Approve, about[1], confirmed); err != nil {
+			if err := confirmHash(cmd, statement.Approve, about[len(about)-1], confirmed); err != nil {
 				return err
 			}
 			id, expires := h.newCommon(signedLife)
@@ -105,36 +105,42 @@ func (h *home) showGap(p *page, m *mirror, path string) (about []statement.Hash,
 	if m.head.Size > 0 {
 		keys = m.state.LogKeys()
 	}
-	q, kept, lost, err := gap.ParseQuestion(keys, text)
+	q, g, err := gap.ParseQuestion(keys, text)
 	if err != nil {
 		return nil, under, fmt.Errorf("%s: %w", path, err)
 	}
-	about = gap.About(h.genesis.Origin, kept, lost)
-	g := gap.Gap{Kept: kept, Lost: lost}
+	about = []statement.Hash{g.About(h.genesis.Origin)}
+	kept, lost := g.Kept, g.Lost
 	p.title("THE JOURNAL LOST ENTRIES, AND GOES ON WITHOUT THEM")
 	p.field("journal", "%s", h.genesis)
-	p.field("kept", "size %d, root %s", kept.Size, kept.Root)
-	p.field("", "hash %s", about[0])
-	p.field("lost", "size %d, root %s", lost.Size, lost.Root)
-	p.field("", "hash %s", about[1])
-	if n := len(q.Between); n > 0 {
-		p.field("", "and %d smaller heads that others hold", n)
-	}
+	showHeads(p, g)
 	if n := g.Entries(); n > 0 {
 		p.field("entries", "%d to %d are lost (%d)", kept.Size, lost.Size-1, n)
 	} else {
 		p.field("entries", "NOT A LOST TAIL: the kept journal is longer than the lost head. Two histories were signed, and nobody can tell from which entry on they differ")
 	}
 	p.field("policy", "%s", q.Policy)
+	p.field("hash", "%s", about[0])
 	p.blank()
 	if err := m.holdToGap(p, q, g); err != nil {
 		return nil, under, withExit(exitNotProven, err)
 	}
 	p.blank()
 	p.line("If you approve: whatever waited ends. Withdrawals are denied for up to 31 hours, and every limit counts as used up. " +
-		"What a client signed before is never paid. FREEZES, SUSPENSIONS, VETOES AND CHANGES that stood in the lost entries are gone " +
+		"What a client signed up to the time under \"until\" is never paid, and the wait counts from it: if the clock of the lost entries " +
+		"was further ahead than that, a lost payment can be made TWICE. FREEZES, SUSPENSIONS, VETOES AND CHANGES that stood in the lost entries are gone " +
 		"until they are made again. Approve only if you know why the entries are lost, and that they cannot be found.")
 	return about, q.Policy, nil
+}
+
+// showHeads shows all that a verdict about a gap approves, but for its hash.
+func showHeads(p *page, g gap.Gap) {
+	p.field("kept", "size %d, root %s", g.Kept.Size, g.Kept.Root)
+	p.field("lost", "size %d, root %s", g.Lost.Size, g.Lost.Root)
+	for _, h := range g.Between {
+		p.field("and", "size %d, root %s", h.Size, h.Root)
+	}
+	p.field("until", "%s: the clock of the lost entries stood no later", statement.FormatTime(g.Until))
 }
 
 // holdToGap compares the kept head with this home's own copy, and says what that still has of the lost entries.
@@ -147,6 +153,12 @@ func (m *mirror) holdToGap(p *page, q gap.Question, g gap.Gap) error {
 		return fmt.Errorf("your copy of the journal has a newer head, of size %d, than the lost one: that one is to be named (kura-signer recover-tail --head, with the file %q of this home)", m.head.Size, checkpointFileName)
 	case m.head.Size == g.Lost.Size && m.head != g.Lost:
 		return fmt.Errorf("your copy of the journal has another root at size %d than the lost head (%s): somebody signed two histories", m.head.Size, m.head.Root)
+	}
+	for _, e := range m.entries[g.Kept.Size:] {
+		if e.Clock > g.Until {
+			return fmt.Errorf("your copy of the journal has lost entry %d, written %s, after the time under \"until\" (%s): that one is to be named (kura-signer recover-tail --until)",
+				e.Seq, statement.FormatTime(e.Clock), statement.FormatTime(g.Until))
+		}
 	}
 	known, err := m.upTo(g.Kept.Size)
 	if err != nil {

@@ -67,7 +67,7 @@ func lostWorld(t *testing.T) (w *ledgertest.World, kept int) {
 // question is what the signer's host asks after a loss.
 func question(t *testing.T, l *ledgertest.Loss, change func(*gap.Question)) string {
 	t.Helper()
-	q := gap.Question{Genesis: l.World.Genesis, Kept: l.Kept, Lost: l.Lost, Policy: l.World.State.PolicyInForce().Hash()}
+	q := gap.Question{Genesis: l.World.Genesis, Kept: l.Kept, Lost: l.Lost, Until: l.Until, Policy: l.World.State.PolicyInForce().Hash()}
 	change(&q)
 	text, err := q.Encode()
 	if err != nil {
@@ -83,7 +83,7 @@ func TestJournalApproveGap(t *testing.T) {
 	l := w.Lose(kept)
 	bob := worldHome(t, w, "bob")
 	asked := question(t, l, func(*gap.Question) {})
-	hash := l.Verdict().About[1].String()
+	hash := l.Verdict().About[0].String()
 	l.Verdicts = nil
 	for home, says := range map[string][]string{
 		alice: {"still has 6 of the lost entries", "withdrawal/1 is authorized", "freeze/1 is in_force"},
@@ -138,6 +138,11 @@ func TestJournalApproveRefuses(t *testing.T) {
 			}
 			return home, question(t, w.Lose(kept), func(q *gap.Question) { q.Kept = other })
 		}, exitNotProven, "another history"},
+		"a lost entry of a later clock": {func(t *testing.T) (string, string) {
+			w, kept := lostWorld(t)
+			home := worldHome(t, w, "alice")
+			return home, question(t, w.Lose(kept), func(q *gap.Question) { q.Until = w.Clock - 1 })
+		}, exitNotProven, "recover-tail --until"},
 		"another policy": {func(t *testing.T) (string, string) {
 			w, kept := lostWorld(t)
 			home := worldHome(t, w, "alice")

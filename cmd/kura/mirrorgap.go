@@ -61,7 +61,7 @@ func (c *connection) goOn(cmd *cobra.Command, old, m *mirror, g client.Gap, cont
 	}
 	m.head = m.tree.Head()
 	judged, ok := findGap(m.state.Gaps(), g.Seq)
-	if !ok || judged.Kept != g.Kept || judged.Lost != g.Lost {
+	if !ok || judged.Gap().About(c.genesis.Origin) != g.About(c.genesis.Origin) {
 		return nil, contradiction
 	}
 	aside, err := c.putAside(old)
@@ -100,9 +100,9 @@ func findGap(gaps []ledger.GapRecord, seq uint64) (ledger.GapRecord, bool) {
 	return ledger.GapRecord{}, false
 }
 
-// putAside copies the copy as it is, with the lost entries, under another name. One that is there stays.
+// putAside copies the copy as it is, with the lost entries, under another name. One of the very same head stays.
 func (h *home) putAside(m *mirror) (string, error) {
-	name := h.path(fmt.Sprintf("journal-lost-%d.jsonl", m.head.Size))
+	name := h.path(fmt.Sprintf("journal-lost-%d-%x.jsonl", m.head.Size, m.head.Root[:4]))
 	text, err := os.ReadFile(h.path(mirrorFileName))
 	if err != nil {
 		return "", err

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"kura/journal"
-	"kura/journal/gap"
 	"kura/statement"
 	"kura/witness"
 )
@@ -30,7 +29,7 @@ decided to go on without them. The witness refuses until you accept that here.
 --receipt is the answer of GET /v1/log/gaps, or one receipt of it. It proves that the
 gap is in the journal and which keys approved it, not whose keys they are, nor that
 nobody rolled the journal back on purpose. Speak with the directors, by a way of your
-own, before you accept: compare both hashes and the fingerprints of their keys.`,
+own, before you accept: compare the hash and the fingerprints of their keys.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := readWitnessFile(config)
@@ -50,13 +49,13 @@ own, before you accept: compare both hashes and the fingerprints of their keys.`
 			if err != nil {
 				return withExit(exitNotProven, err)
 			}
-			about := gap.About(f.origin(), offer.Kept, offer.Lost)
+			about := offer.About(f.origin())
 			p := newPage(cmd.ErrOrStderr())
 			showOffer(p, offer, about)
 			if err := p.flush(); err != nil {
 				return err
 			}
-			if err := confirmHash(cmd, statement.Approve, about[1], confirmed); err != nil {
+			if err := confirmHash(cmd, statement.Approve, about, confirmed); err != nil {
 				return err
 			}
 			if err := w.AcceptGap(offer); err != nil {
@@ -68,7 +67,7 @@ own, before you accept: compare both hashes and the fingerprints of their keys.`
 	}
 	cmd.Flags().StringVar(&config, "config", "witness.toml", "configuration of the witness")
 	cmd.Flags().StringVar(&receipt, "receipt", "", "the receipt of the gap's entry")
-	cmd.Flags().StringVar(&confirmed, "confirm", "", "the first eight characters of the lost head's hash")
+	cmd.Flags().StringVar(&confirmed, "confirm", "", "the first eight characters of the gap's hash")
 	return cmd
 }
 
@@ -101,12 +100,10 @@ func offeredGap(w *witness.Witness, text []byte) (*witness.GapOffer, error) {
 }
 
 // showOffer says what accepting a gap means.
-func showOffer(p *page, o *witness.GapOffer, about []statement.Hash) {
+func showOffer(p *page, o *witness.GapOffer, about statement.Hash) {
 	p.title("THE JOURNAL LOST ENTRIES THAT THIS WITNESS HAS COSIGNED")
-	p.field("kept", "size %d, root %s", o.Kept.Size, o.Kept.Root)
-	p.field("", "hash %s", about[0])
-	p.field("lost", "size %d, root %s", o.Lost.Size, o.Lost.Root)
-	p.field("", "hash %s", about[1])
+	showHeads(p, o.Gap)
+	p.field("hash", "%s", about)
 	p.field("gap", "entry %d, written %s by the signer's clock", o.Seq, o.Time.Format(time.RFC3339))
 	p.field("cosigned", "size %d, root %s, here at %s", o.Last.Size, o.Last.Root, o.Cosigned.Format(time.RFC3339))
 	if !o.Named {

@@ -38,9 +38,12 @@ listen = "127.0.0.1:0"
 	if err := running.Close(); err != nil {
 		t.Fatal(err)
 	}
+	between := w.Checkpoint()
+	w.Restart()
 	l := w.Lose(kept)
-	l.Continue()
-	hash := l.Verdict().About[1].String()
+	l.Between = append(l.Between, between)
+	l.Approve().Continue()
+	hash := l.Verdict().About[0].String()
 	receipts, err := json.Marshal(map[string][]journal.Receipt{"gaps": {w.Receipt(uint64(kept))}})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +56,7 @@ listen = "127.0.0.1:0"
 		t.Errorf("without a gap: exit %d", code)
 	}
 	out, said, code := kura(t, hash[:8]+"\n", "witness", "gap", "--config", config, "--receipt", list)
-	if code != exitOK || !strings.Contains(out, "goes on after the gap") || strings.Count(said, "SHA256:") != 2 || !strings.Contains(said, hash) {
+	if code != exitOK || !strings.Contains(out, "goes on after the gap") || strings.Count(said, "SHA256:") != 2 || !strings.Contains(said, hash) || !strings.Contains(said, l.Gap().Between[0].Root.String()) {
 		t.Errorf("exit %d\n%s%s", code, out, said)
 	}
 	if _, said, code := kura(t, hash[:8]+"\n", "witness", "gap", "--config", config, "--receipt", list); code != exitNotProven || !strings.Contains(said, "accepted before") {

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -36,6 +37,7 @@ const MaxLife = 24 * 60 * 60 * 1000
 const (
 	maxVerdicts = 256
 	maxBetween  = 64
+	maxUntil    = 1 << 46 // a year after 4000: whatever is added to it is a time that can be written
 )
 
 // ErrGap is wrapped by every error about a gap that does not say what it must.
@@ -46,6 +48,7 @@ type Body struct {
 	Kept     string     `json:"kept"`    // checkpoint of the head that the entry follows
 	Lost     string     `json:"lost"`    // the newest signed head that the journal does not extend, as an anchor held it
 	Between  []string   `json:"between"` // smaller ones that other anchors held, the largest first
+	Until    int64      `json:"until"`   // the clock under which the lost entries were written stood no later, unix milliseconds
 	Verdicts []Envelope `json:"verdicts"`
 }
 
@@ -64,6 +67,7 @@ type Gap struct {
 	Kept      journal.Head
 	Lost      journal.Head
 	Between   []journal.Head // each smaller than the one before it, all larger than the kept one
+	Until     int64          // the clock under which the lost entries were written stood no later, unix milliseconds
 	Approvals []Approval
 }
 
@@ -97,25 +101,14 @@ func before(keys journal.LogKeys, seq uint64) journal.LogKeys {
 }
 
 func open(keys journal.LogKeys, seq uint64, b *Body) (Gap, error) {
-	kept, err := keys.Open([]byte(b.Kept))
-	if err != nil {
-		return Gap{}, fmt.Errorf("the kept head: %w", err)
-	}
-	lost, err := keys.Open([]byte(b.Lost))
-	if err != nil {
-		return Gap{}, fmt.Errorf("the lost head: %w", err)
-	}
+	gap, err := openHeads(keys, b.Kept, b.Lost, b.Between, b.Until)
 	switch {
-	case kept.Size != seq:
-		return Gap{}, fmt.Errorf("the kept head has size %d, the entry stands after %d entries", kept.Size, seq)
-	case kept == lost:
-		return Gap{}, errors.New("nothing is lost: both heads are the same")
+	case err != nil:
+		return Gap{}, err
+	case gap.Seq != seq:
+		return Gap{}, fmt.Errorf("the kept head has size %d, the entry stands after %d entries", gap.Seq, seq)
 	case len(b.Verdicts) > maxVerdicts:
 		return Gap{}, fmt.Errorf("%d verdicts, at most %d are allowed", len(b.Verdicts), maxVerdicts)
-	}
-	gap := Gap{Seq: seq, Kept: kept, Lost: lost}
-	if gap.Between, err = openBetween(keys, b.Between, gap); err != nil {
-		return Gap{}, err
 	}
 	for i, e := range b.Verdicts {
 		a, err := openApproval(keys.Genesis(), e, gap)
@@ -125,6 +118,27 @@ func open(keys journal.LogKeys, seq uint64, b *Body) (Gap, error) {
 		gap.Approvals = append(gap.Approvals, a)
 	}
 	return gap, nil
+}
+
+// openHeads reads all that the directors are asked about.
+func openHeads(keys journal.LogKeys, keptText, lostText string, between []string, until int64) (Gap, error) {
+	kept, err := keys.Open([]byte(keptText))
+	if err != nil {
+		return Gap{}, fmt.Errorf("the kept head: %w", err)
+	}
+	lost, err := keys.Open([]byte(lostText))
+	if err != nil {
+		return Gap{}, fmt.Errorf("the lost head: %w", err)
+	}
+	if kept == lost {
+		return Gap{}, errors.New("nothing is lost: both heads are the same")
+	}
+	if until < 0 || until > maxUntil {
+		return Gap{}, fmt.Errorf("until is %d, want 0 to %d, in milliseconds", until, int64(maxUntil))
+	}
+	gap := Gap{Seq: kept.Size, Kept: kept, Lost: lost, Until: until}
+	gap.Between, err = openBetween(keys, between, gap)
+	return gap, err
 }
 
 func openBetween(keys journal.LogKeys, checkpoints []string, gap Gap) ([]journal.Head, error) {
@@ -146,7 +160,7 @@ func openBetween(keys journal.LogKeys, checkpoints []string, gap Gap) ([]journal
 	return all, nil
 }
 
-// openApproval demands that somebody approves going on after this kept head although this one was lost.
+// openApproval demands that somebody approves going on after this kept head, although these very heads were lost.
 func openApproval(g journal.Genesis, e Envelope, gap Gap) (Approval, error) {
 	signed, err := statement.Open(statement.Envelope(e))
 	if err != nil {
@@ -156,9 +170,9 @@ func openApproval(g journal.Genesis, e Envelope, gap Gap) (Approval, error) {
 	if !ok {
 		return Approval{}, errors.New("is no verdict")
 	}
-	want := About(g.Origin, gap.Kept, gap.Lost)
-	if v.Verdict != statement.Approve || len(v.About) != 2 || v.About[0] != want[0] || v.About[1] != want[1] {
-		return Approval{}, fmt.Errorf("is not an approval of two hashes: %s (the kept head's text) and %s (the lost one's)", want[0], want[1])
+	want := gap.About(g.Origin)
+	if v.Verdict != statement.Approve || len(v.About) != 1 || v.About[0] != want {
+		return Approval{}, fmt.Errorf("is not an approval of %s alone, the hash of what this gap says", want)
 	}
 	if v.Journal != statement.Hash(g.Hash) {
 		return Approval{}, fmt.Errorf("is for journal %s, want %s", v.Journal, statement.Hash(g.Hash))
@@ -166,13 +180,28 @@ func openApproval(g journal.Genesis, e Envelope, gap Gap) (Approval, error) {
 	return Approval{signed, v}, nil
 }
 
-// About is what a verdict about a gap has to be about, in this order: the hash of the kept head's text and that of
-// the lost one's. A head's text is what the log key signs: origin, size and root, a line each.
-func About(origin string, kept, lost journal.Head) []statement.Hash {
-	return []statement.Hash{
-		statement.HashText(journal.UnsignedCheckpoint(origin, kept)),
-		statement.HashText(journal.UnsignedCheckpoint(origin, lost)),
+// About is what a verdict about a gap has to be about: the hash of its text.
+func (g Gap) About(origin string) statement.Hash { return statement.HashText(g.Text(origin)) }
+
+// Text says all that the directors approve, one thing a line, so that nothing which the entry holds besides their
+// verdicts is the host's to choose:
+//
+//	kura gap
+//	example.com/kura
+//	kept 990 root
+//	lost 1000 root
+//	between 995 root
+//	until 1735689600000
+//
+// A head is its size and its root in hexadecimal digits; there is a line for each head between, the largest first.
+func (g Gap) Text(origin string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "kura gap\n%s\nkept %d %x\nlost %d %x\n", origin, g.Kept.Size, g.Kept.Root[:], g.Lost.Size, g.Lost.Root[:])
+	for _, h := range g.Between {
+		fmt.Fprintf(&b, "between %d %x\n", h.Size, h.Root[:])
 	}
+	fmt.Fprintf(&b, "until %d\n", g.Until)
+	return b.String()
 }
 
 // Read reads a gap out of its entry, of which the caller has a proof.

@@ -2,6 +2,7 @@ package gap_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"kura/journal"
@@ -36,6 +37,37 @@ func TestNamesAndSpans(t *testing.T) {
 	}
 }
 
+// TestText: whatever the entry says besides its verdicts is in the text that they approve.
+func TestText(t *testing.T) {
+	l := lost(t)
+	g := l.Gap()
+	want := fmt.Sprintf("kura gap\nexample.com/kura\nkept %d %x\nlost %d %x\nbetween %d %x\nuntil %d\n", g.Kept.Size, g.Kept.Root[:], g.Lost.Size, g.Lost.Root[:],
+		g.Between[0].Size, g.Between[0].Root[:], g.Until)
+	if have := g.Text("example.com/kura"); have != want {
+		t.Errorf("%s\nwant\n%s", have, want)
+	}
+	seen := map[statement.Hash]string{}
+	for name, change := range map[string]func(*gap.Gap){
+		"nothing":              func(*gap.Gap) {},
+		"the kept size":        func(g *gap.Gap) { g.Kept.Size++ },
+		"the kept root":        func(g *gap.Gap) { g.Kept.Root[0]++ },
+		"the lost size":        func(g *gap.Gap) { g.Lost.Size++ },
+		"the lost root":        func(g *gap.Gap) { g.Lost.Root[31]++ },
+		"no head between":      func(g *gap.Gap) { g.Between = nil },
+		"another head between": func(g *gap.Gap) { g.Between[0].Root[0]++ },
+		"one head more":        func(g *gap.Gap) { g.Between = append(g.Between, g.Between[0]) },
+		"until":                func(g *gap.Gap) { g.Until++ },
+	} {
+		changed := l.Gap()
+		change(&changed)
+		about := changed.About("example.com/kura")
+		if other, ok := seen[about]; ok {
+			t.Errorf("%s and %s have one hash", name, other)
+		}
+		seen[about] = name
+	}
+}
+
 // lost is a world after a loss, before anything is decided.
 func lost(t testing.TB) *ledgertest.Loss {
 	w := ledgertest.Founded(t)
@@ -45,27 +77,28 @@ func lost(t testing.TB) *ledgertest.Loss {
 	w.Restart()
 	l := w.Lose(kept)
 	l.Between = append(l.Between, between)
-	return l
+	return l.Approve()
 }
 
 // FuzzParseQuestion reads what anybody may have handed to a director.
 func FuzzParseQuestion(f *testing.F) {
 	l := lost(f)
 	keys := l.World.Genesis.Keys()
-	q := gap.Question{Genesis: l.World.Genesis, Kept: l.Kept, Lost: l.Lost, Between: l.Between, Policy: statement.HashText("policy")}
+	q := gap.Question{Genesis: l.World.Genesis, Kept: l.Kept, Lost: l.Lost, Between: l.Between, Until: l.Until, Policy: statement.HashText("policy")}
 	good, err := q.Encode()
 	if err != nil {
 		f.Fatal(err)
 	}
-	if _, _, _, err := gap.ParseQuestion(keys, good); err != nil || len(gap.LostIn(good)) != 2 {
+	if _, g, err := gap.ParseQuestion(keys, good); err != nil || g.About(l.World.Genesis.Origin) != l.Verdict().About[0] || len(gap.LostIn(good)) != 2 {
 		f.Fatalf("a good question is not read: %v", err)
 	}
 	f.Add(good)
 	f.Add(bytes.Replace(good, []byte(`"kura_gap":1`), []byte(`"kura_gap":2`), 1))
 	f.Add(bytes.Replace(good, []byte(`"lost"`), []byte(`"Lost"`), 1))
+	f.Add(bytes.Replace(good, []byte(`"until":`), []byte(`"until":-`), 1))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		q, kept, lost, err := gap.ParseQuestion(keys, text)
+		q, g, err := gap.ParseQuestion(keys, text)
 		if err != nil {
 			return
 		}
@@ -73,8 +106,8 @@ func FuzzParseQuestion(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, k, l, err := gap.ParseQuestion(keys, again); err != nil || k != kept || l != lost || kept == lost {
-			t.Errorf("%s\nis read again as %v %v: %v", text, k, l, err)
+		if _, second, err := gap.ParseQuestion(keys, again); err != nil || second.Text("x") != g.Text("x") || g.Kept == g.Lost {
+			t.Errorf("%s\nis read again as %v: %v", text, second, err)
 		}
 	})
 }
@@ -91,7 +124,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(good.Body)
 	f.Add(bytes.Replace(good.Body, []byte(`approve`), []byte(`approvE`), 1))
-	f.Add([]byte(`{"kept":"","lost":"","between":[],"verdicts":[]}`))
+	f.Add([]byte(`{"kept":"","lost":"","between":[],"until":0,"verdicts":[]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e := good
 		e.Body = body

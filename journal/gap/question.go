@@ -15,12 +15,13 @@ const MaxQuestion = (3 + maxBetween) * journal.MaxCheckpoint
 
 // A Question is what the directors are asked after a lost tail, as the signer's host hands it to them:
 //
-//	{"kura_gap":1,"genesis":"…","kept":"…","lost":"…","between":["…"],"policy":"…"}
+//	{"kura_gap":1,"genesis":"…","kept":"…","lost":"…","between":["…"],"until":1735689600000,"policy":"…"}
 type Question struct {
 	Genesis journal.Genesis
 	Kept    journal.Checkpoint   // the head that the journal would go on after
 	Lost    journal.Checkpoint   // the newest one that it does not extend
 	Between []journal.Checkpoint // smaller ones that it does not extend either
+	Until   int64                // the clock under which the lost entries were written stood no later, unix milliseconds
 	Policy  statement.Hash       // the policy in force at the kept head
 }
 
@@ -30,6 +31,7 @@ type questionJSON struct {
 	Kept    string         `json:"kept"`
 	Lost    string         `json:"lost"`
 	Between []string       `json:"between"`
+	Until   int64          `json:"until"`
 	Policy  statement.Hash `json:"policy"`
 }
 
@@ -41,7 +43,7 @@ func (q Question) Encode() ([]byte, error) {
 	for _, c := range q.Between {
 		between = append(between, string(c))
 	}
-	text, err := json.Marshal(questionJSON{questionVersion, q.Genesis.String(), string(q.Kept), string(q.Lost), between, q.Policy})
+	text, err := json.Marshal(questionJSON{questionVersion, q.Genesis.String(), string(q.Kept), string(q.Lost), between, q.Until, q.Policy})
 	return append(text, '\n'), err
 }
 
@@ -59,11 +61,11 @@ func LostIn(text []byte) []journal.Checkpoint {
 	return all
 }
 
-// ParseQuestion reads the JSON form strictly and holds both heads to the genesis that the reader pinned, and the log keys
-// that followed from it.
-func ParseQuestion(keys journal.LogKeys, text []byte) (q Question, kept, lost journal.Head, err error) {
-	bad := func(err error) (Question, journal.Head, journal.Head, error) {
-		return Question{}, journal.Head{}, journal.Head{}, fmt.Errorf("%w: the question: %w", ErrGap, err)
+// ParseQuestion reads the JSON form strictly and holds its heads to the genesis that the reader pinned, and the log keys
+// that followed from it. The gap is the one that the question asks for, without approvals.
+func ParseQuestion(keys journal.LogKeys, text []byte) (Question, Gap, error) {
+	bad := func(err error) (Question, Gap, error) {
+		return Question{}, Gap{}, fmt.Errorf("%w: the question: %w", ErrGap, err)
 	}
 	if len(text) > MaxQuestion {
 		return bad(fmt.Errorf("%d bytes, at most %d are allowed", len(text), MaxQuestion))
@@ -79,23 +81,13 @@ func ParseQuestion(keys journal.LogKeys, text []byte) (q Question, kept, lost jo
 	if in.Genesis != pinned.String() {
 		return bad(fmt.Errorf("it is about the journal %s, pinned is %s", statement.Quote(in.Genesis, 200), pinned))
 	}
-	q = Question{Genesis: pinned, Kept: journal.Checkpoint(in.Kept), Lost: journal.Checkpoint(in.Lost), Policy: in.Policy}
+	g, err := openHeads(keys, in.Kept, in.Lost, in.Between, in.Until)
+	if err != nil {
+		return bad(err)
+	}
+	q := Question{Genesis: pinned, Kept: journal.Checkpoint(in.Kept), Lost: journal.Checkpoint(in.Lost), Until: in.Until, Policy: in.Policy}
 	for _, c := range in.Between {
 		q.Between = append(q.Between, journal.Checkpoint(c))
 	}
-	if kept, err = keys.Open(q.Kept); err != nil {
-		return bad(fmt.Errorf("the kept head: %w", err))
-	}
-	if lost, err = keys.Open(q.Lost); err != nil {
-		return bad(fmt.Errorf("the lost head: %w", err))
-	}
-	for _, c := range q.Between {
-		if _, err := keys.Open(c); err != nil {
-			return bad(fmt.Errorf("a head between: %w", err))
-		}
-	}
-	if kept == lost {
-		return bad(fmt.Errorf("both heads are the same: nothing is lost"))
-	}
-	return q, kept, lost, nil
+	return q, g, nil
 }

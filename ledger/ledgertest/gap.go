@@ -13,6 +13,7 @@ type Loss struct {
 	World      *World
 	Kept, Lost journal.Checkpoint
 	Between    []journal.Checkpoint
+	Until      int64 // unix milliseconds; Lose takes the world's clock
 	Verdicts   []statement.Envelope
 }
 
@@ -20,7 +21,7 @@ type Loss struct {
 // Alice and bob approve of going on.
 func (w *World) Lose(size int) *Loss {
 	w.TB.Helper()
-	l := &Loss{World: w, Lost: w.Checkpoint()}
+	l := &Loss{World: w, Lost: w.Checkpoint(), Until: w.Clock}
 	entries := w.Entries[:size]
 	w.State, w.Entries, w.Lines, w.Chain = ledger.NewState(), nil, nil, nil
 	tree, err := journal.NewTree(0, nil)
@@ -30,8 +31,15 @@ func (w *World) Lose(size int) *Loss {
 		w.Append(e)
 	}
 	l.Kept = w.Checkpoint()
+	return l.Approve()
+}
+
+// Approve has alice and bob sign verdicts about the gap as it stands now.
+func (l *Loss) Approve() *Loss {
+	l.World.TB.Helper()
+	l.Verdicts = nil
 	for _, director := range []string{"alice", "bob"} {
-		l.Verdicts = append(l.Verdicts, w.Envelope(director, l.Verdict()))
+		l.Verdicts = append(l.Verdicts, l.World.Envelope(director, l.Verdict()))
 	}
 	return l
 }
@@ -59,19 +67,31 @@ func (w *World) Consistency(old, newer uint64) []journal.Hash {
 func (l *Loss) Verdict() *statement.Verdict {
 	l.World.TB.Helper()
 	w := l.World
-	kept, err := w.State.LogKeys().Open(l.Kept)
-	w.check(err)
-	lost, err := w.State.LogKeys().Open(l.Lost)
-	w.check(err)
 	return &statement.Verdict{
 		Journal: w.Journal(), ID: w.ID(), Expires: w.Clock + Hour, Verdict: statement.Approve,
-		About: gap.About(w.Genesis.Origin, kept, lost), Policy: w.State.PolicyInForce().Hash(),
+		About: []statement.Hash{l.Gap().About(w.Genesis.Origin)}, Policy: w.State.PolicyInForce().Hash(),
 	}
+}
+
+// Gap is what the directors are asked about.
+func (l *Loss) Gap() gap.Gap {
+	l.World.TB.Helper()
+	keys := l.World.State.LogKeys()
+	open := func(c journal.Checkpoint) journal.Head {
+		head, err := keys.Open(c)
+		l.World.check(err)
+		return head
+	}
+	g := gap.Gap{Kept: open(l.Kept), Lost: open(l.Lost), Until: l.Until}
+	for _, c := range l.Between {
+		g.Between = append(g.Between, open(c))
+	}
+	return g
 }
 
 // Input is the gap as it stands.
 func (l *Loss) Input() ledger.GapInput {
-	in := ledger.GapInput{Gap: ledger.Gap{Kept: string(l.Kept), Lost: string(l.Lost), Between: []string{}, Verdicts: []gap.Envelope{}}}
+	in := ledger.GapInput{Gap: ledger.Gap{Kept: string(l.Kept), Lost: string(l.Lost), Between: []string{}, Until: l.Until, Verdicts: []gap.Envelope{}}}
 	for _, c := range l.Between {
 		in.Gap.Between = append(in.Gap.Between, string(c))
 	}
