@@ -19,6 +19,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -66,14 +67,8 @@ type Store struct {
 	writing sync.Mutex
 	writer  *pgx.Conn     // holds the lease; nil until it is needed
 	idle    time.Duration // after which the server ends the writer's session if it is silent; 0 for never
-	opened  []backend     // sessions opened to append: those given up, and at the end the writer's
+	line    string        // application_name of the sessions that want the lease: this store's alone, so that it can end those given up
 	warning string        // what the server warned of on the writer's session, since it was last asked something
-}
-
-// A backend is the server's end of a session.
-type backend struct {
-	pid   int32
-	start time.Time // tells it from a later one with the same number
 }
 
 var _ journal.Store = (*Store)(nil)
@@ -90,7 +85,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 			config.RuntimeParams[name] = value
 		}
 	}
-	s := &Store{config: config, patience: usualPatience, closed: make(chan struct{}), readers: make(chan *pgx.Conn, maxReaders)}
+	s := &Store{config: config, patience: usualPatience, line: "kura writer " + rand.Text(), closed: make(chan struct{}), readers: make(chan *pgx.Conn, maxReaders)}
 	for range maxReaders {
 		s.readers <- nil
 	}
@@ -198,6 +193,7 @@ func (s *Store) lease(ctx context.Context) (*pgx.Conn, error) {
 	}
 	config := s.config.Copy()
 	config.RuntimeParams["client_min_messages"] = "warning"
+	config.RuntimeParams["application_name"] = s.line
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
 		if n.SeverityUnlocalized == "WARNING" { // read while this session is asked something, under writing
 			s.warning = n.Message
@@ -217,10 +213,8 @@ func (s *Store) lease(ctx context.Context) (*pgx.Conn, error) {
 // prepareWriter makes sure that a commit on this session means durable, and waits for the lease.
 func (s *Store) prepareWriter(ctx context.Context, conn *pgx.Conn) error {
 	var fsync, fullPages, commit string
-	var own backend
-	err := conn.QueryRow(ctx, `
-		select current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'), pid, backend_start
-		from pg_stat_activity where pid = pg_backend_pid()`).Scan(&fsync, &fullPages, &commit, &own.pid, &own.start)
+	err := conn.QueryRow(ctx, `select current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')`).
+		Scan(&fsync, &fullPages, &commit)
 	if err != nil {
 		return err
 	}
@@ -239,17 +233,14 @@ func (s *Store) prepareWriter(ctx context.Context, conn *pgx.Conn) error {
 	}
 	// Where something between here and the server keeps a session alive that was given up on this side, nobody
 	// else would ever end it, and it has the lease or stands in line for it.
-	for _, b := range s.opened {
-		if _, err := conn.Exec(ctx, "select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and backend_start = $2", b.pid, b.start); err != nil {
-			return fmt.Errorf("end a session of this store that was given up: %w", err)
-		}
+	_, err = conn.Exec(ctx, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and pid <> pg_backend_pid()", s.line)
+	if err != nil {
+		return fmt.Errorf("end the sessions of this store that were given up: %w", err)
 	}
-	s.opened = append(s.opened, own)
 	_, err = conn.Exec(ctx, "select pg_advisory_lock($1, hashtext(current_schema()))", lockWrite)
 	if err != nil {
 		return fmt.Errorf("wait for the journal's lease: %w", err)
 	}
-	s.opened = []backend{own}
 	return nil
 }
 
