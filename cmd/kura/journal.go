@@ -175,6 +175,37 @@ func (m *mirror) holdToGap(p *page, q gap.Question, g gap.Gap) error {
 	return nil
 }
 
+// holdToEnd compares the end of the journal that a successor is to follow with this home's own copy.
+func (m *mirror) holdToEnd(p *page, end journal.Head, inForce statement.Hash) error {
+	switch {
+	case m.head.Size == 0:
+		p.field("your copy", "there is none: it cannot tell whether this head and this policy are those you know. Read the hashes to the other directors")
+		return nil
+	case m.head.Size < end.Size:
+		p.field("your copy", "ends at size %d, before this head: it cannot tell whether that is the one you know. Read the hashes to the other directors", m.head.Size)
+		if in := m.state.PolicyInForce().Hash(); in != inForce {
+			p.field("", "ANOTHER POLICY is in force at its end: %s", in)
+		}
+		return nil
+	}
+	known, err := m.upTo(end.Size)
+	if err != nil {
+		return err
+	}
+	if known.tree.Head() != end {
+		return fmt.Errorf("your copy of the journal has root %s at the checkpoint's size, not %s: this is another history", known.tree.Head().Root, end.Root)
+	}
+	if in := known.state.PolicyInForce().Hash(); in != inForce {
+		return fmt.Errorf("at the checkpoint policy %s is in force, not %s", in, inForce)
+	}
+	if m.head.Size > end.Size {
+		p.field("your copy", "GOES ON to size %d, after this head: what it has beyond is not known to the successor. Somebody may hold a newer cosigned checkpoint", m.head.Size)
+		return nil
+	}
+	p.field("your copy", "ends at this head, with this policy in force")
+	return nil
+}
+
 // upTo folds the first entries of the copy again.
 func (m *mirror) upTo(size uint64) (*mirror, error) {
 	tree, err := journal.NewTree(0, nil)
@@ -253,16 +284,8 @@ func (h *home) showSuccession(p *page, m *mirror, checkpointPath, policyPath str
 	p.field("", "hash %s (of the checkpoint's text, with its cosignatures)", about[1])
 	p.field("policy", "version %d, %s", force.Document().Version, statement.Quote(force.Document().Title, 200))
 	p.field("", "%s", force.Hash())
-	switch {
-	case m.head.Size == 0:
-		p.field("your copy", "there is none: it cannot tell whether this head and this policy are those you know. Read the hashes to the other directors")
-	case m.head.Size > head.Size:
-		p.field("your copy", "GOES ON to size %d, after this head: what it has beyond is not known to the successor. Somebody may hold a newer cosigned checkpoint", m.head.Size)
-	default:
-		p.field("your copy", "ends at size %d", m.head.Size)
-	}
-	if m.head.Size > 0 && m.state.PolicyInForce().Hash() != force.Hash() {
-		p.field("", "ANOTHER POLICY is in force at its end: %s", m.state.PolicyInForce().Hash())
+	if err := m.holdToEnd(p, head, force.Hash()); err != nil {
+		return nil, under, withExit(exitNotProven, err)
 	}
 	p.blank()
 	p.line("If you approve: a new journal goes on under this policy, after this head. Withdrawals are denied for up to 31 hours, every " +

@@ -197,8 +197,26 @@ func TestJournalApproveSuccessor(t *testing.T) {
 		t.Errorf("the answers open no successor: %v", err)
 	}
 	other := ledgertest.Founded(t).State.PolicyInForce()
-	_, shown, _ := kura(t, "", "journal", "approve", "--home", worldHome(t, w, "alice"), "--successor", checkpoint, "--policy", put(t, t.TempDir(), "other", other.Text()))
-	if !strings.Contains(shown, "ANOTHER POLICY") {
-		t.Errorf("a policy that is not in force is shown as if it were:\n%s", shown)
+	out, said, code := kura(t, "", "journal", "approve", "--home", worldHome(t, w, "alice"), "--successor", checkpoint, "--policy", put(t, t.TempDir(), "other", other.Text()), "--confirm", hash[:8])
+	if code != exitNotProven || out != "" || !strings.Contains(said, "is in force, not") {
+		t.Errorf("a policy that is not in force: exit %d\n%s%s", code, out, said)
+	}
+}
+
+// TestJournalApproveOtherHistory: a director's own copy contradicts the end that a successor is to follow.
+func TestJournalApproveOtherHistory(t *testing.T) {
+	w, kept := lostWorld(t)
+	home := worldHome(t, w, "alice")
+	size := len(w.Entries)
+	w.Lose(kept)
+	for len(w.Entries) < size {
+		w.Restart()
+	}
+	fork := w.Checkpoint()
+	hash := statement.HashText(string(fork)).String()
+	out, said, code := kura(t, "", "journal", "approve", "--home", home, "--successor", put(t, t.TempDir(), "last", fork),
+		"--policy", put(t, t.TempDir(), "policy", w.State.PolicyInForce().Text()), "--confirm", hash[:8])
+	if code != exitNotProven || out != "" || !strings.Contains(said, "another history") {
+		t.Errorf("exit %d\n%s%s", code, out, said)
 	}
 }
