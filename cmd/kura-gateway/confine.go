@@ -68,7 +68,9 @@ func (c *config) reach(file string) (process.Paths, error) {
 	}
 	// Names are looked up, by TCP where an answer is long, and certificates held to the system's authorities.
 	paths.ConnectTCP = append(paths.ConnectTCP, 53)
-	paths.Read = append(paths.Read, "?/etc/resolv.conf", "?/etc/hosts", "?/etc/nsswitch.conf", "?/etc/ssl", "?/etc/pki",
+	// Directories, not files: who keeps resolv.conf up to date puts another file in its place, which a wall that was
+	// built around the old one keeps out. What a directory holds for others only stays closed by its mode.
+	paths.Read = append(paths.Read, "?/etc", "?/run/systemd/resolve", "?/run/resolvconf",
 		"?/usr/share/ca-certificates", "?/usr/local/share/ca-certificates")
 	for i, w := range c.Witnesses {
 		if w.CA != "" {

@@ -50,7 +50,7 @@ func TestReach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if paths, err = c.reach(file); err != nil || !slices.Equal(paths.ConnectTCP, []uint16{53, 443, 8460}) || !slices.Contains(paths.Read, "?/etc/resolv.conf") {
+	if paths, err = c.reach(file); err != nil || !slices.Equal(paths.ConnectTCP, []uint16{53, 443, 8460}) || !slices.Contains(paths.Read, "?/etc") {
 		t.Errorf("%+v, %v", paths, err)
 	}
 }

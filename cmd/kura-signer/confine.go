@@ -48,7 +48,9 @@ func confine(c *Config, configPath string) error {
 	case journalEmbedded:
 		paths.Write = append(paths.Write, filepath.Dir(c.Journal.Path))
 	case journalPostgres:
-		read(c.Journal.DSNFile, "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl", "/etc/passwd")
+		// Directories, not files: who keeps resolv.conf up to date puts another file in its place, which a wall that was
+		// built around the old one keeps out. What a directory holds for others only stays closed by its mode.
+		read(c.Journal.DSNFile, "/etc", "/run/systemd/resolve", "/run/resolvconf")
 		dsn, err := readSecretLine(c.Journal.DSNFile)
 		if err != nil {
 			return err
