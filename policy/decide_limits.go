@@ -66,42 +66,48 @@ func (j *judge) leaving(l *limit) (amount uint64, asset int, moves bool) {
 // requestKey is the request's key in the windows of limits, and where usage keeps
 // them. Each part and place is found out when the first limit wants it.
 type requestKey struct {
-	windowKey        // with every part
-	entry     int    // of the registry, whose number the key holds; -1: none yet
-	digested  bool   // destination and customer are known
-	placed    uint32 // which places are known: bit per
-	places    [1 << keyParts]uint32
+	windowKey          // with every part
+	entry     int      // of the registry, whose number the key holds; -1: none yet
+	digested  bool     // destination and customer are known
+	places    []uint32 // in the usage's keys; unplaced: not looked up yet
 }
+
+// unplaced stands for a place that was not looked up yet.
+const unplaced = nowhere - 1
 
 func newRequestKey(u *Usage, wallet WalletID, client ClientID) requestKey {
-	return requestKey{windowKey: windowKey{wallet: u.wallets.find(wallet), client: u.clients.find(client)}, entry: -1}
+	return requestKey{
+		windowKey: windowKey{wallet: u.wallets.find(wallet), client: u.clients.find(client)},
+		entry:     -1, places: make([]uint32, len(u.keys)),
+	}
 }
 
-// place gives where usage keeps the request's windows of limits with these parts.
-func (j *judge) place(per Per, asset int) uint32 {
-	k := &j.key
+// place gives where usage keeps the request's window of a limit.
+func (j *judge) place(t *tally, asset int) uint32 {
+	k, per := &j.key, t.limit.per
 	if k.entry != asset {
 		k.entry, k.asset = asset, j.in.Usage.assets.find(j.p.assetList[asset].assetKey)
-		k.placed = 0
+		for i := range k.places {
+			k.places[i] = unplaced
+		}
 	}
-	if k.placed&(1<<per) != 0 {
-		return k.places[per]
+	if at := k.places[t.shares]; at != unplaced {
+		return at
 	}
 	if (per.Has(PerDestination) || per.Has(PerCustomer)) && !k.digested {
 		k.digested = true
 		k.destination = destinationDigest(j.payment.Destination)
 		k.customer = digestOf([]byte(j.w.Customer))
 	}
-	k.placed |= 1 << per
-	k.places[per] = j.in.Usage.keys[per].find(k.only(per))
-	return k.places[per]
+	k.places[t.shares] = j.in.Usage.keys[t.shares].find(k.only(per))
+	return k.places[t.shares]
 }
 
 // ask puts one limit's answer into the decision.
 func (j *judge) ask(t *tally, asset int, amount uint64, quorum bool) {
 	l := t.limit
 	number := j.in.Overlay.lowered(l.id, l.max)
-	r := j.in.Usage.roomFor(t, j.place(l.per, asset), j.in.Now.Time, amount, number)
+	r := j.in.Usage.roomFor(t, j.place(t, asset), j.in.Now.Time, amount, number)
 	after, carry := bits.Add64(r.before, amount, 0)
 	if carry != 0 {
 		after = ^uint64(0)

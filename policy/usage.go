@@ -55,7 +55,7 @@ type Usage struct {
 	events  deque[record]
 	last    int64 // time of the newest event or Advance
 	limits  []tally
-	keys    [1 << keyParts]keys // of all limits with the same parts
+	keys    []keys // each of all limits with the same parts and window
 	wallets intern[WalletID]
 	clients intern[ClientID]
 	assets  intern[assetKey]
@@ -121,6 +121,7 @@ func (t *intern[K]) find(name K) uint16 {
 // tally is one limit's index.
 type tally struct {
 	limit   *limit
+	shares  int           // which of the usage's keys
 	nodes   deque[uint32] // events, by position
 	next    deque[uint32] // beside nodes: the key's next node; not used when per is empty
 	windows []window      // by the key's place; what lies past the end is empty
@@ -144,9 +145,20 @@ func (u *Usage) Policy() *Policy { return u.policy }
 func (u *Usage) Bind(p *Policy) {
 	u.policy = p
 	u.limits = make([]tally, len(p.limits))
-	u.keys = [1 << keyParts]keys{}
+	u.keys = nil
+	type sharing struct {
+		per    Per
+		window int64
+	}
+	shares := map[sharing]int{}
 	for i := range u.limits {
-		u.limits[i] = tally{limit: &p.limits[i]}
+		l := &p.limits[i]
+		same := sharing{l.per, l.window}
+		if _, ok := shares[same]; !ok {
+			shares[same] = len(u.keys)
+			u.keys = append(u.keys, keys{})
+		}
+		u.limits[i] = tally{limit: l, shares: shares[same]}
 		u.learn(&u.limits[i])
 	}
 	for at := u.events.first; at != u.events.next; {
@@ -262,7 +274,7 @@ func (u *Usage) index(start, end uint64) {
 			if !t.assets[r.asset] || (t.limit.count && r.flags&movedByClient == 0) {
 				continue
 			}
-			t.enter(r, uint32(at), u.keys[t.limit.per].enter(r.only(t.limit.per)))
+			t.enter(r, uint32(at), u.keys[t.shares].enter(r.only(t.limit.per)))
 			if !t.limit.count || !t.limit.per.Has(PerAsset) {
 				break // one asset for amounts, one withdrawal for counts
 			}
@@ -334,7 +346,7 @@ func (u *Usage) Advance(time int64) {
 
 // leave takes a limit's oldest node, which is of the record, out of its window.
 func (u *Usage) leave(t *tally, r *record) {
-	keys, k := &u.keys[t.limit.per], r.only(t.limit.per)
+	keys, k := &u.keys[t.shares], r.only(t.limit.per)
 	place := keys.find(k)
 	t.drop(&t.windows[place], r)
 	keys.leave(k, place)

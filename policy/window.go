@@ -51,8 +51,10 @@ func (k *windowKey) only(per Per) windowKey {
 }
 
 // keys gives every key under which a limit counts something its place among the
-// windows. Limits with the same parts share the places, so that a request looks
-// its key up once for all of them.
+// windows. Limits with the same parts and the same window share the places, so
+// that a request looks its key up once for all of them. Were the windows of
+// different length, the places that the longest keeps would keep the others' empty
+// windows, too.
 type keys struct {
 	places map[windowKey]uint32
 	nodes  []uint64 // by place: how many nodes all the limits have there
