@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"kura/journal"
@@ -15,6 +16,9 @@ import (
 type sparseAnchor struct {
 	journal.Anchor
 
+	// leads says whether this signer may still write to it, where several have the same token.
+	leads func() bool
+
 	mu     sync.Mutex
 	known  journal.Checkpoint // what the anchor holds; nil before the first look
 	due    bool
@@ -23,9 +27,9 @@ type sparseAnchor struct {
 	values map[policy.AssetRef]uint64
 }
 
-func newSparseAnchor(a journal.Anchor) *sparseAnchor {
+func newSparseAnchor(a journal.Anchor, leads func() bool) *sparseAnchor {
 	// What a run before this one authorised is not counted any more: the head that a run goes on from is always kept.
-	return &sparseAnchor{Anchor: a, due: true, values: map[policy.AssetRef]uint64{}}
+	return &sparseAnchor{Anchor: a, leads: leads, due: true, values: map[policy.AssetRef]uint64{}}
 }
 
 // Load implements journal.Anchor. The anchor is asked once: nobody else writes to it while the signer runs.
@@ -62,6 +66,9 @@ func (a *sparseAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
 	defer a.mu.Unlock()
 	if !a.due {
 		return nil
+	}
+	if !a.leads() { // a signer that was stopped for a while: whoever leads by now has kept a newer head there
+		return fmt.Errorf("%s: %w", a.Name(), journal.ErrLeaseLost)
 	}
 	if err := a.Anchor.Save(ctx, c); err != nil {
 		return err

@@ -103,7 +103,7 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 	anchors := slices.Clone(c.Anchors)
 	var tokenAnchor *sparseAnchor
 	if c.TokenAnchor != nil {
-		tokenAnchor = newSparseAnchor(c.TokenAnchor)
+		tokenAnchor = newSparseAnchor(c.TokenAnchor, func() bool { return c.Lease == nil || c.Lease.Held() })
 		anchors = append(anchors, tokenAnchor)
 	}
 	mu := new(sync.RWMutex)

@@ -95,7 +95,8 @@ func TestStaleLeaseLetsNothingOut(t *testing.T) {
 	w := newWitnesses(t, 1, 1, true)
 	lease := newLease()
 	close(lease.given)
-	d := signertest.New(t, signertest.Options{Open: func(c signer.Config) (*signer.Signer, error) {
+	shared := &memoryAnchor{}
+	d := signertest.New(t, signertest.Options{TokenAnchor: shared, Open: func(c signer.Config) (*signer.Signer, error) {
 		c.Lease = lease
 		return w.open(c)
 	}})
@@ -106,8 +107,11 @@ func TestStaleLeaseLetsNothingOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	announced(t, d, before)
+	kept := 0
 	token.Before = func(signer.Key) error {
 		lease.held.Store(false)
+		kept = shared.count()
+		d.Clock.Pass(2 * signertest.Hour) // the signature's group would renew the token's anchor
 		return nil
 	}
 	a, err := d.Signer.Submit(t.Context(), d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small)).Encode(), 1_000)
@@ -124,6 +128,9 @@ func TestStaleLeaseLetsNothingOut(t *testing.T) {
 	d.Until("it stops", func() bool { return hasReason(ready(t, d.Signer), "lease_lost") })
 	if err := d.Stop(); err == nil || !strings.Contains(err.Error(), "lease_lost") {
 		t.Errorf("it ended with %v", err)
+	}
+	if got := shared.count(); got != kept {
+		t.Errorf("the token's anchor, which another leader may have moved on, was written %d times", got-kept)
 	}
 }
 
