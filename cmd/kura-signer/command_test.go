@@ -76,7 +76,14 @@ func TestSecretFiles(t *testing.T) {
 	if line, err := readSecretLine(credential); err != nil || line != "postgres://x" {
 		t.Errorf("a credential: %q, %v", line, err)
 	}
+	named := JournalConfig{DSNCredential: filepath.Base(credential)}
+	if line, err := named.readDSN(); err != nil || line != "postgres://x" {
+		t.Errorf("by its name: %q, %v", line, err)
+	}
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if _, err := named.readDSN(); err == nil || !strings.Contains(err.Error(), "LoadCredential=") {
+		t.Errorf("without a unit: %v", err)
+	}
 	if line, err := readSecretLine(write("good", "postgres://x\n", 0o600)); err != nil || line != "postgres://x" {
 		t.Errorf("%q, %v", line, err)
 	}

@@ -45,10 +45,11 @@ type TokenConfig struct {
 
 // JournalConfig says where the journal is kept.
 type JournalConfig struct {
-	Kind    string `toml:"kind"`     // embedded, postgres
-	Shared  bool   `toml:"shared"`   // postgres: several signers share it, one leads and the others stand by
-	Path    string `toml:"path"`     // embedded: its file
-	DSNFile string `toml:"dsn_file"` // postgres: a file with the service's connection string
+	Kind          string `toml:"kind"`           // embedded, postgres
+	Shared        bool   `toml:"shared"`         // postgres: several signers share it, one leads and the others stand by
+	Path          string `toml:"path"`           // embedded: its file
+	DSNFile       string `toml:"dsn_file"`       // postgres: a file with the service's connection string
+	DSNCredential string `toml:"dsn_credential"` // or the systemd credential with it
 }
 
 // Kinds of journals.
@@ -169,15 +170,20 @@ func (j *JournalConfig) validate(bad func(field, format string, args ...any)) {
 		if j.Path == "" {
 			bad("journal.path", "is missing")
 		}
-		if j.DSNFile != "" {
-			bad("journal.dsn_file", "belongs to kind postgres")
+		if j.DSNFile != "" || j.DSNCredential != "" {
+			bad("journal.dsn_file", "belongs to kind postgres, as dsn_credential does")
 		}
 		if j.Shared {
 			bad("journal.shared", "belongs to kind postgres")
 		}
 	case journalPostgres:
-		if j.DSNFile == "" {
-			bad("journal.dsn_file", "is missing")
+		switch {
+		case j.DSNFile == "" && j.DSNCredential == "":
+			bad("journal.dsn_file", "is missing, and dsn_credential too")
+		case j.DSNFile != "" && j.DSNCredential != "":
+			bad("journal", "one of dsn_file and dsn_credential, not both")
+		case j.DSNCredential != filepath.Base(j.DSNCredential) && j.DSNFile == "":
+			bad("journal.dsn_credential", "%q is not a plain name", j.DSNCredential)
 		}
 		if j.Path != "" {
 			bad("journal.path", "belongs to kind embedded")

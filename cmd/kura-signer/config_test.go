@@ -49,6 +49,8 @@ func TestConfigIsRefused(t *testing.T) {
 		{"long socket", `socket = "run/gateway.sock"`, `socket = "` + strings.Repeat("x", 120) + `"`, "socket: has"},
 		{"unknown journal", `kind = "postgres"`, `kind = "paper"`, `journal.kind: "paper"`},
 		{"journal without a place", `dsn_file = "/etc/kura/dsn"`, ``, "journal.dsn_file: is missing"},
+		{"two connection strings", `dsn_file = `, "dsn_credential = \"dsn\"\ndsn_file = ", "one of dsn_file and dsn_credential"},
+		{"a credential's path", `dsn_file = "/etc/kura/dsn"`, "dsn_credential = \"../dsn\"", "is not a plain name"},
 		{"place of the other kind", `dsn_file = `, "path = \"x\"\ndsn_file = ", "journal.path: belongs to kind embedded"},
 		{"level", `[token]`, "log_level = \"loud\"\n[token]", "log_level"},
 		{"alarm", `"/usr/local/bin/page"`, `"page"`, "alarm_command"},

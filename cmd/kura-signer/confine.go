@@ -51,12 +51,12 @@ func confine(c *Config, configPath string) error {
 		// Directories, not files: who keeps resolv.conf up to date puts another file in its place, which a wall that was
 		// built around the old one keeps out. What a directory holds for others only stays closed by its mode.
 		read(c.Journal.DSNFile, "/etc", "/run/systemd/resolve", "/run/resolvconf")
-		dsn, err := readSecretLine(c.Journal.DSNFile)
+		dsn, err := c.Journal.readDSN()
 		if err != nil {
 			return err
 		}
 		if paths.ConnectTCP, err = dsnPorts(dsn); err != nil {
-			return fmt.Errorf("%s: %w", c.Journal.DSNFile, err)
+			return fmt.Errorf("the journal's connection string: %w", err)
 		}
 	}
 	return process.Restrict(paths)

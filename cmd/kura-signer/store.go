@@ -39,11 +39,23 @@ func openStore(ctx context.Context, c JournalConfig) (store, error) {
 	if c.Kind == journalEmbedded {
 		return embedded.Open(c.Path)
 	}
-	dsn, err := readSecretLine(c.DSNFile)
+	dsn, err := c.readDSN()
 	if err != nil {
 		return nil, err
 	}
 	return postgres.Open(ctx, dsn)
+}
+
+// readDSN reads the service's connection string from where the configuration says.
+func (j *JournalConfig) readDSN() (string, error) {
+	if j.DSNCredential == "" {
+		return readSecretLine(j.DSNFile)
+	}
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return "", fmt.Errorf("journal.dsn_credential %q: CREDENTIALS_DIRECTORY is not set: the unit has no LoadCredential= line", j.DSNCredential)
+	}
+	return readSecretLine(filepath.Join(dir, j.DSNCredential))
 }
 
 // maxSecretLine bounds a connection string or password, in bytes.
