@@ -90,7 +90,7 @@ func serveMetrics(ctx context.Context, l net.Listener, gateway *api.Gateway, log
 }
 
 // A boundedListener holds back connections beyond its places until others end, and hangs up on callers who have as
-// many as one may: nobody takes all places. Connections that say nothing go by themselves (headerTimeout, idleTimeout).
+// many as one may: one caller alone does not take all places (several addresses together can). Connections that say nothing go by themselves (headerTimeout, idleTimeout).
 type boundedListener struct {
 	net.Listener
 	places chan struct{}

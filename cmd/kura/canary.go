@@ -20,8 +20,8 @@ func newPolicyCanary() *cobra.Command {
 for tripwires.canaryAddresses in the policy's YAML. Without ADDRESS: one a line on standard
 input, which keeps them out of the shell's history and the list of processes.
 
-Nobody can read the address out of the entry; whoever is to recognise it later has to note it
-down elsewhere. Where a client asks to pay it, the client is suspended.`,
+The entry does not say the address, but whoever has a list of addresses can try them all: take
+one that was never used on the chain nor published, and note it down elsewhere. Where a client asks to pay it, the client is suspended.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {

@@ -131,6 +131,9 @@ func prepareToken(config Config, soPIN SOPIN) error {
 			return fmt.Errorf("the token has no user PIN yet, and to set it: %w", err)
 		}
 	}
+	if info.Flags&(pkcs11.CKF_SO_PIN_LOCKED|pkcs11.CKF_SO_PIN_FINAL_TRY) != 0 {
+		return fmt.Errorf("set the user PIN: the token says that the SO PIN is locked or has one attempt left: %w", ErrPIN)
+	}
 	return setPIN(context, functions, slots[0], config.PIN, officer)
 }
 
