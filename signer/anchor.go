@@ -22,8 +22,8 @@ type sparseAnchor struct {
 	mu     sync.Mutex
 	known  journal.Checkpoint // what the anchor holds; nil before the first look
 	due    bool
-	clock  int64 // unix milliseconds of the newest group
-	saved  int64 // and of the group that was saved last
+	boot   int64 // milliseconds of CLOCK_BOOTTIME at the newest group; a clock would stop renewals when it is set back
+	saved  int64 // and at the group that was saved last
 	values map[policy.AssetRef]uint64
 }
 
@@ -73,14 +73,13 @@ func (a *sparseAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
 	if err := a.Anchor.Save(ctx, c); err != nil {
 		return err
 	}
-	a.known, a.due, a.saved = c, false, a.clock
+	a.known, a.due, a.saved = c, false, a.boot
 	clear(a.values)
 	return nil
 }
 
 // An outlay is what a group authorises, as far as the policy's anchor rule asks.
 type outlay struct {
-	clock  int64 // of the group
 	every  int64 // milliseconds after which the anchor is renewed
 	values []assetValue
 }
@@ -91,15 +90,15 @@ type assetValue struct {
 	bound  uint64 // at which the anchor is renewed
 }
 
-// add takes a group into account, before it is appended.
-func (a *sparseAnchor) add(o outlay) {
+// add takes a group into account, before the anchors move to it, at a moment of the machine's count.
+func (a *sparseAnchor) add(o outlay, boot int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.saved == 0 && !a.due { // what was in the journal at the start is kept: time counts from this run's first group
-		a.saved = o.clock
+		a.saved = boot
 	}
-	a.clock = max(a.clock, o.clock)
-	if a.clock-a.saved >= o.every {
+	a.boot = boot
+	if a.boot-a.saved >= o.every {
 		a.due = true
 	}
 	for _, v := range o.values {

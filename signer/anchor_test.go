@@ -65,6 +65,18 @@ func TestTokenAnchorIsSpared(t *testing.T) {
 	if got := a.count(); got != start+2 {
 		t.Errorf("written %d times after the policy's time", got-start-1)
 	}
+	d.Clock.Turn(6*signertest.Hour, 0)
+	pay(signertest.Small)
+	if got := a.count(); got != start+2 {
+		t.Errorf("written %d times since a clock went wrong that measures no time", got-start-2)
+	}
+	d.Clock.Turn(-6*signertest.Hour, 0)
+	d.Clock.Pass(signertest.Hour)
+	pay(signertest.Small)
+	if got := a.count(); got != start+3 {
+		t.Errorf("written %d times after the policy's time, since a clock that was ahead was set right", got-start-2)
+	}
+	start++
 	d.Restart()
 	if got := a.count(); got != start+3 {
 		t.Errorf("written %d times at a start", got-start-2)

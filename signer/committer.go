@@ -93,7 +93,8 @@ func (s *Signer) moveAnchors(ctx context.Context, g *group) error {
 		return s.halted()
 	}
 	if s.tokenAnchor != nil {
-		s.tokenAnchor.add(g.outlay)
+		_, boot := s.clock.Now()
+		s.tokenAnchor.add(g.outlay, boot)
 	}
 	return s.persist(ctx, func(ctx context.Context) error { return s.journal.Cover(ctx, g.draft) })
 }

@@ -290,7 +290,6 @@ func (s *sequencer) follow(drafts []ledger.Draft, res ledger.Result, now policy.
 			s.open.outlay.tally(s.state.PolicyInForce(), r.Transaction.Network, r.Transaction.Unsigned)
 		}
 	}
-	s.open.outlay.clock = now.Clock
 	s.open.outlay.every = int64(s.state.PolicyInForce().Document().Anchor.Every)
 	for _, d := range drafts {
 		if d.Kind != ledger.KindAlarm {
