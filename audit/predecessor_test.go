@@ -2,11 +2,13 @@ package audit_test
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"kura/audit"
+	"kura/journal"
 	"kura/ledger"
 	"kura/ledger/ledgertest"
 	"kura/policy"
@@ -65,6 +67,29 @@ func TestPredecessor(t *testing.T) {
 	w.Genesis = old.Genesis
 	if r := verify(before); r.OK || r.Failure.Code != audit.FailPredecessor {
 		t.Errorf("a journal without a predecessor: %+v", r.Failure)
+	}
+}
+
+// TestPredecessorAfterHandovers: what the genesis names is a head of the key that was in force at the end.
+func TestPredecessorAfterHandovers(t *testing.T) {
+	old := ledgertest.New(t)
+	old.HandOver()
+	old.HandOver()
+	old.Submit("shop", old.Withdrawal(old.Wallets[0], 1_000_000))
+	before := old.Export()
+	s := old.Succeed()
+	unproven := *s.Genesis.Predecessor
+	unproven.Handovers = unproven.Handovers[:1]
+	if err := unproven.Check(); !errors.Is(err, journal.ErrOtherKey) {
+		t.Errorf("without its second handover: %v", err)
+	}
+	w, err := s.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := audit.Verify(t.Context(), bytes.NewReader(w.Export()), audit.Options{Genesis: w.Genesis.String(), Predecessor: bytes.NewReader(before)})
+	if err != nil || !r.OK {
+		t.Errorf("%v %v", err, r.Failure)
 	}
 }
 

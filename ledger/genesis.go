@@ -30,7 +30,7 @@ func (g *Genesis) check() error {
 		return fmt.Errorf("policy is all zero, want the hash of the first policy")
 	}
 	if g.Predecessor != nil {
-		if err := g.Predecessor.check(); err != nil {
+		if err := g.Predecessor.Check(); err != nil {
 			return fmt.Errorf("predecessor: %w", err)
 		}
 	}

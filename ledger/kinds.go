@@ -58,6 +58,8 @@ type Genesis struct {
 type Predecessor struct {
 	Genesis    string `json:"genesis"`    // genesis line
 	Checkpoint string `json:"checkpoint"` // its last cosigned checkpoint
+	// Handovers prove which log key signed that checkpoint, if it was another than the line's.
+	Handovers journal.Chain `json:"handovers"`
 }
 
 // Founding is policy 1 and the verdicts by which its directors took it, signed before there was a genesis.

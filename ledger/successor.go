@@ -16,8 +16,8 @@ import (
 // succeeds tells whether this journal is a successor.
 func (s *State) succeeds() bool { return s.genesis != nil && s.genesis.Predecessor != nil }
 
-// check holds the predecessor's two texts together: the checkpoint is one of that journal.
-func (p *Predecessor) check() error {
+// Check holds the predecessor's parts together: the checkpoint is one of that journal, under the log key of its size.
+func (p *Predecessor) Check() error {
 	_, _, err := p.open()
 	return err
 }
@@ -27,7 +27,11 @@ func (p *Predecessor) open() (journal.Genesis, journal.Head, error) {
 	if err != nil {
 		return g, journal.Head{}, err
 	}
-	head, err := journal.OpenCheckpoint(g, journal.Checkpoint(p.Checkpoint))
+	keys, err := g.Keys().Learn(p.Handovers)
+	if err != nil {
+		return g, journal.Head{}, err
+	}
+	head, err := keys.Open([]byte(p.Checkpoint))
 	if err == nil && head.Size < 2 {
 		err = errors.New("the checkpoint is of a journal without a policy")
 	}

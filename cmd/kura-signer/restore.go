@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/go-json-experiment/json"
+
 	"kura/cmd/kura-signer/host"
 	"kura/journal"
 	"kura/ledger"
@@ -19,7 +21,7 @@ import (
 // policy that was in force goes on, by a quorum of its directors. Interrupted anywhere it is run again with the same
 // arguments and finishes what was begun.
 func restore(ctx context.Context, in *invocation) (err error) {
-	var configPath, backupPath, line, checkpointPath, policyPath, verdictsPath, hashText string
+	var configPath, backupPath, line, checkpointPath, keysPath, policyPath, verdictsPath, hashText string
 	var sharePaths, identityPaths, present []string
 	err = in.flags("restore", func(f *flag.FlagSet) {
 		f.StringVar(&configPath, "config", "", "configuration file, of a token that token init has just prepared")
@@ -28,6 +30,7 @@ func restore(ctx context.Context, in *invocation) (err error) {
 		f.Var((*repeated)(&identityPaths), "identity", "or her age identity file; once for each")
 		f.StringVar(&line, "predecessor", "", "genesis line of the journal that is followed")
 		f.StringVar(&checkpointPath, "predecessor-checkpoint", "", "its last cosigned checkpoint")
+		f.StringVar(&keysPath, "predecessor-keys", "", "the handovers of its log key, if it had any: what kura log keys --out wrote")
 		f.StringVar(&policyPath, "policy", "", "the policy that was in force, as JSON")
 		f.StringVar(&hashText, "policy-hash", "", "SHA-256 of that policy, as the directors read it to each other")
 		f.StringVar(&verdictsPath, "verdicts", "", "their approvals of the succession, one envelope a line")
@@ -40,7 +43,7 @@ func restore(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	if founding.Predecessor, err = readPredecessor(line, checkpointPath); err != nil {
+	if founding.Predecessor, err = readPredecessor(line, checkpointPath, keysPath); err != nil {
 		return err
 	}
 	b, err := readBackup(backupPath)
@@ -107,7 +110,8 @@ func (x *ceremony) succeed(ctx context.Context, f signer.Founding) error {
 	var foreign error
 	err = x.record(ctx, func(s *ledger.State) []ledger.Input {
 		genesis, _ := s.Genesis()
-		if genesis.Predecessor == nil || *genesis.Predecessor != *f.Predecessor || genesis.Policy != f.PolicyHash {
+		before := genesis.Predecessor
+		if before == nil || before.Genesis != f.Predecessor.Genesis || before.Checkpoint != f.Predecessor.Checkpoint || genesis.Policy != f.PolicyHash {
 			foreign = errors.New("the token is bound to a journal that is not this successor: a restore takes a fresh token and an empty store")
 		}
 		return nil
@@ -116,19 +120,32 @@ func (x *ceremony) succeed(ctx context.Context, f signer.Founding) error {
 }
 
 // readPredecessor reads what a successor's genesis names, and holds the checkpoint to the line.
-func readPredecessor(line, checkpointPath string) (*ledger.Predecessor, error) {
-	genesis, err := journal.ParseGenesis(line)
-	if err != nil {
+func readPredecessor(line, checkpointPath, keysPath string) (*ledger.Predecessor, error) {
+	if _, err := journal.ParseGenesis(line); err != nil {
 		return nil, exit(exitUsage, fmt.Errorf("--predecessor: %w", err))
 	}
 	checkpoint, err := os.ReadFile(checkpointPath)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := journal.OpenCheckpoint(genesis, checkpoint); err != nil {
+	p := &ledger.Predecessor{Genesis: line, Checkpoint: string(checkpoint)}
+	if keysPath != "" {
+		text, err := os.ReadFile(keysPath)
+		if err == nil {
+			err = json.Unmarshal(text, &p.Handovers)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", keysPath, err)
+		}
+	}
+	err = p.Check()
+	if errors.Is(err, journal.ErrOtherKey) {
+		err = fmt.Errorf("%w: if its log key was handed over, give the proofs of that with --predecessor-keys", err)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", checkpointPath, err)
 	}
-	return &ledger.Predecessor{Genesis: line, Checkpoint: string(checkpoint)}, nil
+	return p, nil
 }
 
 // gather reads decrypted shares, and decrypts those that the identities open. The caller wipes what comes back.

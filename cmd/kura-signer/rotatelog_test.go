@@ -72,6 +72,9 @@ func TestRotateLogKey(t *testing.T) {
 	}
 	for _, point := range points {
 		waiting := x.rotateLog("--begin")
+		if list := x.must("token", "list", "--config", x.config); !strings.Contains(lineWith(list, field(waiting, "log key")), "signed the newest head") || !strings.Contains(lineWith(list, field(waiting, "next")), "waits") {
+			t.Errorf("which log key is for what does not stand in\n%s", list)
+		}
 		current, next := field(waiting, "log key"), field(waiting, "next")
 		key, err := journal.ParseLogKey(next)
 		if err != nil {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"text/tabwriter"
 
+	"kura/journal"
+	"kura/journal/anchorfile"
 	"kura/signer/token"
 )
 
@@ -137,7 +139,42 @@ func tokenList(ctx context.Context, in *invocation) (err error) {
 	if asJSON {
 		return printJSON(in.stdout, objects)
 	}
-	return printObjects(in.stdout, objects)
+	if err := printObjects(in.stdout, objects); err != nil {
+		return err
+	}
+	return in.printLogKeys(ctx, c, t)
+}
+
+// printLogKeys says what the token's log keys are for, as far as the newest head in the anchor file tells.
+func (in *invocation) printLogKeys(ctx context.Context, c *Config, t *token.Token) error {
+	held, err := t.LogKeys(ctx)
+	if err != nil {
+		return err
+	}
+	newest, err := anchorfile.New(c.AnchorFile).Load(ctx)
+	if err != nil || newest == nil {
+		return err // no journal was founded yet
+	}
+	signed := -1
+	for i, key := range held {
+		if _, err := journal.OpenCheckpoint(journal.Genesis{Origin: c.Origin, LogKey: key}, newest); err == nil {
+			signed = i
+		}
+	}
+	say(in.stdout, "\n")
+	for i, key := range held {
+		use := "signed the newest head of the anchor file"
+		switch {
+		case signed < 0:
+			use = "did not sign the newest head of the anchor file"
+		case i < signed:
+			use = "was replaced: kura-signer rotate log-key destroys it"
+		case i > signed:
+			use = "waits: kura-signer rotate log-key says for what"
+		}
+		say(in.stdout, "log key  %s  %s\n", journal.FormatLogKey(key), use)
+	}
+	return nil
 }
 
 // tokenAttack is a process of its own and touches only objects that it makes.

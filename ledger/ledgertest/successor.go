@@ -20,7 +20,7 @@ func (w *World) Succeed() *Succession {
 	s := &Succession{Old: w, Genesis: ledger.Genesis{
 		Origin: "kura.test/second", LogKey: journal.FormatLogKey(LogKey(0)),
 		Policy: p.Hash(), Clock: ledger.ClockSimulated,
-		Predecessor: &ledger.Predecessor{Genesis: w.Genesis.String(), Checkpoint: string(w.Checkpoint())},
+		Predecessor: &ledger.Predecessor{Genesis: w.Genesis.String(), Checkpoint: string(w.Checkpoint()), Handovers: w.Chain.Under(w.tree.Head().Size)},
 	}}
 	s.Founding = ledger.FoundingInput{Policy: string(p.Text())}
 	for _, director := range []string{"alice", "bob"} {
