@@ -146,7 +146,7 @@ func (k Key) check(text string, s note.Signature) (Cosignature, bool) {
 	if s.Name != k.Name || s.Hash != k.id() || k == (Key{}) {
 		return Cosignature{}, false
 	}
-	raw, err := base64.StdEncoding.DecodeString(s.Base64)
+	raw, err := base64.StdEncoding.Strict().DecodeString(s.Base64) // one signature has one form
 	if err != nil || len(raw) != 4+signatureSize {
 		return Cosignature{}, false
 	}
