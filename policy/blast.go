@@ -91,9 +91,10 @@ type BlastOptions struct {
 	Span   Millis // in which it reaches the chain
 	// Book, if not nil, bounds limits per destination by how many are listed.
 	Book *Book
-	// Witnessed: a witness elsewhere cosigns the journal, so that a rollback of the
-	// whole host repeats no more than the anchors tolerate.
-	Witnessed bool
+	// CosignedFirst: witnesses elsewhere cosign each head before anything leaves that
+	// it covers (the signer's cosign_before_release), so that a rollback of the whole
+	// host repeats nothing. Witnesses who cosign behind the answers bound nothing.
+	CosignedFirst bool
 }
 
 // rollback tells whether the whole host can be put back to an older state.
@@ -150,8 +151,13 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 	b := Blast{Stolen: opt.Stolen.String(), Within: opt.Span}
 	ways := r.ways()
 	open := b.governance(r)
-	if opt.rollback() && !opt.Witnessed {
-		b.Notes = append(b.Notes, "rollback of this host: unbounded; run a witness elsewhere")
+	switch {
+	case opt.rollback() && opt.CosignedFirst:
+		b.Notes = append(b.Notes, "a rollback of this host repeats nothing: witnesses elsewhere have cosigned whatever left, and none of them cosigns a journal that does not extend it")
+	case opt.rollback():
+		// A witness that never heard of a payment does not miss it at the next start, and every start renews the
+		// token's anchor: what one rollback repeats has a bound, how many there are has none.
+		b.Notes = append(b.Notes, "rollback of this host: unbounded; it is put back again and again, and each time the limits count from there; witnesses elsewhere who cosign before anything leaves (cosign_before_release) bound it")
 		open = true
 	}
 	for i := range p.doc.Wallets {
@@ -169,12 +175,6 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 		here := slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return p.walletList[w.wallet].network != p.assetList[k].network })
 		row := r.row(here, k, open)
 		b.Totals = append(b.Totals, row)
-	}
-	if opt.rollback() && opt.Witnessed {
-		b.Notes = append(b.Notes, "a rollback of the host repeats at most what the token's anchor tolerates, once: the next start finds it")
-		if opt.Stolen.Gateway {
-			b.Notes = append(b.Notes, "with the gateway, which carries the cosignatures, that takes cosign_before_release = true; without it: unbounded")
-		}
 	}
 	if opt.Stolen.Clock {
 		b.Notes = append(b.Notes, "with the clock: policy time runs at most 1 in 1000 fast, and 10 minutes ahead after a start")

@@ -43,31 +43,10 @@ func (r *radius) row(ways []way, asset int, open bool) BlastRow {
 		row.Unbounded, row.Formula, row.Schedule = true, "unbounded: no limit counts it", "everything at once"
 		return row
 	}
-	if r.opt.rollback() {
-		b = b.plus(r.repeated(ways, asset))
-	}
 	row.Bound, row.Binding = b.amount.String(), b.limits
 	row.Formula = strings.Join(b.formula, " + ") + " = " + r.show(asset, b.amount)
 	row.Schedule = strings.Join(b.schedule, "; ")
 	return row
-}
-
-// repeated bounds what a rollback within the anchor's tolerance adds: what was
-// authorised since the token last kept the head. Of an asset to which the policy
-// gives a value that is at most this value, of any other what fits into the time
-// after which the head is kept anyway.
-func (r *radius) repeated(ways []way, asset int) bound {
-	anchor := &r.p.doc.Anchor
-	for _, v := range anchor.Values {
-		if v.Asset == r.p.doc.Assets[asset].ID {
-			amount := new(big.Int).SetUint64(uint64(v.Amount))
-			return bound{amount: amount, formula: []string{r.show(asset, amount) + " repeated by a rollback"}}
-		}
-	}
-	since := *r
-	since.opt.Span = anchor.Every
-	b := since.split(ways, asset)
-	return bound{amount: b.amount, formula: []string{strings.Join(b.formula, " + ") + " repeated by a rollback"}}
 }
 
 // split finds the cheapest way to divide the ways among limits: ways that share

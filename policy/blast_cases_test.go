@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"kura/policy"
 	"kura/statement"
 )
@@ -94,7 +96,7 @@ func TestBlastRadius(t *testing.T) {
 		{"directors before the time-lock", nil, "officer:bob,officer:cat", hours(24), "xem", "0", "bounded until the time-lock ends after 1d, then unbounded, unless 2 directors veto"},
 		{"directors after the time-lock", nil, "officer:bob,officer:cat", hours(25), "xem", "", "quorum for unfreezing"},
 		{"recovery", nil, "officer:eve", hours(15 * 24), "xem", "", "a recovery"},
-		{"rollback without a witness", nil, "client:c1,database,anchor-file", hours(1), "xem", "", "rollback of this host: unbounded"},
+		{"rollback without a witness", nil, "client:c1,database,anchor-file", hours(1), "xem", "", "it is put back again and again"},
 	}
 	for _, c := range cases {
 		p := republic(t, c.change)
@@ -112,23 +114,17 @@ func TestBlastRadius(t *testing.T) {
 		}
 	}
 
-	p := republic(t, func(d *policy.Document) { d.Anchor.Values = []policy.Value{{Asset: "xem", Amount: 7_000_000}} })
-	b := policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, "client:c1,database,anchor-file"), Span: hours(0) + 1, Witnessed: true})
-	if b.Rows[0].Bound != "107000000" || !strings.Contains(b.Rows[0].Formula, "repeated by a rollback") {
-		t.Errorf("with a witness: %+v", b.Rows[0])
-	}
-	if notes := strings.Join(b.Notes, "\n"); !strings.Contains(notes, "the next start finds it") || strings.Contains(notes, "cosign_before_release") {
-		t.Errorf("notes: %s", notes)
-	}
-
-	// What the anchor has no value for repeats what fits into the time after which it is renewed.
-	p = republic(t, func(d *policy.Document) { d.Anchor.Values, d.Anchor.Every = nil, hours(2) })
-	b = policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, "client:c1,gateway,database,anchor-file"), Span: hours(0) + 1, Witnessed: true})
-	if b.Rows[0].Bound != "400000000" || !strings.Contains(b.Rows[0].Formula, "(floor((2h + 30m) / 1h) + 1) × 100 XEM repeated by a rollback") {
-		t.Errorf("without a value: %+v", b.Rows[0])
-	}
-	if !strings.Contains(strings.Join(b.Notes, "\n"), "with the gateway, which carries the cosignatures, that takes cosign_before_release = true") {
-		t.Errorf("notes: %v", b.Notes)
+	// Witnesses who cosign first leave a rollback nothing to repeat, whoever carries their cosignatures.
+	p := republic(t, nil)
+	without := policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, "client:c1"), Span: hours(1), CosignedFirst: true})
+	for _, parts := range []string{"client:c1,database,anchor-file", "client:c1,gateway,network,database,anchor-file"} {
+		b := policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, parts), Span: hours(1), CosignedFirst: true})
+		if !cmp.Equal(b.Rows, without.Rows) || !cmp.Equal(b.Totals, without.Totals) {
+			t.Errorf("%s, cosigned first: %s", parts, cmp.Diff(without, b))
+		}
+		if !strings.Contains(strings.Join(b.Notes, "\n"), "a rollback of this host repeats nothing") {
+			t.Errorf("notes: %v", b.Notes)
+		}
 	}
 }
 

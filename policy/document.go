@@ -275,8 +275,9 @@ type Refusals struct {
 }
 
 // Anchor says when the token's copy of the head is renewed: after Every, or
-// when what was authorised since passes one of Values. A rollback of everything
-// but the token can repeat at most that.
+// when what was authorised since passes one of Values. One rollback of everything
+// but the token can repeat at most that; how often it can be done only witnesses
+// bound.
 type Anchor struct {
 	Every  Millis  `json:"every"`
 	Values []Value `json:"values"`

@@ -12,7 +12,7 @@ import (
 
 // A sparseAnchor renews an anchor whose memory wears out (the token's) only as often as the policy says: after a time,
 // or once enough value was authorised since. In between, the head that it keeps is older, and the journal extends it all
-// the same; how much a rollback to it could hide is what the policy bounds.
+// the same; how much one rollback to it could hide is what the policy bounds.
 type sparseAnchor struct {
 	journal.Anchor
 
@@ -111,7 +111,7 @@ func (a *sparseAnchor) add(o outlay, boot int64) {
 }
 
 // tally notes what an authorisation takes from the value that the anchor may stay behind by: fees and levies, too, since
-// a blast radius counts no more than that value for what a rollback repeats.
+// no more than that value is what one rollback may repeat.
 func (o *outlay) tally(p *policy.Policy, n nem.Network, unsigned []byte) {
 	tx, err := nem.Decode(n, unsigned)
 	if err != nil {

@@ -18,6 +18,9 @@ const (
 // rollbackUnbounded is how far a rollback goes unnoticed while no witness elsewhere keeps the newest head.
 const rollbackUnbounded = "rollback of this host: unbounded (no witness elsewhere keeps the newest head)"
 
+// rollbackBehind is the same where witnesses cosign behind the answers.
+const rollbackBehind = "rollback of this host: unbounded (witnesses cosign behind the answers: cosign_before_release = false)"
+
 // Ready implements rpc.Gateway and rpc.Admin.
 func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 	head := s.journal.Head()
@@ -49,7 +52,10 @@ func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 		return ready, nil
 	}
 	ready.Cosigned, ready.Witnesses = s.cosigning.best().Size, s.cosigning.list()
-	if n := s.cosigning.answering(); n >= s.cosigning.Quorum {
+	switch n := s.cosigning.answering(); {
+	case n >= s.cosigning.Quorum && !s.cosigning.BeforeRelease:
+		ready.Rollback = rollbackBehind
+	case n >= s.cosigning.Quorum:
 		ready.Rollback = fmt.Sprintf("a rollback below size %d is found: %d of %d witnesses answer, %d must", ready.Cosigned, n, len(ready.Witnesses), s.cosigning.Quorum)
 	}
 	return ready, nil

@@ -24,7 +24,7 @@ type Config struct {
 
 	Witnesses           []string `toml:"witnesses"`             // key lines (name+id+key) of those who cosign the journal's heads
 	WitnessQuorum       int      `toml:"witness_quorum"`        // how many must have cosigned; more than half
-	CosignBeforeRelease bool     `toml:"cosign_before_release"` // no answer and no signature before that
+	CosignBeforeRelease bool     `toml:"cosign_before_release"` // no answer and no signature before that; true with witnesses, unless it says false
 
 	Token   TokenConfig   `toml:"token"`
 	Journal JournalConfig `toml:"journal"`
@@ -95,6 +95,9 @@ func parseConfig(text, base string) (*Config, error) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}
+	}
+	if len(c.Witnesses) > 0 && !meta.IsDefined("cosign_before_release") {
+		c.CosignBeforeRelease = true // behind the answers, witnesses bound no rollback of this host: that is asked for by name
 	}
 	if c.LogLevel == "" {
 		c.LogLevel = "info"

@@ -220,6 +220,9 @@ func (x *examination) openAll(ctx context.Context) {
 	if len(x.config.Witnesses) == 0 {
 		x.warn("no_witness", "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed")
 	} else {
+		if !x.config.CosignBeforeRelease {
+			x.warn("cosigned_behind", "witnesses cosign behind the answers (cosign_before_release = false): a rollback of this host is unbounded")
+		}
 		x.ok("witnesses", "%d of %d witnesses must cosign what a signer starts from", x.config.WitnessQuorum, len(x.config.Witnesses))
 	}
 }

@@ -14,17 +14,19 @@ func TestWitnessConfig(t *testing.T) {
 	for _, c := range []struct {
 		name, top, journal string
 		want               string // part of the error; "" for none
+		before             bool   // nothing leaves before it is cosigned
 	}{
-		{"none", "", embedded, ""},
-		{"in the background", `witnesses = ["` + a + `"]` + "\nwitness_quorum = 1\n", embedded, ""},
-		{"two of two", `witnesses = ["` + a + `", "` + b + `"]` + "\nwitness_quorum = 2\ncosign_before_release = true\n", shared, ""},
-		{"half of them", `witnesses = ["` + a + `", "` + b + `"]` + "\nwitness_quorum = 1\n", embedded, "witnesses: a quorum of 1 of 2"},
-		{"no quorum", `witnesses = ["` + a + `"]` + "\n", embedded, "witnesses: a quorum of 0 of 1"},
-		{"not a key line", `witnesses = ["a.test"]` + "\nwitness_quorum = 1\n", embedded, "witnesses: "},
-		{"quorum of nobody", "witness_quorum = 1\n", embedded, "no witness is named"},
-		{"shared, in the background", `witnesses = ["` + a + `"]` + "\nwitness_quorum = 1\n", shared, "cosign_before_release: must be true"},
-		{"shared, without witnesses", "", shared, "cosign_before_release: must be true"},
-		{"shared, embedded", "", embedded + "shared = true\n", "journal.shared: belongs to kind postgres"},
+		{"none", "", embedded, "", false},
+		{"before release unless it says otherwise", `witnesses = ["` + a + `"]` + "\nwitness_quorum = 1\n", embedded, "", true},
+		{"in the background", `witnesses = ["` + a + `"]` + "\nwitness_quorum = 1\ncosign_before_release = false\n", embedded, "", false},
+		{"two of two", `witnesses = ["` + a + `", "` + b + `"]` + "\nwitness_quorum = 2\ncosign_before_release = true\n", shared, "", true},
+		{"half of them", `witnesses = ["` + a + `", "` + b + `"]` + "\nwitness_quorum = 1\n", embedded, "witnesses: a quorum of 1 of 2", false},
+		{"no quorum", `witnesses = ["` + a + `"]` + "\n", embedded, "witnesses: a quorum of 0 of 1", false},
+		{"not a key line", `witnesses = ["a.test"]` + "\nwitness_quorum = 1\n", embedded, "witnesses: ", false},
+		{"quorum of nobody", "witness_quorum = 1\n", embedded, "no witness is named", false},
+		{"shared, in the background", `witnesses = ["` + a + `"]` + "\nwitness_quorum = 1\ncosign_before_release = false\n", shared, "cosign_before_release: must be true", false},
+		{"shared, without witnesses", "", shared, "cosign_before_release: must be true", false},
+		{"shared, embedded", "", embedded + "shared = true\n", "journal.shared: belongs to kind postgres", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config, err := parseConfig(c.top+`origin = "o"
@@ -45,7 +47,7 @@ label = "l"
 				t.Errorf("said %v, want %q", err, c.want)
 			case err == nil:
 				w, err := config.witnesses()
-				if err != nil || w.Newest.Name() != "anchor file /base/state/cosigned" || len(w.Keys) != w.Quorum {
+				if err != nil || w.Newest.Name() != "anchor file /base/state/cosigned" || len(w.Keys) != w.Quorum || w.BeforeRelease != c.before {
 					t.Errorf("%+v, %v", w, err)
 				}
 			}

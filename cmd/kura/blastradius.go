@@ -15,7 +15,7 @@ const blastDay = policy.Millis(24 * 60 * 60 * 1000)
 
 func newPolicyBlastRadius() *cobra.Command {
 	var stolen, within, book string
-	var witnessed, asJSON bool
+	var witnessed, asJSON bool // witnessed: before anything leaves
 	cmd := &cobra.Command{
 		Use:   "blast-radius FILE",
 		Short: "Compute the most that can be lost if given things are stolen",
@@ -49,7 +49,7 @@ what the thieves of January 2018 had (client, gateway, database, network).`,
 			page := newPage(cmd.OutOrStdout())
 			printBlastTable(page, p, options.Span, table)
 			if !witnessed {
-				page.line("Rollback of this host (database and anchor-file stolen together): unbounded without a witness elsewhere; --witnessed if there is one.")
+				page.line("Rollback of this host (database and anchor-file stolen together): unbounded, unless witnesses elsewhere cosign before anything leaves (cosign_before_release); --witnessed if they do.")
 			}
 			return page.flush()
 		},
@@ -58,13 +58,13 @@ what the thieves of January 2018 had (client, gateway, database, network).`,
 	s.StringVar(&stolen, "stolen", "", "what is stolen, like client:backend,officer:emi,gateway,database,network,clock,anchor-file")
 	s.StringVar(&within, "within", "24h", "in which time it reaches the chain")
 	s.StringVar(&book, "addresses", "", "address book, for limits per destination (a change file)")
-	s.BoolVar(&witnessed, "witnessed", false, "a witness elsewhere cosigns the journal")
+	s.BoolVar(&witnessed, "witnessed", false, "witnesses elsewhere cosign the journal before anything leaves (cosign_before_release)")
 	s.BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd
 }
 
 func blastOptions(cmd *cobra.Command, p *policy.Policy, stolen, within, book string, witnessed bool) (policy.BlastOptions, error) {
-	options := policy.BlastOptions{Witnessed: witnessed}
+	options := policy.BlastOptions{CosignedFirst: witnessed}
 	var ok bool
 	if options.Span, ok = source.Span(within); !ok || options.Span == 0 {
 		return options, usagef("--within is %q, want a time like 24h, 90m or 7d", within)
