@@ -429,3 +429,28 @@ func FuzzChain(f *testing.F) {
 		}
 	})
 }
+
+// badHead is a store whose newest head is shown with other signature bytes.
+type badHead struct {
+	*memoryStore
+	shown journal.Checkpoint
+}
+
+func (b badHead) Head(context.Context) (journal.Checkpoint, error) { return b.shown, nil }
+
+// TestTheNewestHeadIsAlwaysOpened: a checkpoint under a key that no handover explains is refused, also when no row is
+// read after what is trusted, and when the rows have the same head with its right signature.
+func TestTheNewestHeadIsAlwaysOpened(t *testing.T) {
+	r := rotate(t, 3)
+	bad, err := journal.SignCheckpoint(storetest.Genesis().Origin, r.log.Head(), storetest.Sign, storetest.PublicKey(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, trusted := range []journal.Head{{}, r.log.Head()} {
+		c := r.config()
+		c.Store, c.Trusted = badHead{r.store, bad}, trusted
+		if _, err := journal.Open(t.Context(), c); err == nil {
+			t.Errorf("opened from size %d on", trusted.Size)
+		}
+	}
+}

@@ -103,7 +103,7 @@ func startWalk(ctx context.Context, s Store, v Verification) (*walk, error) {
 	}
 	head, err := keys.Open(checkpoint)
 	if errors.Is(err, ErrOtherKey) {
-		// A handover on the way may explain it: openHead demands that one has.
+		// A handover on the way may explain it: run demands at its end that one has.
 		head, err = PeekCheckpoint(v.Genesis.Origin, checkpoint)
 	}
 	if err != nil {
@@ -144,6 +144,11 @@ func (w *walk) run(ctx context.Context) error {
 	}
 	if prev != w.head {
 		return &TamperError{TamperChain, prev.Size, w.head.Size - 1, fmt.Sprintf("the chain of heads ends at size %d, the newest head has size %d", prev.Size, w.head.Size)}
+	}
+	// At the start a handover on the way could still explain another key, and perhaps no row was read since: now it
+	// is known which key must have signed the very bytes that are kept and shown.
+	if _, err := w.keys.Open(w.checkpoint); err != nil {
+		return &TamperError{TamperHead, w.head.Size, w.head.Size, "the newest head is not one of this journal: " + err.Error()}
 	}
 	return nil
 }

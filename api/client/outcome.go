@@ -67,6 +67,9 @@ type recorded struct {
 // errNoReceipt says that an answer came without the proof that it needs.
 var errNoReceipt = errors.New("the answer has no receipt")
 
+// errOldKey says that an answer is proven under a head of a log key that was handed over since.
+var errOldKey = errors.New("the receipt's head is of a log key that was handed over since: ask again")
+
 // prove is the function below, under the log keys that are known, and learns of those that the answer proves.
 func (c *Client) prove(answer rpc.Answer, id string, about *statement.Hash) (Outcome, error) {
 	o, err := prove(c.logKeys(), answer, id, about)
@@ -100,6 +103,10 @@ func prove(known journal.LogKeys, answer rpc.Answer, id string, about *statement
 	head, err := keys.Open(receipt.Checkpoint)
 	if err != nil {
 		return Outcome{}, err
+	}
+	if keys.At(head.Size) != keys.Newest() {
+		// A signer proves anew with every answer. Who kept an old key could prove anything below its handover.
+		return Outcome{}, errOldKey
 	}
 	if entry.Kind != outcomeKind {
 		return Outcome{}, fmt.Errorf("the receipt proves an entry of kind %q, not an outcome", entry.Kind)

@@ -37,11 +37,18 @@ func newReceipt() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			entry, _, err := receipt.VerifyUnder(keys)
+			entry, keys, err := receipt.VerifyUnder(keys)
+			if err != nil {
+				return err
+			}
+			head, err := keys.Open(receipt.Checkpoint)
 			if err != nil {
 				return err
 			}
 			page := newPage(cmd.OutOrStdout())
+			if keys.At(head.Size) != keys.Newest() {
+				page.printf("note: its head is of a log key that was handed over since; whoever kept that key could have made it. Ask for a receipt of today.\n")
+			}
 			page.printf("ok: entry %d (%s) stands in %s\n%s\n", entry.Seq, entry.Kind, keys.Genesis().Origin, entry.Body)
 			return page.flush()
 		},

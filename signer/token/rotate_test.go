@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"filippo.io/age"
@@ -240,5 +241,22 @@ func TestBackupAndRestoreOntoAFreshToken(t *testing.T) {
 	}
 	if _, err := tok.Restore(ctx, archive.Contents, shares); !errors.Is(err, ErrWalletExists) {
 		t.Errorf("over another wallet of the name (%s): %v", wallet2.PublicKey, err)
+	}
+}
+
+// TestNextLogKeyAtOnce: several callers at once make one key.
+func TestNextLogKeyAtOnce(t *testing.T) {
+	tok := initialised(t).openWrapped((&faultPlan{}).wrap)
+	var callers sync.WaitGroup
+	for range 6 {
+		callers.Go(func() {
+			if _, err := tok.NextLogKey(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	callers.Wait()
+	if keys, err := tok.LogKeys(t.Context()); err != nil || len(keys) != 2 {
+		t.Errorf("%d log keys, %v", len(keys), err)
 	}
 }

@@ -52,6 +52,8 @@ type Token struct {
 	randomised atomic.Bool // a trial saw two signatures of one message differ
 	wallets    walletCache
 
+	making sync.Mutex // held while the next key of a kind is made
+
 	mutex   sync.Mutex
 	genesis [32]byte      // zero: not bound; set once
 	current *connection   // nil while the token is being recovered
