@@ -143,6 +143,7 @@ func (s *State) bornBeforeGap(id statement.ID, t statement.Type) bool {
 		return false
 	case statement.TypeWithdrawal:
 		latest += statement.MaxAhead
+	case statement.TypeVerdict, statement.TypeProposal:
 	}
 	return id.Born() <= latest
 }

@@ -163,7 +163,7 @@ func (f *faults) decided(t *testing.T) (n int64) {
 	}
 	for _, sample := range m.Samples {
 		if sample.Name == "kura_signer_entries_total" {
-			n = int64(sample.Value)
+			n = sample.Value
 		}
 	}
 	return n

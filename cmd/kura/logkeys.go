@@ -56,7 +56,12 @@ func (h *home) keepHandovers(chain journal.Chain) error {
 		return err
 	}
 	temporary := h.path(handoversFileName + ".new")
-	if err := os.WriteFile(temporary, text, 0o600); err != nil {
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temporary, h.path(handoversFileName))
