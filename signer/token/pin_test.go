@@ -96,7 +96,7 @@ func TestPINFromADescriptorClosesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = writer.Close()
-	defer reader.Close() // it was only read
+	defer reader.Close()                   // it was only read
 	own, err := unix.Dup(int(reader.Fd())) // ReadPINFD closes what it is given, and reader closes its own
 	if err != nil {
 		t.Fatal(err)
