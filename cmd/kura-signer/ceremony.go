@@ -7,9 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"kura/cmd/kura-signer/host"
-	"kura/journal"
-	"kura/journal/anchorfile"
 	"kura/ledger"
 	"kura/signer"
 	"kura/signer/token"
@@ -25,8 +22,12 @@ type ceremony struct {
 	unlock func()
 }
 
-// begin takes the lock that excludes a signer, then opens the token.
-func (in *invocation) begin(ctx context.Context, c *Config) (*ceremony, error) {
+// begin sets the process up and takes the lock that excludes a signer, then opens the token.
+func (in *invocation) begin(ctx context.Context, configPath string) (*ceremony, error) {
+	c, err := setUp(configPath)
+	if err != nil {
+		return nil, err
+	}
 	unlock, err := lockState(c.StateDir)
 	if err != nil {
 		return nil, err
@@ -48,24 +49,17 @@ func (x *ceremony) end() error {
 func (x *ceremony) record(ctx context.Context, inputs func(*ledger.State) []ledger.Input) (err error) {
 	s, err := openStore(ctx, x.config.Journal)
 	if err != nil {
-		return fmt.Errorf("open the journal's store: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := x.lead(ctx, s); err != nil {
 		return err
 	}
-	genesis, err := genesisOf(ctx, x.config, x.token, s)
+	c, err := signerConfig(ctx, x.config, x.token, s)
 	if err != nil {
 		return err
 	}
-	clock, err := host.NewMachineClock()
-	if err != nil {
-		return err
-	}
-	return signer.Record(ctx, signer.Config{
-		Genesis: genesis, Store: s, Token: host.Keys{Token: x.token}, Clock: clock, Version: version,
-		Anchors: []journal.Anchor{anchorfile.New(x.config.AnchorFile)}, TokenAnchor: host.Anchor{Token: x.token},
-	}, inputs)
+	return signer.Record(ctx, c, inputs)
 }
 
 // lead makes sure that no signer on another host leads a shared journal, until the store is closed.

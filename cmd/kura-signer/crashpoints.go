@@ -63,13 +63,12 @@ func reach(point string) {
 	select {}
 }
 
-func instrument(p signerParts) signerParts {
-	p.store = crashingStore{p.store}
-	p.token = crashingToken{p.token}
-	for i := range p.anchors {
-		p.anchors[i] = crashingAnchor{p.anchors[i]}
+func instrument(c signer.Config) signer.Config {
+	c.Store, c.Token = crashingStore{c.Store}, crashingToken{c.Token}
+	for i := range c.Anchors {
+		c.Anchors[i] = crashingAnchor{c.Anchors[i]}
 	}
-	return p
+	return c
 }
 
 type crashingStore struct{ journal.Store }

@@ -8,6 +8,6 @@ import (
 )
 
 // instrument is for builds with the tag crashpoints, which tests make; in every other build it does nothing.
-func instrument(p signerParts) signerParts { return p }
+func instrument(c signer.Config) signer.Config { return c }
 
 func gatewayOf(s *signer.Signer) rpc.Gateway { return s }

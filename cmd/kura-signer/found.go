@@ -32,15 +32,11 @@ func initJournal(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	c, err := setUp(configPath)
-	if err != nil {
-		return err
-	}
 	founding, err := readFounding(policyPath, verdictsPath, hashText)
 	if err != nil {
 		return err
 	}
-	x, err := in.begin(ctx, c)
+	x, err := in.begin(ctx, configPath)
 	if err != nil {
 		return err
 	}
@@ -76,7 +72,7 @@ func (x *ceremony) found(ctx context.Context, f signer.Founding) (g journal.Gene
 	}
 	s, err := openStore(ctx, x.config.Journal)
 	if err != nil {
-		return g, fmt.Errorf("open the journal's store: %w", err)
+		return g, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if f.Clock, err = host.NewMachineClock(); err != nil {

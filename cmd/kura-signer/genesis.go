@@ -82,7 +82,7 @@ func genesisLine(ctx context.Context, c *Config, t *token.Token) (g journal.Gene
 func storedGenesis(ctx context.Context, c *Config, t *token.Token) (g journal.Genesis, err error) {
 	s, err := openStore(ctx, c.Journal)
 	if err != nil {
-		return g, fmt.Errorf("open the journal's store: %w", err)
+		return g, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return genesisOf(ctx, c, t, s)

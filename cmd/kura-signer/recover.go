@@ -8,9 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"kura/cmd/kura-signer/host"
 	"kura/journal"
-	"kura/journal/anchorfile"
 	"kura/journal/gap"
 	"kura/signer"
 	"kura/statement"
@@ -63,28 +61,24 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	c, err := setUp(configPath)
-	if err != nil {
-		return err
-	}
-	x, err := in.begin(ctx, c)
+	x, err := in.begin(ctx, configPath)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.end()) }()
-	s, err := openStore(ctx, c.Journal)
+	s, err := openStore(ctx, x.config.Journal)
 	if err != nil {
-		return fmt.Errorf("open the journal's store: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := x.lead(ctx, s); err != nil {
 		return err
 	}
-	r, err := x.recovery(ctx, s, more)
+	c, err := signerConfig(ctx, x.config, x.token, s)
 	if err != nil {
 		return err
 	}
-	r.Until = until
+	r := &signer.Recovery{Config: c, More: more, Until: until}
 	tail, err := r.Find(ctx)
 	switch {
 	case err != nil:
@@ -104,30 +98,6 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 		return err
 	}
 	return in.reportGap(r)
-}
-
-// recovery is what works on the journal, with the same parts as a signer.
-func (x *ceremony) recovery(ctx context.Context, s store, more []signer.HeldHead) (*signer.Recovery, error) {
-	genesis, err := genesisOf(ctx, x.config, x.token, s)
-	if err != nil {
-		return nil, err
-	}
-	clock, err := host.NewMachineClock()
-	if err != nil {
-		return nil, err
-	}
-	parts := instrument(signerParts{
-		token: host.Keys{Token: x.token}, store: s,
-		anchors: []journal.Anchor{anchorfile.New(x.config.AnchorFile)}, tokenAnchor: host.Anchor{Token: x.token},
-	})
-	r := &signer.Recovery{More: more, Config: signer.Config{
-		Genesis: genesis, Store: parts.store, Anchors: parts.anchors, TokenAnchor: parts.tokenAnchor,
-		Token: parts.token, Clock: clock, Version: version,
-	}}
-	if r.Witnesses, err = x.config.witnesses(); err != nil {
-		return nil, err
-	}
-	return r, nil
 }
 
 // readHeads reads checkpoints from files, or out of the questions that other signers' hosts asked.

@@ -63,22 +63,18 @@ func restore(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: contents: %w", backupPath, err)
 	}
-	c, err := setUp(configPath)
-	if err != nil {
-		return err
-	}
-	// Before the successor is founded: a token that is bound to it takes no other.
-	if err := token.CheckBackup(contents, shares); err != nil {
-		return fmt.Errorf("%s: %w: nothing was changed", backupPath, err)
-	}
 	if b.Journal != line {
 		say(in.stderr, "note: the backup was made under %s, not under the journal that is followed: newer wallets are not in it\n", b.Journal)
 	}
-	x, err := in.begin(ctx, c)
+	x, err := in.begin(ctx, configPath)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.end()) }()
+	// Before the successor is founded: a token that is bound to it takes no other.
+	if err := token.CheckBackup(contents, shares); err != nil {
+		return fmt.Errorf("%s: %w: nothing was changed", backupPath, err)
+	}
 	if err := x.succeed(ctx, founding); err != nil {
 		return err
 	}

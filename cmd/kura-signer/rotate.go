@@ -26,11 +26,7 @@ func tokenRotate(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	c, err := setUp(configPath)
-	if err != nil {
-		return err
-	}
-	x, err := in.begin(ctx, c)
+	x, err := in.begin(ctx, configPath)
 	if err != nil {
 		return err
 	}
@@ -51,7 +47,7 @@ func tokenRotate(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.Journal.Shared && !copied {
+	if x.config.Journal.Shared && !copied {
 		say(in.stdout, "Journalled. The old key is still there, for the other signers: copy state_dir/wallets to each of them,\n"+
 			"then run this again with --copied.\n")
 		return nil

@@ -64,11 +64,7 @@ func (x *installation) rotateTo(c *ceremony, journalled bool) {
 // ceremony does something in this process that a command would do.
 func (x *installation) ceremony(do func(*ceremony)) {
 	x.TB.Helper()
-	c, err := readConfig(x.config)
-	if err != nil {
-		x.TB.Fatal(err)
-	}
-	opened, err := (&invocation{stderr: x.TB.Output()}).begin(x.TB.Context(), c)
+	opened, err := (&invocation{stderr: x.TB.Output()}).begin(x.TB.Context(), x.config)
 	if err != nil {
 		x.TB.Fatal(err)
 	}

@@ -82,45 +82,40 @@ func (d *daemon) open(ctx context.Context) (err error) {
 		return err
 	}
 	if d.store, err = openStore(ctx, c.Journal); err != nil {
-		return fmt.Errorf("open the journal's store: %w", err)
+		return err
 	}
-	genesis, err := genesisOf(ctx, c, d.token, d.store)
+	config, err := signerConfig(ctx, c, d.token, d.store)
 	if err != nil {
 		return err
 	}
-	clock, err := host.NewMachineClock()
-	if err != nil {
+	if config.Lease, err = leaseOf(c.Journal, d.store); err != nil {
 		return err
 	}
 	d.alarms = newAlarms(d.log)
-	parts := signerParts{
-		token: host.Keys{Token: d.token}, store: d.store,
-		anchors: []journal.Anchor{anchorfile.New(c.AnchorFile)}, tokenAnchor: host.Anchor{Token: d.token},
-	}
-	parts = instrument(parts)
-	witnesses, err := c.witnesses()
-	if err != nil {
-		return err
-	}
-	lease, err := leaseOf(c.Journal, d.store)
-	if err != nil {
-		return err
-	}
-	d.signer, err = signer.Open(ctx, signer.Config{
-		Genesis: genesis, Store: parts.store, Anchors: parts.anchors, TokenAnchor: parts.tokenAnchor,
-		Token: parts.token, Witnesses: witnesses, Lease: lease, Clock: clock, Version: version, Log: d.log,
-		Snapshots: signer.Snapshots{Dir: c.StateDir, Worth: snapshotWorth},
-		Warnings:  d.warnings(), Alarm: d.alarms.raise,
-	})
+	config.Log, config.Warnings, config.Alarm = d.log, d.warnings(), d.alarms.raise
+	config.Snapshots = signer.Snapshots{Dir: c.StateDir, Worth: snapshotWorth}
+	d.signer, err = signer.Open(ctx, config)
 	return err
 }
 
-// signerParts are what a signer writes to. The build for crash tests puts itself between; see crashpoints.go.
-type signerParts struct {
-	token       signer.Token
-	store       journal.Store
-	anchors     []journal.Anchor
-	tokenAnchor journal.Anchor
+// signerConfig is what every process that writes the journal writes to, reads its time from and starts from.
+func signerConfig(ctx context.Context, c *Config, t *token.Token, s store) (signer.Config, error) {
+	genesis, err := genesisOf(ctx, c, t, s)
+	if err != nil {
+		return signer.Config{}, err
+	}
+	clock, err := host.NewMachineClock()
+	if err != nil {
+		return signer.Config{}, err
+	}
+	witnesses, err := c.witnesses()
+	if err != nil {
+		return signer.Config{}, err
+	}
+	return instrument(signer.Config{
+		Genesis: genesis, Store: s, Token: host.Keys{Token: t}, Witnesses: witnesses, Clock: clock, Version: version,
+		Anchors: []journal.Anchor{anchorfile.New(c.AnchorFile)}, TokenAnchor: host.Anchor{Token: t},
+	}), nil
 }
 
 // warnings are what stays true while this process runs and does not stop it.

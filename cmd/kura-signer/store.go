@@ -35,7 +35,12 @@ func leaseOf(c JournalConfig, s store) (signer.Lease, error) {
 	return lease, nil
 }
 
-func openStore(ctx context.Context, c JournalConfig) (store, error) {
+func openStore(ctx context.Context, c JournalConfig) (s store, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("open the journal's store: %w", err)
+		}
+	}()
 	if c.Kind == journalEmbedded {
 		return embedded.Open(c.Path)
 	}
