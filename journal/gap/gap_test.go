@@ -39,7 +39,7 @@ func TestNamesAndSpans(t *testing.T) {
 
 // TestText: whatever the entry says besides its verdicts is in the text that they approve.
 func TestText(t *testing.T) {
-	l := lost(t)
+	l := ledgertest.Founded(t).LoseTwoHeads()
 	g := l.Gap()
 	want := fmt.Sprintf("kura gap\nexample.com/kura\nkept %d %x\nlost %d %x\nbetween %d %x\nuntil %d\n", g.Kept.Size, g.Kept.Root[:], g.Lost.Size, g.Lost.Root[:],
 		g.Between[0].Size, g.Between[0].Root[:], g.Until)
@@ -68,21 +68,9 @@ func TestText(t *testing.T) {
 	}
 }
 
-// lost is a world after a loss, before anything is decided.
-func lost(t testing.TB) *ledgertest.Loss {
-	w := ledgertest.Founded(t)
-	kept := len(w.Entries)
-	w.Restart()
-	between := w.Checkpoint()
-	w.Restart()
-	l := w.Lose(kept)
-	l.Between = append(l.Between, between)
-	return l.Approve()
-}
-
 // FuzzParseQuestion reads what anybody may have handed to a director.
 func FuzzParseQuestion(f *testing.F) {
-	l := lost(f)
+	l := ledgertest.Founded(f).LoseTwoHeads()
 	keys := l.World.Genesis.Keys()
 	q := gap.Question{Genesis: l.World.Genesis, Kept: l.Kept, Lost: l.Lost, Between: l.Between, Until: l.Until, Policy: statement.HashText("policy")}
 	good, err := q.Encode()
@@ -114,7 +102,7 @@ func FuzzParseQuestion(f *testing.F) {
 
 // FuzzRead reads bodies that anybody may have written under a good entry's place.
 func FuzzRead(f *testing.F) {
-	l := lost(f)
+	l := ledgertest.Founded(f).LoseTwoHeads()
 	l.Continue()
 	w := l.World
 	seq := w.State.Gaps()[0].Seq

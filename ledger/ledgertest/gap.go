@@ -34,6 +34,18 @@ func (w *World) Lose(size int) *Loss {
 	return l.Approve()
 }
 
+// LoseTwoHeads writes two groups and loses both, so that a smaller head is lost with the newest one.
+func (w *World) LoseTwoHeads() *Loss {
+	w.TB.Helper()
+	kept := len(w.Entries)
+	w.Restart()
+	between := w.Checkpoint()
+	w.Restart()
+	l := w.Lose(kept)
+	l.Between = append(l.Between, between)
+	return l.Approve()
+}
+
 // Approve has alice and bob sign verdicts about the gap as it stands now.
 func (l *Loss) Approve() *Loss {
 	l.World.TB.Helper()
