@@ -14,9 +14,7 @@ import (
 // TestStepsInOrder: a draft is nothing until all before it are in the store, and an anchor is given nothing that is not.
 func TestStepsInOrder(t *testing.T) {
 	ctx := t.Context()
-	c := testConfig(t)
-	anchor := &memoryAnchor{}
-	c.Anchors = []journal.Anchor{anchor}
+	c, anchor := anchoredConfig(t)
 	log := createLog(t, c, 1)
 	first := must(log.Draft(nil, storetest.Entries(1, 3)))
 	second := must(log.Draft(first, storetest.Entries(3, 4)))
@@ -58,9 +56,7 @@ func TestStepsInOrder(t *testing.T) {
 // TestCoverOfWhatWasGivenUp: an anchor never holds a head that is not in the journal, of whatever size.
 func TestCoverOfWhatWasGivenUp(t *testing.T) {
 	ctx := t.Context()
-	c := testConfig(t)
-	anchor := &memoryAnchor{}
-	c.Anchors = []journal.Anchor{anchor}
+	c, anchor := anchoredConfig(t)
 	log := createLog(t, c, 1)
 	other := storetest.Entries(1, 2)
 	other[0].Body = []byte(`{"other":true}`)
@@ -140,9 +136,7 @@ func TestOpenShowsWhatIsAnchored(t *testing.T) {
 // written over.
 func TestCoverChecksTheAnchors(t *testing.T) {
 	ctx := t.Context()
-	c := testConfig(t)
-	anchor := &memoryAnchor{}
-	c.Anchors = []journal.Anchor{anchor}
+	c, anchor := anchoredConfig(t)
 	log := createLog(t, c, 1)
 	first := must(log.Draft(nil, storetest.Entries(1, 3)))
 	second := must(log.Draft(first, storetest.Entries(3, 4)))

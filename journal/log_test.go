@@ -88,6 +88,13 @@ func TestLogGrowsAndProves(t *testing.T) {
 	}
 }
 
+// anchoredConfig is a testConfig with one anchor.
+func anchoredConfig(t testing.TB) (journal.Config, *memoryAnchor) {
+	c, anchor := testConfig(t), &memoryAnchor{}
+	c.Anchors = []journal.Anchor{anchor}
+	return c, anchor
+}
+
 func createLog(t testing.TB, c journal.Config, size uint64) *journal.Log {
 	t.Helper()
 	log, err := journal.Create(t.Context(), c, storetest.Entries(0, size))
@@ -169,9 +176,7 @@ func (a *memoryAnchor) Save(_ context.Context, c journal.Checkpoint) error {
 // until the anchor has moved.
 func TestAnchorFails(t *testing.T) {
 	ctx := t.Context()
-	c := testConfig(t)
-	anchor := &memoryAnchor{}
-	c.Anchors = []journal.Anchor{anchor}
+	c, anchor := anchoredConfig(t)
 	log := createLog(t, c, 2)
 	anchor.broken = errors.New("disk full")
 	g, err := log.Append(ctx, storetest.Entries(2, 4))
@@ -200,9 +205,7 @@ func TestAnchorFails(t *testing.T) {
 
 func TestEveryAppendChecksTheAnchors(t *testing.T) {
 	ctx := t.Context()
-	c := testConfig(t)
-	anchor := &memoryAnchor{}
-	c.Anchors = append(c.Anchors, anchor)
+	c, anchor := anchoredConfig(t)
 	log := createLog(t, c, 2)
 	old := anchor.held
 	if _, err := log.Append(ctx, storetest.Entries(2, 4)); err != nil {

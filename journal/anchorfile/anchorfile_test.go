@@ -43,11 +43,7 @@ func TestTornSave(t *testing.T) {
 		if err := f.Save(ctx, saved(i)); err != nil {
 			t.Fatal(err)
 		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
+		return readFile(t, path)
 	}
 	before := save(0)
 	for i := 1; i < 6; i++ {
@@ -77,34 +73,49 @@ func TestTornSave(t *testing.T) {
 	}
 }
 
+// syncedTwice returns an anchor whose second slot holds what was synced last.
+func syncedTwice(t *testing.T) (*anchorfile.File, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "anchor")
+	f := anchorfile.New(path)
+	for _, c := range []string{"first", "synced"} {
+		if err := f.Save(t.Context(), journal.Checkpoint(c)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return f, path
+}
+
+// saveUnsynced saves while no sync succeeds. The second slot must stay as it is.
+func saveUnsynced(t *testing.T, f *anchorfile.File, path, c string) {
+	t.Helper()
+	broken := errors.New("I/O error (test)")
+	f.SetSync(func(*os.File) error { return broken })
+	before := readFile(t, path)
+	if err := f.Save(t.Context(), journal.Checkpoint(c)); !errors.Is(err, broken) {
+		t.Fatalf("saved: %v", err)
+	}
+	if !bytes.Equal(readFile(t, path)[4096:], before[4096:]) {
+		t.Fatal("the slot that was synced was written over")
+	}
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // TestSyncFails: a save that could not be synced may be read back and be gone after a crash. Saving goes on over it, so
 // that the last one that was synced stays.
 func TestSyncFails(t *testing.T) {
 	ctx := t.Context()
-	path := filepath.Join(t.TempDir(), "anchor")
-	f := anchorfile.New(path)
-	for _, c := range []string{"first", "synced"} {
-		if err := f.Save(ctx, journal.Checkpoint(c)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	durable, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken := errors.New("I/O error (test)")
-	f.SetSync(func(*os.File) error { return broken })
+	f, path := syncedTwice(t)
 	for _, c := range []string{"lost", "lost too", "lost again"} {
-		if err := f.Save(ctx, journal.Checkpoint(c)); !errors.Is(err, broken) {
-			t.Fatalf("saved: %v", err)
-		}
-		now, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(now[4096:], durable[4096:]) {
-			t.Fatal("the slot that was synced was written over")
-		}
+		saveUnsynced(t, f, path, c)
 	}
 	f.SetSync(func(*os.File) error { return nil })
 	if err := f.Save(ctx, journal.Checkpoint("whole")); err != nil {
@@ -121,41 +132,16 @@ func TestSyncFails(t *testing.T) {
 // slot, the last one that was synced, is written over.
 func TestSyncFailsThenRestart(t *testing.T) {
 	ctx := t.Context()
-	path := filepath.Join(t.TempDir(), "anchor")
-	f := anchorfile.New(path)
-	for _, c := range []string{"first", "synced"} {
-		if err := f.Save(ctx, journal.Checkpoint(c)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	disk, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken := errors.New("I/O error (test)")
-	f.SetSync(func(*os.File) error { return broken })
-	if err := f.Save(ctx, journal.Checkpoint("lost")); !errors.Is(err, broken) {
-		t.Fatalf("saved: %v", err)
-	}
+	f, path := syncedTwice(t)
+	saveUnsynced(t, f, path, "lost")
 	for range 3 { // starts, the power failing at each sync: any part of what was written since may be on the disk
 		f = anchorfile.New(path)
-		f.SetSync(func(*os.File) error { return broken })
-		if err := f.Save(ctx, journal.Checkpoint("next")); !errors.Is(err, broken) {
-			t.Fatalf("saved: %v", err)
-		}
-		now, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(now[4096:], disk[4096:]) {
-			t.Fatal("the slot that was synced was written over")
-		}
+		saveUnsynced(t, f, path, "next")
 	}
-	f.SetSync(func(file *os.File) error {
-		if disk, err = os.ReadFile(path); err != nil {
-			t.Error(err)
-		}
-		return nil
+	var disk []byte
+	f.SetSync(func(*os.File) (err error) {
+		disk, err = os.ReadFile(path)
+		return err
 	})
 	if err := f.Save(ctx, journal.Checkpoint("next")); err != nil {
 		t.Fatal(err)
