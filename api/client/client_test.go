@@ -27,12 +27,32 @@ import (
 // connect returns a client that loses patience at once.
 func connect(t *testing.T, g *apitest.Gateway) *client.Client {
 	t.Helper()
-	c, err := client.New(client.Config{URL: g.URL, Genesis: g.Signer.Genesis(), TLS: g.TLS, Patience: 50 * time.Millisecond, Pause: time.Millisecond})
+	return newClient(t, client.Config{URL: g.URL, Genesis: g.Signer.Genesis(), TLS: g.TLS, Patience: 50 * time.Millisecond, Pause: time.Millisecond})
+}
+
+func newClient(t *testing.T, config client.Config) *client.Client {
+	t.Helper()
+	c, err := client.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
 	return c
+}
+
+// readAll reads the journal and leads through it to the newest head.
+func readAll(t *testing.T, c *client.Client, tree *journal.Tree) (journal.Checkpoint, error) {
+	t.Helper()
+	return c.Read(t.Context(), tree, func(journal.Entry) error { return nil })
+}
+
+func emptyTree(t *testing.T) *journal.Tree {
+	t.Helper()
+	tree, err := journal.NewTree(0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
 }
 
 func TestProvenOutcomes(t *testing.T) {
@@ -166,10 +186,7 @@ func TestAnotherGenesisProvesNothing(t *testing.T) {
 	g := apitest.Start(t, apitest.Options{})
 	pinned := g.Signer.Genesis()
 	pinned.LogKey[0] ^= 1
-	c, err := client.New(client.Config{URL: g.URL, Genesis: pinned, TLS: g.TLS, Patience: 20 * time.Millisecond, Pause: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newClient(t, client.Config{URL: g.URL, Genesis: pinned, TLS: g.TLS, Patience: 20 * time.Millisecond, Pause: time.Millisecond})
 	if _, err := c.Submit(t.Context(), apitest.Withdrawal(t, pinned)); !is[*client.Unknown](err) || !errors.Is(err, journal.ErrReceipt) {
 		t.Errorf("error %v, want unknown because of the receipt", err)
 	}
@@ -201,10 +218,7 @@ func TestAsksAgainWithTheSameText(t *testing.T) {
 		return nil
 	}
 	env := apitest.Withdrawal(t, g.Signer.Genesis())
-	c, err := client.New(client.Config{URL: g.URL, Genesis: g.Signer.Genesis(), TLS: g.TLS, Pause: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newClient(t, client.Config{URL: g.URL, Genesis: g.Signer.Genesis(), TLS: g.TLS, Pause: time.Millisecond})
 	if o, err := c.Submit(t.Context(), env); err != nil || o.State != rpc.StateSigned {
 		t.Fatalf("outcome %v, error %v", o.State, err)
 	}
@@ -216,11 +230,8 @@ func TestAsksAgainWithTheSameText(t *testing.T) {
 
 func TestNeverSent(t *testing.T) {
 	g := apitest.Start(t, apitest.Options{})
-	c, err := client.New(client.Config{URL: "https://127.0.0.1:1", Genesis: g.Signer.Genesis(), Patience: time.Millisecond, Pause: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = c.Submit(t.Context(), apitest.Withdrawal(t, g.Signer.Genesis()))
+	c := newClient(t, client.Config{URL: "https://127.0.0.1:1", Genesis: g.Signer.Genesis(), Patience: time.Millisecond, Pause: time.Millisecond})
+	_, err := c.Submit(t.Context(), apitest.Withdrawal(t, g.Signer.Genesis()))
 	if unknown, ok := errors.AsType[*client.Unknown](err); !ok || unknown.Sent {
 		t.Errorf("error %v, want unknown and not sent", err)
 	}

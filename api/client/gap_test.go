@@ -29,11 +29,7 @@ func TestAdvanceOverAGap(t *testing.T) {
 	l.Continue()
 	double := apitest.NewWorld(w)
 	g := apitest.StartBefore(t, double, apitest.Options{})
-	c, err := client.New(client.Config{URL: g.URL, Genesis: w.Genesis, TLS: g.TLS})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := newClient(t, client.Config{URL: g.URL, Genesis: w.Genesis, TLS: g.TLS})
 	for name, x := range map[string]struct {
 		had         journal.Checkpoint
 		gap, named  bool

@@ -18,18 +18,14 @@ func TestHandoversOfTheLogKey(t *testing.T) {
 	g.Signer.Grow(10)
 	c := connect(t, g)
 	login(t, g, c)
-	tree, err := journal.NewTree(0, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	nothing := func(journal.Entry) error { return nil }
-	last, err := c.Read(t.Context(), tree, nothing)
+	tree := emptyTree(t)
+	last, err := readAll(t, c, tree)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range 2 {
 		g.Signer.HandOver()
-		if _, err := c.Read(t.Context(), tree, nothing); err != nil {
+		if _, err := readAll(t, c, tree); err != nil {
 			t.Fatalf("up to handover %d: %v", n+1, err)
 		}
 		g.Signer.Grow(3)
@@ -39,7 +35,7 @@ func TestHandoversOfTheLogKey(t *testing.T) {
 		if _, err := c.Submit(t.Context(), apitest.Withdrawal(t, g.Signer.Genesis())); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Read(t.Context(), tree, nothing); err != nil {
+		if _, err := readAll(t, c, tree); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -53,7 +49,7 @@ func TestHandoversOfTheLogKey(t *testing.T) {
 
 	// Another run, with what was kept, and one that learns everything anew.
 	for _, kept := range []journal.Chain{c.Handovers(), c.Handovers()[:1], nil} {
-		again := newClient(t, g, kept)
+		again := newClient(t, client.Config{URL: g.URL, Genesis: g.Signer.Genesis(), TLS: g.TLS, Handovers: kept})
 		if _, _, err := again.Advance(t.Context(), last); err != nil {
 			t.Errorf("with %d kept handovers: %v", len(kept), err)
 		}
@@ -61,16 +57,6 @@ func TestHandoversOfTheLogKey(t *testing.T) {
 			t.Errorf("with %d kept handovers it has %d", len(kept), n)
 		}
 	}
-}
-
-func newClient(t *testing.T, g *apitest.Gateway, kept journal.Chain) *client.Client {
-	t.Helper()
-	c, err := client.New(client.Config{URL: g.URL, Genesis: g.Signer.Genesis(), TLS: g.TLS, Handovers: kept, Patience: 50 * time.Millisecond, Pause: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
 }
 
 // TestAnOldLogKeyContradicts shows heads that the log key signed after it had handed over: to a client that knew, and
@@ -95,11 +81,7 @@ func TestAnOldLogKeyContradicts(t *testing.T) {
 	g.Signer.SignLate(1)
 	fresh := connect(t, g)
 	login(t, g, fresh)
-	tree, err := journal.NewTree(0, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fresh.Read(t.Context(), tree, func(journal.Entry) error { return nil }); !errors.As(err, &contradiction) {
+	if _, err := readAll(t, fresh, emptyTree(t)); !errors.As(err, &contradiction) {
 		t.Errorf("to one that reads the handover: %v", err)
 	}
 	if _, err := fresh.Export(t.Context(), new(bytes.Buffer)); err == nil {
@@ -121,7 +103,7 @@ func TestTwoHistoriesOfTheLogKey(t *testing.T) {
 	other.Signer.HandOver()
 	other.Signer.HandOver()
 	other.Signer.Grow(9)
-	misled := newClient(t, other, c.Handovers())
+	misled := newClient(t, client.Config{URL: other.URL, Genesis: g.Signer.Genesis(), TLS: other.TLS, Handovers: c.Handovers(), Patience: 50 * time.Millisecond, Pause: time.Millisecond})
 	var contradiction *client.Contradiction
 	if _, _, err := misled.Checkpoint(t.Context()); !errors.As(err, &contradiction) {
 		t.Errorf("a client that knew took the other history: %v", err)

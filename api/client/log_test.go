@@ -21,10 +21,7 @@ func TestReadAndAdvance(t *testing.T) {
 	g.Signer.Grow(30)
 	c := connect(t, g)
 	login(t, g, c)
-	tree, err := journal.NewTree(0, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tree := emptyTree(t)
 	var seqs []uint64
 	deliver := func(e journal.Entry) error {
 		seqs = append(seqs, e.Seq)
@@ -64,10 +61,7 @@ func TestRolledBackAndForked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	split, err := client.New(client.Config{URL: other.URL, Genesis: g.Signer.Genesis(), TLS: other.TLS})
-	if err != nil {
-		t.Fatal(err)
-	}
+	split := connect(t, other)
 	if _, _, err := split.Advance(t.Context(), kept); !is[*client.Contradiction](err) {
 		t.Errorf("rolled back: %v", err)
 	}
@@ -75,16 +69,13 @@ func TestRolledBackAndForked(t *testing.T) {
 	if _, _, err := split.Advance(t.Context(), kept); !is[*client.Contradiction](err) {
 		t.Errorf("forked: %v", err)
 	}
-	tree, err := journal.NewTree(0, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tree := emptyTree(t)
 	login(t, g, c)
-	if _, err := c.Read(t.Context(), tree, func(journal.Entry) error { return nil }); err != nil || tree.Head() != head {
+	if _, err := readAll(t, c, tree); err != nil || tree.Head() != head {
 		t.Fatal(err)
 	}
 	login(t, other, split)
-	if _, err := split.Read(t.Context(), tree, func(journal.Entry) error { return nil }); !is[*client.Contradiction](err) {
+	if _, err := readAll(t, split, tree); !is[*client.Contradiction](err) {
 		t.Errorf("forked entries: %v", err)
 	}
 }
@@ -120,6 +111,21 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// wrapExport writes another export in the place of the honest one, whose lines it is shown.
+func wrapExport(write func(w io.Writer, lines []string)) func(http.Handler) http.Handler {
+	return func(honest http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/v1/export" {
+				honest.ServeHTTP(w, r)
+				return
+			}
+			rec := httptest.NewRecorder()
+			honest.ServeHTTP(rec, r)
+			write(w, strings.Split(strings.TrimSuffix(rec.Body.String(), "\n"), "\n"))
+		})
+	}
+}
+
 func TestDoctoredExport(t *testing.T) {
 	for name, doctor := range map[string]func([]string) []string{
 		"cut short":              func(l []string) []string { return l[:len(l)-1] },
@@ -140,18 +146,9 @@ func TestDoctoredExport(t *testing.T) {
 		"what is no entry in it": func(l []string) []string { l[4] = "<html>"; return l },
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := apitest.Start(t, apitest.Options{Wrap: func(honest http.Handler) http.Handler {
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if r.URL.Path != "/v1/export" {
-						honest.ServeHTTP(w, r)
-						return
-					}
-					rec := httptest.NewRecorder()
-					honest.ServeHTTP(rec, r)
-					lines := doctor(strings.Split(strings.TrimSuffix(rec.Body.String(), "\n"), "\n"))
-					_, _ = w.Write([]byte(strings.Join(append(lines, ""), "\n")))
-				})
-			}})
+			g := apitest.Start(t, apitest.Options{Wrap: wrapExport(func(w io.Writer, lines []string) {
+				_, _ = io.WriteString(w, strings.Join(append(doctor(lines), ""), "\n"))
+			})})
 			g.Signer.Grow(10)
 			c := connect(t, g)
 			login(t, g, c)
@@ -166,27 +163,18 @@ func TestDoctoredExport(t *testing.T) {
 // disk of whoever exports. The journal's own growth is no lie.
 func TestEndlessExport(t *testing.T) {
 	const made = 5000
-	g := apitest.Start(t, apitest.Options{Wrap: func(honest http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/v1/export" {
-				honest.ServeHTTP(w, r)
+	g := apitest.Start(t, apitest.Options{Wrap: wrapExport(func(w io.Writer, lines []string) {
+		_, _ = io.WriteString(w, strings.Join(lines[:2], "\n")+"\n")
+		for seq := range uint64(made) {
+			entry, err := journal.Entry{Seq: seq + 1, Kind: "tick/1", Body: []byte("{}")}.Encode()
+			if err != nil {
+				t.Error(err)
+			}
+			if _, err := w.Write(append(entry, '\n')); err != nil {
 				return
 			}
-			rec := httptest.NewRecorder()
-			honest.ServeHTTP(rec, r)
-			lines := strings.Split(rec.Body.String(), "\n")
-			_, _ = io.WriteString(w, strings.Join(lines[:2], "\n")+"\n")
-			for seq := range uint64(made) {
-				entry, err := journal.Entry{Seq: seq + 1, Kind: "tick/1", Body: []byte("{}")}.Encode()
-				if err != nil {
-					t.Error(err)
-				}
-				if _, err := w.Write(append(entry, '\n')); err != nil {
-					return
-				}
-			}
-		})
-	}})
+		}
+	})})
 	g.Signer.Grow(10)
 	c := connect(t, g)
 	login(t, g, c)

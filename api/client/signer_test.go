@@ -8,7 +8,6 @@ import (
 	"kura/api/apitest"
 	"kura/api/client"
 	"kura/audit"
-	"kura/journal"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
 	"kura/statement"
@@ -19,11 +18,7 @@ import (
 func TestBeforeARealSigner(t *testing.T) {
 	d := signertest.New(t, signertest.Options{})
 	g := apitest.StartBefore(t, d.Signer, apitest.Options{})
-	c, err := client.New(client.Config{URL: g.URL, Genesis: d.Genesis, TLS: g.TLS})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := newClient(t, client.Config{URL: g.URL, Genesis: d.Genesis, TLS: g.TLS})
 	submit := func(who string, body statement.Body, want string) client.Outcome {
 		t.Helper()
 		o, err := c.Submit(t.Context(), d.Sign(who, body))
@@ -123,11 +118,7 @@ func TestBeforeARealSigner(t *testing.T) {
 	if err != nil || !report.OK || report.Counts.Checkpoints < 10 {
 		t.Errorf("the export verifies with %d signed heads: %v, %v", report.Counts.Checkpoints, report.Failure, err)
 	}
-	tree, err := journal.NewTree(0, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Read(t.Context(), tree, func(journal.Entry) error { return nil }); err != nil {
+	if _, err := readAll(t, c, emptyTree(t)); err != nil {
 		t.Error(err)
 	}
 	if ready, err := c.Ready(t.Context()); err != nil || len(ready.Reasons) == 0 {
@@ -136,10 +127,7 @@ func TestBeforeARealSigner(t *testing.T) {
 
 	// Without the signer: not sent is told apart, and nothing is frozen that is not proven.
 	g.StopSigner()
-	impatient, err := client.New(client.Config{URL: g.URL, Genesis: d.Genesis, TLS: g.TLS, Patience: 10 * time.Millisecond, Pause: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
+	impatient := newClient(t, client.Config{URL: g.URL, Genesis: d.Genesis, TLS: g.TLS, Patience: 10 * time.Millisecond, Pause: time.Millisecond})
 	if _, err := impatient.Submit(t.Context(), d.Sign("shop", big)); !is[*client.Unknown](err) || !isCode(err, rpc.CodeUnavailable) {
 		t.Errorf("without a signer: %v", err)
 	}
