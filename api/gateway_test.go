@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -20,6 +19,7 @@ import (
 	"kura/api/apitest"
 	"kura/journal"
 	"kura/signer/rpc"
+	"kura/signer/signertest"
 	"kura/statement"
 )
 
@@ -426,26 +426,8 @@ func TestOnlyTLS13(t *testing.T) {
 	}
 }
 
-// lockedBuffer is written by the gateway's goroutines and read by the test.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 func TestLogHasNoSecretsAndNoBodies(t *testing.T) {
-	log := &lockedBuffer{}
+	log := new(signertest.Log)
 	g := apitest.Start(t, apitest.Options{Log: log})
 	env := apitest.Withdrawal(t, g.Signer.Genesis())
 	post(t, g, "/v1/withdrawals", env)

@@ -48,7 +48,7 @@ type outpost struct {
 // A remote is a process that is not the signer.
 type remote struct {
 	cmd   *exec.Cmd
-	log   *lockedBuffer // everything that it prints
+	log   *signertest.Log // everything that it prints
 	ended chan struct{}
 }
 
@@ -114,7 +114,7 @@ func (x *installation) kura(args ...string) string {
 // launch starts a process that the test's end kills.
 func (o *outpost) launch(name string, args ...string) *remote {
 	o.t.Helper()
-	r := &remote{cmd: exec.Command(filepath.Join(filepath.Dir(binary), name), args...), log: new(lockedBuffer), ended: make(chan struct{})}
+	r := &remote{cmd: exec.Command(filepath.Join(filepath.Dir(binary), name), args...), log: new(signertest.Log), ended: make(chan struct{})}
 	r.cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + o.dir}
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	if err := r.cmd.Start(); err != nil {

@@ -49,27 +49,10 @@ type node struct {
 	gateway rpc.GatewayClient
 	admin   rpc.AdminClient
 	process *exec.Cmd
-	log     *lockedBuffer
+	log     *signertest.Log
 	ended   chan struct{}
 
 	database *pgtest.Proxy // its way to PostgreSQL
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -141,7 +124,7 @@ func (c *cluster) startNode(n *node) {
 	c.TB.Helper()
 	n.process = exec.Command(binary, "serve", "--config", n.config)
 	n.process.Env = []string{"PATH=/usr/bin:/bin"}
-	n.log = new(lockedBuffer)
+	n.log = new(signertest.Log)
 	n.process.Stderr = n.log
 	if err := n.process.Start(); err != nil {
 		c.TB.Fatal(err)
