@@ -311,6 +311,9 @@ func (m Millis) String() string {
 			return strconv.FormatInt(int64(m/u.size), 10) + u.name
 		}
 	}
+	if m == 0 {
+		return "0s"
+	}
 	return strconv.FormatInt(int64(m), 10) + "ms"
 }
 

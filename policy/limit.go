@@ -97,7 +97,9 @@ func (v *validator) limits() {
 		default:
 			v.fail(path+".at", `want "deny", "approve" or "wait"`, "%s", quoted(x.At))
 		}
-		v.approval(path+".approval", x.At == atApprove, x.Approval)
+		if x.At != atApprove || !x.Always { // else one mistake at a time
+			v.approval(path+".approval", x.At == atApprove, x.Approval)
+		}
 		v.p.limits[i] = l
 	}
 	if len(d.Limits) > 250 {

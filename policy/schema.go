@@ -30,6 +30,10 @@ var choices = map[string][]string{
 	"Refusals.codes": RefusalCodes,
 }
 
+// Choices gives the few values that a member of a document's type can have; nil
+// if it can have any.
+func Choices(t reflect.Type, member string) []string { return choices[t.Name()+"."+member] }
+
 // generateSchema makes the schema from the types.
 func generateSchema() ([]byte, error) {
 	definitions := map[string]any{}

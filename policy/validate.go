@@ -84,7 +84,7 @@ func (v *validator) document() {
 		v.fail("previous", `want ""`, "version 1 has no predecessor")
 	case d.Version > 1:
 		if _, err := ParseHash(d.Previous); err != nil {
-			v.fail("previous", "want the hash of the policy that this one replaces (kura policy compile prints it)", "%v", err)
+			v.fail("previous", "want the hash of the policy that this one replaces, 64 lower-case hex digits (kura policy compile prints it)", "%s is no hash", quoted(d.Previous))
 		}
 	}
 	v.line("title", d.Title, 200)

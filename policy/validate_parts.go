@@ -70,7 +70,7 @@ func (v *validator) quorums(path string, anyOf []Quorum) {
 			}
 			persons = persons || members[0].Kind == PersonActor
 		}
-		if !persons {
+		if !persons && len(q.AllOf) > 0 {
 			v.fail(at, "add a need that persons fill", "a quorum of services alone: a service never counts as a person")
 		}
 	}
@@ -111,7 +111,12 @@ func (v *validator) tripwires() {
 	}
 	for i, code := range t.Refusals.Codes {
 		if !slices.Contains(RefusalCodes, code) {
-			v.unknown(fmt.Sprintf("tripwires.refusals.codes[%d]", i), "refusal that an honest client's own checks exclude", code, RefusalCodes)
+			path := fmt.Sprintf("tripwires.refusals.codes[%d]", i)
+			if Words(code) != code {
+				v.fail(path, "want only what an honest client's own checks exclude: "+strings.Join(RefusalCodes, ", "), "honest clients are refused with %s, too", code)
+			} else {
+				v.unknown(path, "refusal", code, RefusalCodes)
+			}
 		}
 	}
 	if len(t.Refusals.Codes) > 0 {
@@ -219,11 +224,12 @@ func names[T, S any](list []T, name func(T) S) []S {
 }
 
 // Nearest gives the known word that name is most likely a misspelling of, "" if
-// none is close: at most two letters apart, and less than half of the word.
+// none is close: at most two letters apart, and less than half of the word (with
+// another first letter, a third).
 func Nearest(name string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {
-		if d := editDistance(name, k); d < distance && 2*d < len(k) {
+		if d := editDistance(name, k); d < distance && (3*d <= len(k) || (2*d < len(k) && name[:1] == k[:1])) {
 			best, distance = k, d
 		}
 	}

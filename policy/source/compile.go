@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -11,24 +12,33 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"kura/nem"
 	"kura/policy"
 )
 
 // Compile reads a policy file, YAML or JSON, and gives the policy, whose Text is
 // what is proposed and signed. The error is Mistakes.
 func Compile(file []byte) (*policy.Policy, error) {
+	file = bytes.TrimPrefix(file, byteOrderMark)
 	if trimmed := bytes.TrimSpace(file); len(trimmed) > 0 && trimmed[0] == '{' {
 		return compileJSON(trimmed)
 	}
 	doc := &policy.Document{}
-	places, err := decode(file, doc)
+	d, err := decode(file, doc)
 	if err != nil {
 		return nil, err
 	}
+	for _, resolve := range d.amounts {
+		resolve(doc)
+	}
+	if len(d.mistakes) > 0 {
+		return nil, d.sorted()
+	}
 	p, err := policy.New(*doc)
 	if err != nil {
-		return nil, places.locate(err)
+		return nil, d.places.locate(err)
+	}
+	if len(d.homeless) > 0 {
+		return nil, d.homeless
 	}
 	return p, nil
 }
@@ -36,16 +46,19 @@ func Compile(file []byte) (*policy.Policy, error) {
 // Addresses reads an address-book change as people write it.
 func Addresses(file []byte) (*policy.BookChange, error) {
 	change := &policy.BookChange{}
-	places, err := decode(file, change)
+	d, err := decode(file, change)
 	if err != nil {
 		return nil, err
 	}
+	if len(d.mistakes) > 0 {
+		return nil, d.sorted()
+	}
 	checked, err := policy.ParseBookChange(change.Text())
 	if err != nil {
-		return nil, places.locate(err)
+		return nil, d.places.locate(err)
 	}
 	if err := checked.Check(); err != nil {
-		return nil, places.locate(err)
+		return nil, d.places.locate(err)
 	}
 	return checked, nil
 }
@@ -67,29 +80,15 @@ func compileJSON(file []byte) (*policy.Policy, error) {
 	return nil, places.locate(err)
 }
 
-// decode reads YAML into a document.
-func decode(file []byte, into any) (places, error) {
+// decode reads YAML into a document, all but its amounts.
+func decode(file []byte, into any) (*decoder, error) {
 	root, mistake := parse(file)
 	if mistake != nil {
 		return nil, Mistakes{mistake}
 	}
 	d := &decoder{places: places{}}
 	d.value(root, reflect.ValueOf(into).Elem(), "")
-	if doc, ok := into.(*policy.Document); ok {
-		for _, resolve := range d.amounts {
-			resolve(doc)
-		}
-	}
-	if len(d.mistakes) > 0 {
-		slices.SortStableFunc(d.mistakes, func(a, b *Mistake) int {
-			if a.Line != b.Line {
-				return a.Line - b.Line
-			}
-			return a.Column - b.Column
-		})
-		return nil, d.mistakes
-	}
-	return d.places, nil
+	return d, nil
 }
 
 // places knows where each part of a document stands.
@@ -137,6 +136,17 @@ type decoder struct {
 	mistakes Mistakes
 	owners   []any // structs around the present value, innermost last
 	amounts  []func(*policy.Document)
+	// homeless are amounts of which nobody knows what they are of. Mostly that
+	// follows from another mistake, and then that one is told instead.
+	homeless Mistakes
+}
+
+// sorted gives the mistakes in the order of the file.
+func (d *decoder) sorted() Mistakes {
+	slices.SortStableFunc(d.mistakes, func(a, b *Mistake) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
+	})
+	return d.mistakes
 }
 
 func (d *decoder) fail(n *node, path, want, what string, args ...any) {
@@ -147,11 +157,7 @@ func (d *decoder) expect(n *node, path string, want kind, example string) bool {
 	if n.kind == want {
 		return true
 	}
-	found := kindNames[n.kind]
-	if n.kind == integer || n.kind == boolean {
-		found = n.value
-	}
-	d.fail(n, path, "want "+kindNames[want]+example, "%s", found)
+	d.fail(n, path, "want "+kindNames[want]+example, "%s", n)
 	return false
 }
 
@@ -178,11 +184,15 @@ func (d *decoder) plain(n *node, v reflect.Value, path string) {
 		v.Set(reflect.New(v.Type().Elem()))
 		d.value(n, v.Elem(), path)
 	case reflect.Struct:
-		if d.expect(n, path, mapping, "") {
+		if d.expect(n, path, mapping, memberList(v.Type())) {
 			d.structure(n, v, path)
 		}
 	case reflect.Slice:
-		if !d.expect(n, path, list, ": - or [ ]") {
+		written := ": [ ] around it, or - in front; [] if there is none"
+		if n.kind == text && n.value != "none" && v.Type().Elem().Kind() == reflect.String {
+			written = ": [" + n.value + "]"
+		}
+		if !d.expect(n, path, list, written) {
 			return
 		}
 		v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
@@ -198,7 +208,7 @@ func (d *decoder) plain(n *node, v reflect.Value, path string) {
 			v.SetBool(n.value == "true")
 		}
 	case reflect.Int, reflect.Int64:
-		if d.expect(n, path, integer, "") {
+		if d.expect(n, path, integer, n.plainDigits()) {
 			x, err := strconv.ParseInt(n.value, 10, v.Type().Bits())
 			if err != nil {
 				d.fail(n, path, "want a smaller number", "%s", n.value)
@@ -206,7 +216,7 @@ func (d *decoder) plain(n *node, v reflect.Value, path string) {
 			v.SetInt(x)
 		}
 	default: // unsigned numbers are all that is left of the document's types
-		if d.expect(n, path, integer, "") {
+		if d.expect(n, path, integer, n.plainDigits()) {
 			x, err := strconv.ParseUint(n.value, 10, v.Type().Bits())
 			if err != nil {
 				d.fail(n, path, "want a smaller number", "%s", n.value)
@@ -234,7 +244,11 @@ func (d *decoder) structure(n *node, v reflect.Value, path string) {
 		case at >= 0:
 			d.value(n.items[at], v.Field(i), join(path, name))
 		case options != "omitzero" && !slices.Contains(meant, name):
-			d.fail(n, path, fmt.Sprintf("write it out: nothing has a default (%s)", example(v.Field(i).Type())), "%s is missing", name)
+			usual := example(v.Field(i).Type())
+			if choices := policy.Choices(v.Type(), name); choices != nil && v.Field(i).Kind() == reflect.String {
+				usual = strings.Join(choices, ", ")
+			}
+			d.fail(n, path, fmt.Sprintf("write it out: nothing has a default (%s)", usual), "%s is missing", name)
 		}
 	}
 }
@@ -253,6 +267,19 @@ func (d *decoder) unknown(n *node, path string, known []string) (meant []string)
 		d.fail(key, path, want, "%s is no member", strconv.QuoteToGraphic(key.value))
 	}
 	return meant
+}
+
+// memberList says which members a mapping of this type has, if they are few.
+func memberList(t reflect.Type) string {
+	var names []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		names = append(names, name+": …")
+	}
+	if len(names) > 8 {
+		return " that begins like " + names[0]
+	}
+	return ": {" + strings.Join(names, ", ") + "}"
 }
 
 func join(path, name string) string {
@@ -320,117 +347,4 @@ func Span(text string) (policy.Millis, bool) {
 		total, last = total+count*size, size
 	}
 	return policy.Millis(total), text != ""
-}
-
-// amount reads "250000 XEM". Which asset it is of stands elsewhere, so it is
-// worked out when the whole document has been read.
-func (d *decoder) amount(n *node, v reflect.Value, path string) {
-	owners := slices.Clone(d.owners)
-	d.amounts = append(d.amounts, func(doc *policy.Document) {
-		number, unit, spaced := strings.Cut(n.value, " ")
-		asset, plainNumber := assetOf(doc, owners)
-		switch {
-		case n.kind != text && n.kind != integer:
-			d.fail(n, path, "want an amount such as 250000 XEM", "%s", kindNames[n.kind])
-		case plainNumber || (n.quoted && !spaced):
-			x, err := nem.ParseAmount(n.value)
-			if err != nil {
-				d.fail(n, path, "want a whole number in plain digits", "%s", strconv.QuoteToGraphic(n.value))
-			}
-			v.SetUint(uint64(x))
-		case asset == nil:
-			want := "name the asset that the amount is of, once and as it stands in assets"
-			if w, ok := owners[len(owners)-1].(*policy.Wallet); ok {
-				want = fmt.Sprintf("want nis1-mainnet or another network, and its currency in assets: the wallet's network is %s", strconv.QuoteToGraphic(w.Network))
-			}
-			d.fail(n, path, want, "%s of which asset?", strconv.QuoteToGraphic(n.value))
-		case !spaced:
-			d.fail(n, path, fmt.Sprintf("write %s %s, or digits in quotes for the smallest unit", n.value, asset.Name), "%s without a unit", n.value)
-		case unit != asset.Name:
-			d.fail(n, path, fmt.Sprintf("want the unit of %s, %s", asset.ID, asset.Name), "the unit %s", strconv.QuoteToGraphic(unit))
-		default:
-			x, ok := scale(number, int(asset.Divisibility))
-			if !ok {
-				d.fail(n, path, fmt.Sprintf("want digits, _ between thousands if you like, at most %d after the point", asset.Divisibility), "%s", strconv.QuoteToGraphic(number))
-			}
-			v.SetUint(uint64(x))
-		}
-	})
-}
-
-// assetOf finds what an amount is of by what it stands in; the second result
-// tells that it is a plain number: a count, a supply, a percentile.
-func assetOf(doc *policy.Document, owners []any) (*policy.Asset, bool) {
-	var ref policy.AssetRef
-	for i := len(owners) - 1; i >= 0; i-- {
-		switch x := owners[i].(type) {
-		case *policy.Asset:
-			return nil, true // its supply
-		case *policy.Levy:
-			if x.Kind == "percentile" {
-				return nil, true
-			}
-			ref = x.Asset
-		case *policy.Value:
-			ref = x.Asset
-		case *policy.When:
-			if len(x.Asset) == 1 {
-				ref = x.Asset[0]
-			}
-		case *policy.Limit:
-			if x.Of == "count" {
-				return nil, true
-			}
-			if len(x.Asset) == 1 {
-				ref = x.Asset[0]
-			}
-		case *policy.Wallet:
-			ref = currency(doc, x.Network)
-		default:
-			continue
-		}
-		break
-	}
-	for i := range doc.Assets {
-		if doc.Assets[i].ID == ref && ref != "" {
-			return &doc.Assets[i], false
-		}
-	}
-	return nil, false
-}
-
-// currency finds the registry's name for what a network's fees are paid in.
-func currency(doc *policy.Document, name string) policy.AssetRef {
-	network, err := nem.ParseNetwork(name)
-	if err != nil {
-		return ""
-	}
-	for _, a := range doc.Assets {
-		if a.Network == name && a.Asset == nem.Currency(network).String() {
-			return a.ID
-		}
-	}
-	return ""
-}
-
-// scale turns whole units with a point into smallest units, exactly.
-func scale(number string, divisibility int) (nem.Amount, bool) {
-	whole, fraction, point := strings.Cut(number, ".")
-	if groups := strings.Split(whole, "_"); len(groups) > 1 {
-		for i, g := range groups {
-			if len(g) > 3 || (i > 0 && len(g) != 3) {
-				return 0, false
-			}
-		}
-		whole = strings.Join(groups, "")
-	}
-	if whole == "" || len(fraction) > divisibility || (point && fraction == "") {
-		return 0, false
-	}
-	digits := strings.TrimLeft(whole+fraction+strings.Repeat("0", divisibility-len(fraction)), "0")
-	if digits == "" {
-		digits = "0"
-	}
-	x, err := nem.ParseAmount(digits)
-	return x, err == nil
 }

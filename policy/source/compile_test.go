@@ -48,7 +48,7 @@ func TestMistakes(t *testing.T) {
 		{"yes", "always: true", "always: yes", "want true or false"},
 		{"capital", "always: true", "always: True", "want true or false"},
 		{"tab", "  - id: aiko", "\t- id: aiko", "indented with a tab; want spaces"},
-		{"unclosed", "services: []", "services: [", "not YAML"},
+		{"unclosed", "services: []", "services: [", "a bracket is opened and not closed in this line"},
 		{"crooked", "    of: amount\n    wallet", "    of: amount\n   wallet", "want what belongs together indented alike"},
 		{"no unit", "max: 1_000_000 XEM", "max: 1_000_000", "limits[0].max: 1_000_000 without a unit; write 1_000_000 XEM"},
 		{"underscores in a count", "supply: 8999999999", "supply: 8_999_999_999", "want a whole number in plain digits"},
@@ -68,14 +68,14 @@ func TestMistakes(t *testing.T) {
 		{"empty span", "life: 2h", `life: ""`, "no span"},
 		{"amount without unit", "max: 1_000_000 XEM", "max: 1000000", "write 1000000 XEM"},
 		{"amount with wrong unit", "max: 1_000_000 XEM", "max: 1_000_000 XYM", "want the unit of xem, XEM"},
-		{"amount with a comma", "max: 1_000_000 XEM", "max: 1,000,000 XEM", "want digits"},
+		{"amount with a comma", "max: 1_000_000 XEM", "max: 1,000,000 XEM", "write 1_000_000 XEM"},
 		{"amount grouped wrongly", "max: 1_000_000 XEM", "max: 10_00 XEM", "want digits"},
 		{"amount too fine", "max: 1_000_000 XEM", "max: 0.0000001 XEM", "at most 6 after the point"},
 		{"amount without end", "max: 1_000_000 XEM", "max: 1. XEM", "want digits"},
 		{"amount of nothing", "amount: {upTo: 30_000 XEM}", "amount: {}", "state above, upTo or both"},
 		{"amount of no asset", "when: {destination: [staff], asset: [xem], amount", "when: {destination: [staff], amount", "which asset"},
 		{"list for an amount", "max: 1_000_000 XEM", "max: [1]", "want an amount"},
-		{"no such asset", "asset: [xem], amount: {upTo: 30_000 XEM}", "asset: [xen], amount: {upTo: 30_000 XEM}", "which asset"},
+		{"no such asset", "asset: [xem], amount: {upTo: 30_000 XEM}", "asset: [xen], amount: {upTo: 30_000 XEM}", "did you mean xem?"},
 		{"no such book", "destination: [staff]", "destination: [staf]", "did you mean staff?"},
 		{"no such group", "group: finance", "group: finanec", "did you mean finance?"},
 		{"no such person", "operators: [daichi]", "operators: [daihci]", "did you mean daichi?"},
@@ -121,6 +121,28 @@ func TestMistakes(t *testing.T) {
 		{"limit code as tripwire", "destination_not_listed, message", "limit_exceeded, message", "honest client"},
 		{"wrong semantics", "semantics: 1", "semantics: 2", "not known to this program"},
 		{"version 1 with wallets", "version: 2", "version: 1", "wallets enter by version 2"},
+		{"amount with the unit in small letters", "max: 1_000_000 XEM", "max: 1_000_000 xem", "write 1_000_000 XEM"},
+		{"amount with the unit in front", "max: 1_000_000 XEM", "max: XEM 1000000", "write 1000000 XEM"},
+		{"amount without a space", "max: 1_000_000 XEM", "max: 1000000XEM", "write 1000000 XEM"},
+		{"amount in words", "max: 1_000_000 XEM", "max: 1 million XEM", "want digits"},
+		{"amount of another money", "max: 1_000_000 XEM", "max: $5000", "want digits"},
+		{"amount beyond everything", "max: 1_000_000 XEM", "max: 99_999_999_999_999_999 XEM", "nothing holds so much"},
+		{"amount of two assets", "asset: [xem]\n    per: []", "asset: [xem, xym]\n    per: []", "amounts of different assets cannot be added up"},
+		{"currency not registered", `asset: "nem:xem", name`, `asset: "mint:gold", name`, "put the currency of nis1-mainnet into assets"},
+		{"asset without namespace", `asset: "nem:xem", name`, `asset: "XEM", name`, "such as nem:xem"},
+		{"count in quotes", "{group: finance, count: 1}", `{group: finance, count: "1"}`, "want a number: 1"},
+		{"list as a text", "asset: [xem], amount: {upTo: 30_000 XEM}", "asset: xem, amount: {upTo: 30_000 XEM}", "want a list: [xem]"},
+		{"list as a mapping", "allOf: [{group: finance, count: 1}]", "allOf: {group: finance, count: 1}", "[ ] around it"},
+		{"mapping as a text", "when: {destination: [staff], asset: [xem], amount: {upTo: 30_000 XEM}}", "when: staff", "{wallet: …, client: …"},
+		{"choice missing", "    at: deny\n", "", "at is missing; write it out: nothing has a default (deny, approve, wait)"},
+		{"colon missing", "window: 7d", "window 7d", "no colon in this line"},
+		{"no space behind the colon", "window: 7d", "window:7d", "write window: 7d"},
+		{"two colons", "title: Small treasury", "title: Small: treasury", `title: "Small: treasury"`},
+		{"unclosed quote", "title: Small treasury", `title: "Small treasury`, "a quote is opened and not closed in this line"},
+		{"odd space", "title: Small", "title:\u00a0Small", "a space that is not a plain one (U+00A0)"},
+		{"twice, told", "semantics: 1\n", "semantics: 1\nsemantics: 1\n", "the first is in line 5"},
+		{"comment for a value", "title: Small treasury", "title: #1 treasury", "# begins a comment"},
+		{"address for a book", "destination: [staff]", "destination: [NDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ4KQKIFE]", "put the address into it"},
 		{"no predecessor", `previous: "9c11`, `previous: "9C11`, "want the hash of the policy"},
 	}
 	for _, c := range cases {
@@ -155,20 +177,32 @@ func TestMistakes(t *testing.T) {
 
 // TestOneMistakeIsToldOnce: what follows from a mistake is not told beside it.
 func TestOneMistakeIsToldOnce(t *testing.T) {
-	for old, bad := range map[string]string{
-		"\nrules:":                   "\nruels:",
-		"{group: finance, count: 1}": "{group: finanec, count: 1}",
-		"title: Small treasury":      "tittle: Small treasury",
-		"      coolingOff: 0s\n":     "      colingOff: 0s\n",
+	for _, c := range []struct{ old, bad, want string }{
+		{"\nrules:", "\nruels:", "did you mean rules?"},
+		{"{group: finance, count: 1}", "{group: finanec, count: 1}", "did you mean finance?"},
+		{"title: Small treasury", "tittle: Small treasury", "did you mean title?"},
+		{"      coolingOff: 0s\n", "      colingOff: 0s\n", "did you mean coolingOff?"},
+		// Nobody knows then what the amounts are of, and the network's name is the mistake.
+		{"network: nis1-mainnet", "network: mainnet", "want nis1-mainnet"},
+		{"asset: [xem]\n", "asset: xem\n", "want a list: [xem]"},
+		{"at: deny", "at: approve", "binds what a quorum approved"},
+		{"operators: [daichi]", "operators: [hiro]", "want one of aiko, ben, chiyo, daichi"},
 	} {
 		good := treasury(t)
-		if !strings.Contains(good, old) {
-			t.Errorf("the example has no %q", old)
+		if !strings.Contains(good, c.old) {
+			t.Errorf("the example has no %q", c.old)
 		}
-		_, err := source.Compile([]byte(strings.Replace(good, old, bad, 1)))
-		if mistakes, _ := errors.AsType[source.Mistakes](err); len(mistakes) != 1 || !strings.Contains(mistakes[0].Error(), "did you mean") {
-			t.Errorf("%q: %v", bad, err)
+		_, err := source.Compile([]byte(strings.Replace(good, c.old, c.bad, 1)))
+		if mistakes, _ := errors.AsType[source.Mistakes](err); len(mistakes) != 1 || !strings.Contains(mistakes[0].Error(), c.want) {
+			t.Errorf("%q: %v", c.bad, err)
 		}
+	}
+}
+
+// TestByteOrderMark: some editors put one in front, and nobody sees it.
+func TestByteOrderMark(t *testing.T) {
+	if _, err := source.Compile([]byte("\ufeff" + treasury(t))); err != nil {
+		t.Error(err)
 	}
 }
 

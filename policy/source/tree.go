@@ -2,11 +2,10 @@ package source
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
-	yamlerrors "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
@@ -72,9 +71,34 @@ type node struct {
 	items        []*node
 }
 
+// String says what stands there.
+func (n *node) String() string {
+	switch n.kind {
+	case text:
+		return "the text " + strconv.QuoteToGraphic(n.value)
+	case integer, boolean:
+		return n.value
+	default:
+		return kindNames[n.kind]
+	}
+}
+
+// plainDigits is what to write for a number that has quotes or _ in it.
+func (n *node) plainDigits() string {
+	digits := strings.ReplaceAll(n.value, "_", "")
+	if n.kind != text || digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return ""
+	}
+	return ": " + digits
+}
+
+// byteOrderMark is what some editors put in front of a file.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // parse reads one YAML document into a tree.
 func parse(file []byte) (*node, *Mistake) {
 	const longest = 4 << 20
+	file = bytes.TrimPrefix(file, byteOrderMark)
 	if len(file) > longest {
 		return nil, &Mistake{What: fmt.Sprintf("the file has %d bytes", len(file)), Want: "want at most 4 MiB: what is proposed has at most 1 MiB"}
 	}
@@ -96,26 +120,6 @@ func parse(file []byte) (*node, *Mistake) {
 		return nil, &Mistake{What: "the file is empty", Want: "want a policy; examples/ has some"}
 	}
 	return build(root)
-}
-
-// syntaxMistake says where the library stopped, in its words, and what is
-// usually the reason.
-func syntaxMistake(file []byte, err error) *Mistake {
-	var syntax yamlerrors.Error
-	if !errors.As(err, &syntax) || syntax.GetToken() == nil {
-		return &Mistake{What: "not YAML: " + err.Error()}
-	}
-	p := syntax.GetToken().Position
-	m := &Mistake{Line: p.Line, Column: p.Column, What: "not YAML: " + syntax.GetMessage()}
-	m.Want = "want what belongs together indented alike, with spaces, and every quote and bracket closed, in this line and above it"
-	if lines := bytes.Split(file, []byte("\n")); p.Line <= len(lines) {
-		indent := lines[p.Line-1]
-		indent = indent[:len(indent)-len(bytes.TrimLeft(indent, " \t"))]
-		if bytes.IndexByte(indent, '\t') >= 0 {
-			m.What, m.Want = "not YAML: the line is indented with a tab", "want spaces"
-		}
-	}
-	return m
 }
 
 func at(n ast.Node, what, want string) *Mistake {
@@ -214,7 +218,7 @@ func refusedNode(n ast.Node) string {
 	case *ast.TagNode:
 		return "a tag (!): want plain values"
 	case *ast.NullNode:
-		return `no value: want one; "" is the empty text and [] the empty list`
+		return `no value: want one; "" is the empty text, [] the empty list, and # begins a comment`
 	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		return `a fraction: write an amount with its unit, "0.5 XEM"`
 	case *ast.LiteralNode:
