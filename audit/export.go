@@ -14,9 +14,9 @@ import (
 	"kura/journal"
 )
 
-// An export is a file of JSON lines: a header, every entry's exact line, and the checkpoint that they lead
-// to. Checkpoints may stand between entries as well, where a head of that size was signed: the gateway's
-// exports have them all. They say where an export was changed, to the group.
+// An export is a file of JSON lines: a header, every entry's exact line, after each group the head that was signed over
+// it, and last the checkpoint over all. A reader needs no head but that one and those over handovers of the log key;
+// the others say where an export was changed, to the group.
 //
 //	{"kura_export":1,"genesis":"kura.example/main+…+…"}
 //	{"v":1,"seq":0,…}
@@ -46,55 +46,85 @@ const maxLine = journal.MaxEntrySize + 1024
 // ErrExport is wrapped by every error about the form of an export.
 var ErrExport = errors.New("malformed export")
 
-// Export writes the journal up to a checkpoint. entries yields the exact bytes of the entries from 0 on;
-// what comes after the checkpoint's size is not read. chain has the handovers of the log key: the head over
-// each has to stand in the export, or the next key is nobody's. The entries are checked against the checkpoint
-// on the way: an export that would not verify is an error, and what was written is to be thrown away.
-func Export(w io.Writer, g journal.Genesis, chain journal.Chain, checkpoint journal.Checkpoint, entries iter.Seq2[[]byte, error]) error {
-	keys, err := g.Keys().Learn(chain)
-	if err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	head, err := keys.Open(checkpoint)
-	if err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
+// Export writes the journal as a store yields it: after each group of entries the head that was signed over it, up to
+// the last of heads. What comes after that is not read. Every head is opened and the entries are checked against it on
+// the way: an export that would not verify is an error, and what was written is to be thrown away.
+func Export(w io.Writer, g journal.Genesis, heads iter.Seq2[journal.StoredHead, error], entries iter.Seq2[journal.StoredEntry, error]) error {
 	tree, err := journal.NewTree(0, nil)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	out := bufio.NewWriterSize(w, 1<<16)
-	if err := writeLine(out, header{exportVersion, g.String()}); err != nil {
+	next, stop := iter.Pull2(entries)
+	defer stop()
+	x := exporter{out: bufio.NewWriterSize(w, 1<<16), tree: tree, keys: g.Keys(), next: next}
+	if err := writeLine(x.out, header{exportVersion, g.String()}); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	if head.Size > 0 {
-		for line, err := range entries {
-			if err == nil {
-				tree.Append(journal.LeafHash(line))
-				_, err = out.Write(append(line[:len(line):len(line)], '\n'))
-			}
-			if size := tree.Head().Size; err == nil && len(chain) > 0 && size == chain[0].Index+1 && size < head.Size {
-				err = writeLine(out, footer{string(chain[0].Checkpoint)})
-				chain = chain[1:]
-			}
-			if err != nil {
-				return fmt.Errorf("export entry %d: %w", tree.Head().Size, err)
-			}
-			if tree.Head().Size == head.Size {
-				break
-			}
+	for head, err := range heads {
+		if err == nil {
+			err = x.group(head.Checkpoint)
+		}
+		if err != nil {
+			return fmt.Errorf("export after %d entries: %w", tree.Head().Size, err)
 		}
 	}
-	if tree.Head() != head {
-		return fmt.Errorf("export: %d entries lead to root %s, the checkpoint is of size %d and root %s", tree.Head().Size, tree.Head().Root, head.Size, head.Root)
+	if tree.Head().Size == 0 {
+		return errors.New("export: the journal has no signed head")
 	}
-	if err := writeLine(out, footer{string(checkpoint)}); err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	if err := out.Flush(); err != nil {
+	if err := x.out.Flush(); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	return nil
+}
+
+// An exporter is what was written so far.
+type exporter struct {
+	out  *bufio.Writer
+	tree *journal.Tree
+	keys journal.LogKeys // by the entries so far
+	next func() (journal.StoredEntry, error, bool)
+}
+
+// group writes the entries up to a head, and the head.
+func (x *exporter) group(checkpoint journal.Checkpoint) error {
+	said, err := journal.PeekCheckpoint(x.keys.Genesis().Origin, checkpoint)
+	if err != nil {
+		return err
+	}
+	for x.tree.Head().Size < said.Size {
+		if err := x.entry(); err != nil {
+			return err
+		}
+	}
+	head, err := x.keys.Open(checkpoint)
+	if err != nil {
+		return err
+	}
+	if at := x.tree.Head(); at != head {
+		return fmt.Errorf("the entries lead to root %s, the head of size %d has root %s", at.Root, head.Size, head.Root)
+	}
+	return writeLine(x.out, footer{string(checkpoint)})
+}
+
+// entry writes the next entry.
+func (x *exporter) entry() error {
+	row, err, ok := x.next()
+	if err == nil && !ok {
+		err = errors.New("there are no more entries")
+	}
+	if err != nil {
+		return err
+	}
+	e, err := journal.DecodeEntry(row.Bytes)
+	if err != nil {
+		return err
+	}
+	if x.keys, err = x.keys.After(e); err != nil {
+		return err
+	}
+	x.tree.Append(journal.LeafHash(row.Bytes))
+	_, err = fmt.Fprintf(x.out, "%s\n", row.Bytes)
+	return err
 }
 
 func writeLine(w io.Writer, v any) error {

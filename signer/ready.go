@@ -21,6 +21,24 @@ const rollbackUnbounded = "rollback of this host: unbounded (no witness elsewher
 // rollbackBehind is the same where witnesses cosign behind the answers.
 const rollbackBehind = "rollback of this host: unbounded (witnesses cosign behind the answers: cosign_before_release = false)"
 
+// rollback says how far a rollback of this host could go unnoticed, when a quorum has cosigned a head of this size
+// since the start. Where the witnesses cosign first, their silence stops what leaves: it bounds as much as their word.
+func (c *cosigning) rollback(cosigned uint64) string {
+	n := c.answering()
+	answer := fmt.Sprintf("%d of %d witnesses answer, %d must", n, len(c.Keys), c.Quorum)
+	switch {
+	case !c.BeforeRelease && n < c.Quorum:
+		return rollbackUnbounded
+	case !c.BeforeRelease:
+		return rollbackBehind
+	case cosigned == 0:
+		return "nothing leaves before a quorum of witnesses has cosigned the journal's head: " + answer
+	case n < c.Quorum:
+		return fmt.Sprintf("a rollback below size %d is found, and nothing new leaves: %s", cosigned, answer)
+	}
+	return fmt.Sprintf("a rollback below size %d is found: %s", cosigned, answer)
+}
+
 // Ready implements rpc.Gateway and rpc.Admin.
 func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 	head := s.journal.Head()
@@ -52,12 +70,7 @@ func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 		return ready, nil
 	}
 	ready.Cosigned, ready.Witnesses = s.cosigning.best().Size, s.cosigning.list()
-	switch n := s.cosigning.answering(); {
-	case n >= s.cosigning.Quorum && !s.cosigning.BeforeRelease:
-		ready.Rollback = rollbackBehind
-	case n >= s.cosigning.Quorum:
-		ready.Rollback = fmt.Sprintf("a rollback below size %d is found: %d of %d witnesses answer, %d must", ready.Cosigned, n, len(ready.Witnesses), s.cosigning.Quorum)
-	}
+	ready.Rollback = s.cosigning.rollback(ready.Cosigned)
 	return ready, nil
 }
 

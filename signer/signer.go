@@ -158,7 +158,7 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 		return nil, err
 	}
 	s.cosigning = newCosigning(c.Witnesses, func() int64 { _, boot := c.Clock.Now(); return boot })
-	s.conditions.set(conditionNoWitness, "", "no witness was heard yet: a rollback of this host could go unnoticed", false)
+	s.conditions.set(conditionNoWitness, "", "no witness was heard yet: "+s.cosigning.meanwhile(), false)
 	return s, nil
 }
 

@@ -257,7 +257,7 @@ func (s *Signer) watchWitnesses(ctx context.Context) {
 	var size uint64
 	for {
 		if n, c := s.cosigning.answering(), s.cosigning; n < c.Quorum {
-			s.conditions.set(conditionNoWitness, "", fmt.Sprintf("%d of %d witnesses answer, %d must: a rollback of this host could go unnoticed", n, len(c.Keys), c.Quorum), false)
+			s.conditions.set(conditionNoWitness, "", fmt.Sprintf("%d of %d witnesses answer, %d must: %s", n, len(c.Keys), c.Quorum, c.meanwhile()), false)
 		} else {
 			s.conditions.clear("", conditionNoWitness)
 		}
@@ -274,6 +274,14 @@ func (s *Signer) watchWitnesses(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// meanwhile says what it means that too few witnesses answer.
+func (c *cosigning) meanwhile() string {
+	if c.BeforeRelease {
+		return "nothing new leaves until they do"
+	}
+	return "a rollback of this host could go unnoticed"
 }
 
 // unfinished returns the size of the head that waits for its quorum, 0 if none does.

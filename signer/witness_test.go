@@ -73,6 +73,11 @@ func TestNothingLeavesUncosigned(t *testing.T) {
 	if _, err := d.Signer.Tile(t.Context(), 0, 0, int(size)+1); codeOf(err) != "not_found" {
 		t.Errorf("an entry's hash is told before its head is cosigned: %v", err)
 	}
+	d.Until("it is said that too few answer, and that nothing leaves", func() bool {
+		d.Clock.Pass(10)
+		r := ready(t, d.Signer)
+		return hasReason(r, "no_witness") && strings.Contains(r.Rollback, "nothing new leaves: 1 of 3 witnesses answer") && !strings.Contains(fmt.Sprint(r), "unbounded") && !strings.Contains(fmt.Sprint(r), "unnoticed")
+	})
 	select {
 	case a := <-answered:
 		t.Fatalf("answered without a quorum of witnesses: %+v", a)
@@ -153,6 +158,9 @@ func TestStartShowsNothingUncosigned(t *testing.T) {
 	}
 	if c, err := d.Signer.Checkpoint(t.Context()); err == nil {
 		t.Errorf("without witnesses it shows %s", c.Checkpoint)
+	}
+	if r := ready(t, d.Signer); !strings.HasPrefix(r.Rollback, "nothing leaves before") || strings.Contains(fmt.Sprint(r), "unnoticed") {
+		t.Errorf("without witnesses it says of a rollback: %+v", r)
 	}
 	w.setDown(false, 0, 1, 2)
 	d.Until("it is ready", func() bool { return ready(t, d.Signer).Ready })

@@ -260,19 +260,8 @@ func (x *installation) export(t *testing.T) exported {
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, err := journal.OpenCheckpoint(x.genesis, checkpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out bytes.Buffer
-	err = audit.Export(&out, x.genesis, nil, checkpoint, func(yield func([]byte, error) bool) {
-		for row, err := range store.Entries(t.Context(), 0, head.Size) {
-			if !yield(row.Bytes, err) {
-				return
-			}
-		}
-	})
-	if err != nil {
+	if err := audit.Export(&out, x.genesis, store.Heads(t.Context(), 0), store.Entries(t.Context(), 0, journal.MaxSeq)); err != nil {
 		t.Fatal(err)
 	}
 	return exported{out.Bytes(), checkpoint}

@@ -416,18 +416,24 @@ func (c *cluster) check(t *testing.T, n *node, transactions map[statement.Hash]m
 	if err != nil {
 		t.Fatal(err)
 	}
-	var entries [][]byte
+	var entries, heads [][]byte
 	for from := uint64(0); from < head.Size; from = uint64(len(entries)) {
 		page, err := n.gateway.Entries(t.Context(), bearer, from, head.Size)
 		if err != nil {
 			t.Fatal(err)
 		}
-		entries = append(entries, page.Entries...)
+		entries, heads = append(entries, page.Entries...), append(heads, page.Heads...)
 	}
 	var export bytes.Buffer
-	err = audit.Export(&export, c.genesis, nil, checkpoint.Checkpoint, func(yield func([]byte, error) bool) {
-		for _, e := range entries {
-			if !yield(e, nil) {
+	err = audit.Export(&export, c.genesis, func(yield func(journal.StoredHead, error) bool) {
+		for _, h := range heads {
+			if !yield(journal.StoredHead{Checkpoint: h}, nil) {
+				return
+			}
+		}
+	}, func(yield func(journal.StoredEntry, error) bool) {
+		for i, e := range entries {
+			if !yield(journal.StoredEntry{Seq: uint64(i), Bytes: e}, nil) {
 				return
 			}
 		}

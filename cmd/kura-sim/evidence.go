@@ -20,34 +20,19 @@ func (d *deployment) verify(ctx context.Context) (audit.Report, error) {
 	if err := d.halt(); err != nil {
 		return audit.Report{}, err
 	}
-	checkpoint, err := d.signer.Checkpoint(ctx)
-	if err != nil {
-		return audit.Report{}, err
-	}
-	head, err := journal.OpenCheckpoint(d.genesis, checkpoint.Checkpoint)
-	if err != nil {
-		return audit.Report{}, err
-	}
 	f, err := os.OpenFile(filepath.Join(d.dir, exportName), os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
 	if err != nil {
 		return audit.Report{}, err
 	}
-	report, err := d.exportAndVerify(ctx, f, checkpoint.Checkpoint, head.Size)
+	report, err := d.exportAndVerify(ctx, f)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return audit.Report{}, fmt.Errorf("verify the journal of the run: %w", err)
 	}
 	return report, nil
 }
 
-func (d *deployment) exportAndVerify(ctx context.Context, f *os.File, checkpoint journal.Checkpoint, size uint64) (audit.Report, error) {
-	entries := func(yield func([]byte, error) bool) {
-		for row, err := range d.store.Entries(ctx, 0, size) {
-			if !yield(row.Bytes, err) {
-				return
-			}
-		}
-	}
-	if err := audit.Export(f, d.genesis, nil, checkpoint, entries); err != nil {
+func (d *deployment) exportAndVerify(ctx context.Context, f *os.File) (audit.Report, error) {
+	if err := audit.Export(f, d.genesis, d.store.Heads(ctx, 0), d.store.Entries(ctx, 0, journal.MaxSeq)); err != nil {
 		return audit.Report{}, err
 	}
 	if _, err := f.Seek(0, 0); err != nil {

@@ -2,7 +2,6 @@ package ledgertest
 
 import (
 	"bytes"
-	"iter"
 
 	"kura/audit"
 	"kura/journal"
@@ -90,35 +89,45 @@ func (w *World) checkpoint(h journal.Head) journal.Checkpoint {
 // Export writes the journal as an export.
 func (w *World) Export() []byte {
 	w.TB.Helper()
-	var b bytes.Buffer
-	w.check(audit.Export(&b, w.Genesis, w.Chain, w.Checkpoint(), lines(w.Lines)))
-	return b.Bytes()
+	return w.export(w.Genesis, w.Lines)
 }
 
 // Forge writes an export of other lines under a head that the log key signed over them: what somebody who
 // holds the log key could make.
 func (w *World) Forge(all [][]byte) []byte {
 	w.TB.Helper()
+	g := w.Genesis
+	g.Hash = journal.LeafHash(all[0])
+	return w.export(g, all)
+}
+
+// export writes lines under the heads over the log key's handovers and one over all of them.
+func (w *World) export(g journal.Genesis, all [][]byte) []byte {
+	w.TB.Helper()
 	tree, err := journal.NewTree(0, nil)
 	w.check(err)
 	for _, line := range all {
 		tree.Append(journal.LeafHash(line))
 	}
-	var b bytes.Buffer
-	g := w.Genesis
-	g.Hash = journal.LeafHash(all[0])
-	w.check(audit.Export(&b, g, w.Chain, w.checkpoint(tree.Head()), lines(all)))
-	return b.Bytes()
-}
-
-func lines(all [][]byte) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		for _, line := range all {
-			if !yield(line, nil) {
+	size := tree.Head().Size
+	heads := func(yield func(journal.StoredHead, error) bool) {
+		for _, h := range w.Chain {
+			if h.Index+1 < size && !yield(journal.StoredHead{Checkpoint: h.Checkpoint}, nil) {
+				return
+			}
+		}
+		yield(journal.StoredHead{Checkpoint: w.checkpoint(tree.Head())}, nil)
+	}
+	entries := func(yield func(journal.StoredEntry, error) bool) {
+		for i, line := range all {
+			if !yield(journal.StoredEntry{Seq: uint64(i), Bytes: line}, nil) {
 				return
 			}
 		}
 	}
+	var b bytes.Buffer
+	w.check(audit.Export(&b, g, heads, entries))
+	return b.Bytes()
 }
 
 // Story is a journal in which a little of everything happened.
