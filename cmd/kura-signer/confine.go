@@ -28,6 +28,7 @@ func confine(c *Config, configPath string) error {
 		Write: []string{
 			c.StateDir, filepath.Dir(c.Socket), filepath.Dir(c.AdminSocket), filepath.Dir(c.AnchorFile),
 		},
+		Terminal: c.Token.prompts(),
 	}
 	read := func(names ...string) {
 		for _, name := range names {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -52,6 +53,7 @@ type installation struct {
 	admin   rpc.AdminClient
 
 	descriptors []*os.File // what the daemon inherits, from 3 on
+	terminal    *os.File   // the daemon's, if it has one
 	process     *exec.Cmd
 	log         *bytes.Buffer
 	ended       chan struct{}
@@ -162,6 +164,12 @@ func (x *installation) must(args ...string) string {
 func (x *installation) start(crash string) {
 	x.TB.Helper()
 	x.spawn(crash)
+	x.untilReady()
+}
+
+// untilReady returns when the signer is ready or has ended.
+func (x *installation) untilReady() {
+	x.TB.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		r, err := x.admin.Ready(x.TB.Context())
@@ -186,6 +194,9 @@ func (x *installation) spawn(crash string) {
 	x.process.Env = []string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}
 	x.log = new(bytes.Buffer)
 	x.process.Stderr, x.process.ExtraFiles = x.log, x.descriptors
+	if x.terminal != nil {
+		x.process.Stdin, x.process.SysProcAttr = x.terminal, &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	}
 	if err := x.process.Start(); err != nil {
 		x.TB.Fatal(err)
 	}

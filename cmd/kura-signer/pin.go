@@ -29,6 +29,11 @@ func openPIN(ctx context.Context, c TokenConfig) (*token.PIN, error) {
 	return answer(ctx, terminal, func() (*token.PIN, error) { return token.PromptPIN(terminal, "PIN of token "+c.Label+": ") })
 }
 
+// prompts tells whether the PIN is asked for on the terminal: the configuration names no other source.
+func (c TokenConfig) prompts() bool {
+	return c.PINFile == "" && c.PINFD == nil && c.PINCredential == ""
+}
+
 // tokenConfig is the token's part of the configuration, without a PIN.
 func (c *Config) tokenConfig() (token.Config, error) {
 	if c.Token.SoftHSMConf != "" {

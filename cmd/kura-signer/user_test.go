@@ -165,6 +165,30 @@ func TestPromptEndsWithASignal(t *testing.T) {
 	}
 }
 
+// TestDaemonAsksForItsPIN types the PIN to a daemon, which asks within its wall.
+func TestDaemonAsksForItsPIN(t *testing.T) {
+	x := install(t)
+	x.write("signer.toml", strings.Replace(string(readAll(t, x.config)), `pin_file = "pin"`, "", 1))
+	master, terminal := openTerminal(t)
+	x.terminal = terminal
+	x.spawn("")
+	if err := terminal.Close(); err != nil { // the daemon has its own: when it ends, so does what can be read
+		t.Fatal(err)
+	}
+	readUntil(t, master, "PIN of token kura: ")
+	if echoes(t, master) {
+		t.Error("the prompt would show the PIN")
+	}
+	if _, err := master.Write(readAll(t, filepath.Join(x.dir, "pin"))); err != nil {
+		t.Fatal(err)
+	}
+	x.untilReady()
+	if !echoes(t, master) {
+		t.Error("the terminal's echo is left off")
+	}
+	x.stop()
+}
+
 // TestDescriptorEndsWithASignal interrupts commands that wait for a secret on a descriptor.
 func TestDescriptorEndsWithASignal(t *testing.T) {
 	x := install(t)

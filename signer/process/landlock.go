@@ -24,6 +24,7 @@ type Paths struct {
 	// intruders: Landlock overlooks Multipath TCP and UDP, so the network itself is
 	// closed by the service manager (IPAddressDeny=) or a firewall.
 	ConnectTCP, ListenTCP []uint16
+	Terminal              bool // /dev/tty may be opened and its echo turned off: a person is asked for a secret
 }
 
 // marker tells the second image by which ABI it is confined. It is worth nothing to
@@ -132,7 +133,10 @@ func confine(paths Paths, binary string) (abi int, err error) {
 	allow(runRights, binary, "?/lib", "?/lib64", "?/usr/lib", "?/usr/lib64")
 	allow(readRights, "?/proc", "?/dev/urandom", "?/dev/random", "?/etc/ld.so.cache", "?/etc/localtime", "?/usr/share/zoneinfo",
 		"?/sys/kernel/mm/transparent_hugepage", "?/sys/devices/system/cpu", "?/sys/fs/cgroup")
-	allow(readRights|unix.LANDLOCK_ACCESS_FS_WRITE_FILE, "?/dev/null", "?/dev/tty")
+	allow(readRights|unix.LANDLOCK_ACCESS_FS_WRITE_FILE, "?/dev/null")
+	if paths.Terminal {
+		allow(readRights|unix.LANDLOCK_ACCESS_FS_WRITE_FILE|unix.LANDLOCK_ACCESS_FS_IOCTL_DEV, "?/dev/tty")
+	}
 	allow(readRights, paths.Read...)
 	allow(writeRights, paths.Write...)
 	if abi >= 4 {
