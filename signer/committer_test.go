@@ -90,11 +90,7 @@ func TestAppendFailsBeforeDecisions(t *testing.T) {
 				f.store.set(func() { f.store.headErr = nil })
 			}
 			for _, answered := range []chan answer{first, second} {
-				a := <-answered
-				if a.err != nil {
-					t.Fatal(a.err)
-				}
-				announced(t, f.Deployment, a.Answer)
+				f.leaves(t, answered)
 			}
 			if n := f.token.Signatures.Load(); n != made+2 {
 				t.Errorf("%d signatures", n-made)
@@ -145,11 +141,7 @@ func TestAnchorFailsBehindAnAppend(t *testing.T) {
 	}
 	f.anchor.set(nil)
 	for _, answered := range []chan answer{first, second} {
-		a := <-answered
-		if a.err != nil {
-			t.Fatal(a.err)
-		}
-		announced(t, f.Deployment, a.Answer)
+		f.leaves(t, answered)
 	}
 	f.waitReady(t)
 }

@@ -13,7 +13,6 @@ import (
 func TestDiskFull(t *testing.T) {
 	disk := pgtest.MountDisk(t, 96)
 	cluster := pgtest.StartOn(t, pgtest.Places{Data: disk.Dir})
-	t.Cleanup(cluster.Stop)
 	db := cluster.Migrated(t)
 	d := newDatabase(t, db.Service, 5*time.Second)
 	d.pay(t, 4)
@@ -24,7 +23,7 @@ func TestDiskFull(t *testing.T) {
 		}
 		signed := d.token.Signatures.Load()
 		e := d.Sign("shop", d.Withdrawal(d.Wallets["xem-hot"], 1))
-		if _, err := d.Signer.Submit(t.Context(), e.Encode(), 0); code(err) != "journal_unavailable" {
+		if _, err := d.Signer.Submit(t.Context(), e.Encode(), 0); codeOf(err) != "journal_unavailable" {
 			t.Errorf("a statement that comes meanwhile: %v", err)
 		}
 		if n := d.token.Signatures.Load(); n != signed {
@@ -41,7 +40,6 @@ func TestDiskFull(t *testing.T) {
 func TestLogDiskFull(t *testing.T) {
 	disk := pgtest.MountDisk(t, 24)
 	cluster := pgtest.StartOn(t, pgtest.Places{WAL: disk.Dir})
-	t.Cleanup(cluster.Stop)
 	db := cluster.Migrated(t)
 	d := newDatabase(t, db.Service, 5*time.Second)
 	d.pay(t, 4)

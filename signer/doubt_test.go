@@ -61,7 +61,7 @@ func TestHalted(t *testing.T) {
 			t.Errorf("after the halt: %+v, %v", a, err)
 		}
 	}
-	if _, err := f.Signer.Submit(t.Context(), f.Sign("watch", f.Freeze(statement.TargetAll, "")).Encode(), 0); code(err) != "journal_rolled_back" {
+	if _, err := f.Signer.Submit(t.Context(), f.Sign("watch", f.Freeze(statement.TargetAll, "")).Encode(), 0); codeOf(err) != "journal_rolled_back" {
 		t.Errorf("a freeze after the halt: %v", err)
 	}
 }
@@ -78,7 +78,7 @@ func TestHaltedWhileAppending(t *testing.T) {
 		}
 	})
 	_, answered := f.submit(t, signertest.XYM)
-	if a := <-answered; code(a.err) != "journal_rolled_back" {
+	if a := <-answered; codeOf(a.err) != "journal_rolled_back" {
 		t.Errorf("%+v", a)
 	}
 	if err := f.Stop(); err == nil {
@@ -156,7 +156,7 @@ func TestInDoubt(t *testing.T) {
 	if a := <-first; a.State != rpc.StateStranded || a.Decision.Code != ledger.CodeDeadlineOver {
 		t.Errorf("an authorisation past its deadline: %+v", a)
 	}
-	if _, err := f.Signer.Submit(t.Context(), f.Sign("alice", f.Verdict(statement.Approve, rejected)).Encode(), 0); code(err) != "token_wrong_signature" {
+	if _, err := f.Signer.Submit(t.Context(), f.Sign("alice", f.Verdict(statement.Approve, rejected)).Encode(), 0); codeOf(err) != "token_wrong_signature" {
 		t.Errorf("an approval in doubt: %v", err)
 	}
 	f.Login(t.Context(), f.Signer, "alice")
@@ -187,7 +187,7 @@ func TestFreezeDuringAnOutage(t *testing.T) {
 	f.anchor.set(errLost)
 	_, first := f.submit(t, signertest.XYM)
 	f.waitFor(t, "anchor_unavailable")
-	if _, err := f.Signer.Submit(t.Context(), f.Sign("watch", f.Freeze(statement.TargetAll, "")).Encode(), 0); code(err) != "anchor_unavailable" {
+	if _, err := f.Signer.Submit(t.Context(), f.Sign("watch", f.Freeze(statement.TargetAll, "")).Encode(), 0); codeOf(err) != "anchor_unavailable" {
 		t.Errorf("a freeze that cannot be acknowledged: %v", err)
 	}
 	f.anchor.set(nil)

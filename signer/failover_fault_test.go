@@ -25,10 +25,8 @@ type replica struct {
 func newReplica(t *testing.T, synchronous bool) *replica {
 	t.Helper()
 	r := &replica{primary: pgtest.Start(t)}
-	t.Cleanup(r.primary.Stop)
 	db := r.primary.Migrated(t)
 	r.standby = r.primary.Standby(t)
-	t.Cleanup(r.standby.Stop)
 	if synchronous {
 		r.primary.Synchronous(t)
 	}
@@ -81,7 +79,7 @@ func TestAsynchronousFailover(t *testing.T) {
 	again := r.Sign("shop", r.Withdrawal(r.Wallets[signertest.XEM], signertest.Small)).Encode()
 	r.Until("the signer ends", func() bool {
 		_, err := r.Signer.Submit(context.WithoutCancel(t.Context()), again, 0)
-		return code(err) == "journal_rolled_back"
+		return codeOf(err) == "journal_rolled_back"
 	})
 	for _, size := range []uint64{kept, lost} {
 		if said := r.whyNot(t); !strings.Contains(said, fmt.Sprintf("size %d ", size)) {

@@ -2,13 +2,10 @@ package signer_test
 
 import (
 	"context"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"kura/journal"
-	"kura/journal/anchorfile"
 	"kura/signer"
 	"kura/signer/signertest"
 )
@@ -25,14 +22,7 @@ func TestStandbyFollowsAHandover(t *testing.T) {
 		c.Lease = first
 		return w.open(c)
 	}})
-	dir := t.TempDir()
-	standby, err := signer.Open(t.Context(), w.config(signer.Config{
-		Genesis: d.Genesis, Store: store, Anchors: []journal.Anchor{anchorfile.New(filepath.Join(dir, "anchor"))}, Lease: second,
-		Token: d.Token, Clock: d.Clock, Version: "standby", Log: slog.New(slog.DiscardHandler),
-	}, filepath.Join(dir, "cosigned")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	standby := w.another(d, t.TempDir(), signer.Config{Store: store, Lease: second})
 	running, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- standby.Run(running) }()
@@ -80,13 +70,7 @@ func TestRowsFromBeforeAHandover(t *testing.T) {
 	lease := newLease()
 	token := signertest.NewFakeToken() // the token was put back as well: it has the old key
 	token.LogKey = d.Token.(*signertest.FakeToken).LogKey
-	s, err := signer.Open(t.Context(), w.config(signer.Config{
-		Genesis: d.Genesis, Store: store, Anchors: []journal.Anchor{anchorfile.New(filepath.Join(dir, "anchor"))}, Lease: lease,
-		Token: token, Clock: d.Clock, Version: "put back", Log: slog.New(slog.DiscardHandler),
-	}, filepath.Join(dir, "cosigned")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := w.another(d, dir, signer.Config{Store: store, Lease: lease, Token: token})
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(t.Context()) }()
 	defer w.carry(s)()

@@ -18,7 +18,6 @@ import (
 // when the database is back everybody gets the one transaction of their text, without a restart of the signer.
 func TestDatabaseKilled(t *testing.T) {
 	cluster := pgtest.Start(t)
-	t.Cleanup(cluster.Stop)
 	if err := postgres.Migrate(t.Context(), cluster.DSN()); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +58,7 @@ func TestDatabaseKilled(t *testing.T) {
 	for i, e := range sent {
 		<-answers[i] // some were refused while nothing could be written
 		again, err := f.Signer.Submit(t.Context(), e.Encode(), 20_000)
-		for code(err) == "journal_unclear" || code(err) == "journal_unavailable" {
+		for codeOf(err) == "journal_unclear" || codeOf(err) == "journal_unavailable" {
 			again, err = f.Signer.Submit(t.Context(), e.Encode(), 20_000)
 		}
 		if err != nil || again.State != rpc.StateSigned {

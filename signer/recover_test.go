@@ -61,7 +61,7 @@ func (r *replica) goOnWithout(t *testing.T, kept, lost uint64) {
 		switch {
 		case err == nil:
 			again[a.State]++
-		case code(err) == ledger.CodeBornBeforeGap:
+		case codeOf(err) == ledger.CodeBornBeforeGap:
 			again[ledger.CodeBornBeforeGap]++
 		default:
 			t.Error(err)

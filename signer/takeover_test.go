@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	"kura/journal"
 	"kura/journal/anchorfile"
 	"kura/journal/cosign"
 	"kura/signer"
@@ -57,13 +55,7 @@ func TestStandbyOnOldRows(t *testing.T) {
 	store := openEmbedded(t, filepath.Join(dir, "journal"))
 	defer store.Close()
 	lease := newLease()
-	s, err := signer.Open(t.Context(), w.config(signer.Config{
-		Genesis: d.Genesis, Store: store, Anchors: []journal.Anchor{anchorfile.New(filepath.Join(dir, "anchor"))}, Lease: lease,
-		Token: d.Token, Clock: d.Clock, Version: "standby", Log: slog.New(slog.DiscardHandler),
-	}, filepath.Join(dir, "cosigned")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := w.another(d, dir, signer.Config{Store: store, Lease: lease})
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(t.Context()) }()
 	defer w.carry(s)()
@@ -71,7 +63,7 @@ func TestStandbyOnOldRows(t *testing.T) {
 	if r := ready(t, s); r.Role != "standby" || r.Ready {
 		t.Errorf("a standby is %+v", r)
 	}
-	_, err = s.Submit(t.Context(), d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)).Encode(), 0)
+	_, err := s.Submit(t.Context(), d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)).Encode(), 0)
 	if p, ok := errors.AsType[*rpc.Problem](err); !ok || p.Code != "standby" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectNone {
 		t.Errorf("a standby answers %v", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"kura/journal"
-	"kura/journal/anchorfile"
 	"kura/signer"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
@@ -280,13 +278,7 @@ func TestTwoWinners(t *testing.T) {
 			writeFile(t, filepath.Join(dir, name), readFile(t, filepath.Join(d.Dir, name)))
 		}
 		store := openEmbedded(t, filepath.Join(dir, "journal"))
-		s, err := signer.Open(t.Context(), w.config(signer.Config{
-			Genesis: d.Genesis, Store: store, Anchors: []journal.Anchor{anchorfile.New(filepath.Join(dir, "anchor"))},
-			Token: d.Token, Clock: d.Clock, Version: fmt.Sprint("side ", i), Log: slog.New(slog.DiscardHandler),
-		}, filepath.Join(dir, "cosigned")))
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := w.another(d, dir, signer.Config{Store: store})
 		ctx, stop := context.WithCancel(context.Background())
 		ended := make(chan struct{})
 		go func() {

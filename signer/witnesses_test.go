@@ -21,6 +21,7 @@ import (
 	"kura/journal/cosign"
 	"kura/signer"
 	"kura/signer/rpc"
+	"kura/signer/signertest"
 	"kura/witness"
 )
 
@@ -96,6 +97,22 @@ func (w *witnesses) open(c signer.Config) (*signer.Signer, error) {
 	w.stop()
 	w.stop = w.carry(s)
 	return s, nil
+}
+
+// another opens a signer beside a deployment's, with an anchor and a newest cosigned head of its own in dir. Without a
+// token in c it has the deployment's.
+func (w *witnesses) another(d *signertest.Deployment, dir string, c signer.Config) *signer.Signer {
+	w.t.Helper()
+	c.Genesis, c.Clock, c.Version, c.Log = d.Genesis, d.Clock, "another", slog.New(slog.DiscardHandler)
+	c.Anchors = []journal.Anchor{anchorfile.New(filepath.Join(dir, "anchor"))}
+	if c.Token == nil {
+		c.Token = d.Token
+	}
+	s, err := signer.Open(w.t.Context(), w.config(c, filepath.Join(dir, "cosigned")))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
 }
 
 // carry runs the gateway's couriers for a signer.

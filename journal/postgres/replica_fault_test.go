@@ -52,10 +52,8 @@ type replicated struct {
 func newReplicated(t *testing.T, attrs string) *replicated {
 	t.Helper()
 	r := &replicated{primary: pgtest.Start(t)}
-	t.Cleanup(r.primary.Stop)
 	r.db = r.primary.Migrated(t)
 	r.standby = r.primary.Standby(t)
-	t.Cleanup(r.standby.Stop)
 	r.store = openStore(t, pgtest.Either(t, r.db.Service, attrs, r.primary, r.standby))
 	t.Cleanup(func() { _ = r.store.Close() })
 	r.config = journal.Config{

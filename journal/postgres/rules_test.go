@@ -267,7 +267,6 @@ func waitingBackend(t *testing.T, conn *pgx.Conn, role string) (pid int32) {
 // does not keep what it commits.
 func TestCluster(t *testing.T) {
 	cluster := pgtest.Start(t)
-	t.Cleanup(cluster.Stop)
 	db := cluster.Migrated(t)
 	t.Run("Killed", func(t *testing.T) { testKilled(t, cluster, db) })
 	t.Run("Backup", func(t *testing.T) { testBackup(t, cluster) })

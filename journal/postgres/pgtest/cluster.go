@@ -44,7 +44,7 @@ type server struct {
 	ended   chan struct{} // closed when the process is gone
 }
 
-// Start makes and starts a cluster. The caller stops it. Without PostgreSQL the test is skipped, or fails
+// Start makes and starts a cluster, and stops it when the test ends. Without PostgreSQL the test is skipped, or fails
 // in CI.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
@@ -53,6 +53,14 @@ func Start(t testing.TB) *Cluster {
 
 // StartOn is Start with places elsewhere.
 func StartOn(t testing.TB, p Places) *Cluster {
+	t.Helper()
+	c := start(t, p)
+	t.Cleanup(c.stop)
+	return c
+}
+
+// start makes one that outlives the test.
+func start(t testing.TB, p Places) *Cluster {
 	t.Helper()
 	bin := binaries()
 	if bin == "" {
@@ -63,12 +71,12 @@ func StartOn(t testing.TB, p Places) *Cluster {
 		t.Skip(missing)
 	}
 	c := &Cluster{bin: bin}
-	if err := c.initialise(p); err != nil {
-		_ = os.RemoveAll(c.dir)
-		t.Fatal(err)
+	err := c.initialise(p)
+	if err == nil {
+		err = c.Restart()
 	}
-	if err := c.Restart(); err != nil {
-		c.Stop()
+	if err != nil {
+		c.stop()
 		t.Fatal(err)
 	}
 	return c
@@ -303,7 +311,7 @@ func (c *Cluster) Runs() bool {
 }
 
 // Stop ends the server and removes everything.
-func (c *Cluster) Stop() {
+func (c *Cluster) stop() {
 	c.Kill()
 	_ = os.RemoveAll(c.dir)
 	_ = os.RemoveAll(c.data)

@@ -44,7 +44,7 @@ func Main(m *testing.M) int {
 	shared.byMain = true
 	code := m.Run()
 	if shared.cluster != nil {
-		shared.cluster.Stop()
+		shared.cluster.stop()
 	}
 	return code
 }
@@ -89,13 +89,11 @@ func superuser(t testing.TB) string {
 	if shared.cluster != nil {
 		return shared.cluster.DSN()
 	}
-	cluster := Start(t)
-	if shared.byMain {
-		shared.cluster = cluster
-	} else {
-		t.Cleanup(cluster.Stop)
+	if !shared.byMain {
+		return Start(t).DSN()
 	}
-	return cluster.DSN()
+	shared.cluster = start(t, Places{})
+	return shared.cluster.DSN()
 }
 
 var schemas atomic.Int64

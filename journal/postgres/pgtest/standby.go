@@ -14,6 +14,7 @@ import (
 func (c *Cluster) Standby(t testing.TB) *Cluster {
 	t.Helper()
 	s := &Cluster{bin: c.bin}
+	t.Cleanup(s.stop)
 	err := s.makeDir()
 	if err == nil {
 		err = s.run("pg_basebackup", "-h", c.dir, "-U", "postgres", "-D", s.data, "-R", "-X", "stream", "--checkpoint=fast", "--no-sync")
@@ -22,7 +23,6 @@ func (c *Cluster) Standby(t testing.TB) *Cluster {
 		err = s.Restart()
 	}
 	if err != nil {
-		s.Stop()
 		t.Fatal(err)
 	}
 	return s
