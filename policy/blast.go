@@ -95,6 +95,14 @@ type BlastOptions struct {
 	// it covers (the signer's cosign_before_release), so that a rollback of the whole
 	// host repeats nothing. Witnesses who cosign behind the answers bound nothing.
 	CosignedFirst bool
+
+	// lists remembers how many addresses the books of a rule hold on a network.
+	lists map[listKey]int
+}
+
+type listKey struct {
+	rule    *rule
+	network nem.Network
 }
 
 // rollback tells whether the whole host can be put back to an older state.
@@ -158,7 +166,7 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 		// A witness that never heard of a payment does not miss it at the next start, and every start renews the
 		// token's anchor: what one rollback repeats has a bound, how many there are has none.
 		b.Notes = append(b.Notes, "rollback of this host: unbounded; it is put back again and again, and each time the limits count from there; witnesses elsewhere who cosign before anything leaves (cosign_before_release) bound it")
-		open = true
+		open = "the host is put back to before each payment, and pays again"
 	}
 	for i := range p.doc.Wallets {
 		for k := range p.doc.Assets {
@@ -182,10 +190,11 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 	return b
 }
 
-// governance tells whether the stolen set can change the rules within the span.
-func (b *Blast) governance(r *radius) bool {
+// governance gives the worst that the stolen set does if it can change the rules
+// within the span, "" if it cannot.
+func (b *Blast) governance(r *radius) string {
 	g := &r.p.doc.Governance
-	open := false
+	open := ""
 	reach := func(what string, anyOf []Quorum, lock Millis, rest string) {
 		if !r.fills(anyOf, nil) {
 			return
@@ -195,9 +204,11 @@ func (b *Blast) governance(r *radius) bool {
 		}
 		word := "bounded until the time-lock ends after " + lock.String() + ", then unbounded" + rest
 		b.Notes = append(b.Notes, fmt.Sprintf("the stolen set is a quorum for %s: %s", what, word))
-		open = open || r.opt.Span > lock
+		if r.opt.Span > lock && open == "" {
+			open = fmt.Sprintf("the thief proposes and approves %s, waits out its time-lock of %s, and then takes everything", what, lock)
+		}
 	}
-	reach("the policy", g.Policy.AnyOf, g.Policy.TimeLock, fmt.Sprintf(", unless %d directors veto", g.Veto))
+	reach("a new policy", g.Policy.AnyOf, g.Policy.TimeLock, fmt.Sprintf(", unless %d directors veto", g.Veto))
 	if g.Recovery != nil {
 		reach("a recovery", g.Recovery.AnyOf, g.Recovery.TimeLock, ", unless a quorum of directors vetoes")
 	}
@@ -247,20 +258,29 @@ func (r *radius) listed(x *rule, wallet int) int {
 	if r.opt.Book == nil {
 		return 1
 	}
+	more := 0
+	if r.fills(r.p.doc.Governance.Addresses.AnyOf, nil) {
+		more = MaxEntries
+	}
+	key := listKey{x, r.p.walletList[wallet].network}
+	if n, ok := r.opt.lists[key]; ok {
+		return n + more
+	}
 	seen := map[nem.Address]bool{}
 	for _, e := range r.opt.Book.Entries() {
 		i, ok := r.p.books[e.Book]
 		if !ok || !x.books.has(i) {
 			continue
 		}
-		if a, err := nem.ParseAddress(r.p.walletList[wallet].network, e.Address); err == nil {
+		if a, err := nem.ParseAddress(key.network, e.Address); err == nil {
 			seen[a] = true
 		}
 	}
-	if r.fills(r.p.doc.Governance.Addresses.AnyOf, nil) {
-		return len(seen) + MaxEntries
+	if r.opt.lists == nil {
+		r.opt.lists = map[listKey]int{}
 	}
-	return len(seen)
+	r.opt.lists[key] = len(seen)
+	return len(seen) + more
 }
 
 // ways lists by which ways anything leaves. A quorum way opens when one rule or
@@ -407,6 +427,7 @@ func BlastTable(p *Policy, opt BlastOptions) []Blast {
 	for _, x := range p.doc.Services {
 		parts = append(parts, func(s *Stolen) { s.Services = append(s.Services, x.ID) })
 	}
+	opt.lists = map[listKey]int{}
 	var table []Blast
 	compute := func(stolen Stolen) {
 		one := opt

@@ -24,13 +24,12 @@ type bound struct {
 	schedule []string
 }
 
-// row bounds an asset over some ways.
-func (r *radius) row(ways []way, asset int, open bool) BlastRow {
+// row bounds an asset over some ways; open, if not "", is why nothing does.
+func (r *radius) row(ways []way, asset int, open string) BlastRow {
 	row := BlastRow{Asset: r.p.doc.Assets[asset].ID}
 	ways = slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return len(r.takes(w, asset)) == 0 })
-	if open {
-		row.Unbounded = true
-		row.Formula, row.Schedule = "unbounded", "see the notes"
+	if open != "" {
+		row.Unbounded, row.Formula, row.Schedule = true, "unbounded", open
 		return row
 	}
 	if len(ways) == 0 {

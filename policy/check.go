@@ -30,7 +30,9 @@ type checker struct {
 	p    *Policy
 	book *Book
 	now  Now
-	out  []Finding
+	// lists is shared by all blast radii that are computed.
+	lists map[listKey]int
+	out   []Finding
 }
 
 func (c *checker) find(level Level, code, path, text string, args ...any) {
@@ -42,7 +44,7 @@ func (c *checker) find(level Level, code, path, text string, args ...any) {
 // wallets without rescue, paths that nothing bounds, grants that are stale. book
 // may be nil; now says which last days are over.
 func Check(p *Policy, book *Book, now Now) []Finding {
-	c := &checker{p: p, book: book, now: now}
+	c := &checker{p: p, book: book, now: now, lists: map[listKey]int{}}
 	c.parties()
 	c.wallets()
 	c.rules()
@@ -116,7 +118,7 @@ func (c *checker) wallets() {
 }
 
 func (c *checker) paid(wallet int) bool {
-	r := &radius{p: c.p, opt: BlastOptions{Book: c.book}}
+	r := &radius{p: c.p, opt: BlastOptions{Book: c.book, lists: c.lists}}
 	for k := range c.p.rules {
 		for client := range c.p.doc.Clients {
 			for a := range c.p.assetList {
@@ -132,7 +134,7 @@ func (c *checker) paid(wallet int) bool {
 // open finds what one stolen client key could take without end.
 func (c *checker) open(path string, wallet int) {
 	for _, client := range c.p.doc.Clients {
-		b := BlastRadius(c.p, BlastOptions{Stolen: Stolen{Clients: []ClientID{client.ID}}, Span: day, Book: c.book})
+		b := BlastRadius(c.p, BlastOptions{Stolen: Stolen{Clients: []ClientID{client.ID}}, Span: day, Book: c.book, lists: c.lists})
 		for _, row := range b.Rows {
 			if row.Wallet != c.p.doc.Wallets[wallet].ID || !row.Unbounded {
 				continue

@@ -93,7 +93,7 @@ func (p *page) bound(heading string, r *result) {
 
 func unboundedWords(row policy.BlastRow) string {
 	if row.Formula == "unbounded" {
-		return "see the note"
+		return row.Schedule
 	}
 	return "no limit counts all that can leave"
 }

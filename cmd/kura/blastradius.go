@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,21 +78,30 @@ func blastOptions(cmd *cobra.Command, p *policy.Policy, stolen, within, book str
 	return options, err
 }
 
-// printBlastTable shows every set that costs something and more than one key of it alone.
+// printBlastTable shows every set that costs something and more than one key of it
+// alone, and what the thieves of January 2018 had in any case.
 func printBlastTable(page *page, p *policy.Policy, span policy.Millis, table []policy.Blast) {
 	page.line("The most that can reach the chain within %s, if stolen:", span)
 	alone := map[string]string{} // what a single key costs
+	var harmless []string
 	nothing, noMore := 0, 0
 	for _, blast := range table {
 		text := totalText(p, blast)
 		stolen := strings.Split(blast.Stolen, ",")
 		switch {
+		case len(stolen) > 2:
+			page.title("%s", blast.Stolen)
+			page.field("", "(what the thieves of January 2018 had) %s", text)
+			continue
+		case costsNothing(blast) && len(stolen) == 1:
+			harmless = append(harmless, blast.Stolen)
+			continue
 		case costsNothing(blast):
 			nothing++
 			continue
 		case len(stolen) == 1:
 			alone[blast.Stolen] = text
-		case len(stolen) == 2 && (text == alone[stolen[0]] || text == alone[stolen[1]]):
+		case text == alone[stolen[0]] || text == alone[stolen[1]]:
 			noMore++
 			continue
 		}
@@ -101,17 +111,16 @@ func printBlastTable(page *page, p *policy.Policy, span policy.Millis, table []p
 	if noMore > 0 {
 		page.line("Each of %d other pairs: no more than one of the two alone.", noMore)
 	}
-	page.line("Each of %d other keys and pairs of keys: nothing. (--json lists them all.)", nothing)
+	page.line("Each of %d other pairs: nothing. Alone, nothing: %s.", nothing, strings.Join(harmless, ", "))
+	page.line("How a bound comes about, and the worst schedule: --stolen SET. All sets, one by one: --json.")
 }
 
 // costsNothing tells whether nothing can be lost, then or ever.
-func costsNothing(b policy.Blast) bool {
-	for _, r := range b.Totals {
-		if r.Unbounded || r.Bound != "0" {
-			return false
-		}
-	}
-	return b.UnboundedFrom == 0
+func costsNothing(b policy.Blast) bool { return !losesAny(b) && b.UnboundedFrom == 0 }
+
+// losesAny tells whether anything can be lost within the span.
+func losesAny(b policy.Blast) bool {
+	return slices.ContainsFunc(b.Totals, func(r policy.BlastRow) bool { return r.Unbounded || r.Bound != "0" })
 }
 
 // printBlast shows every wallet and asset with formula and schedule.
@@ -119,8 +128,10 @@ func printBlast(page *page, p *policy.Policy, b policy.Blast) {
 	page.title("If stolen: %s. Within %s at most:", b.Stolen, b.Within)
 	for _, r := range b.Rows {
 		page.field(string(r.Wallet), "%s", boundText(p, r))
-		if r.Formula != "" {
+		if !r.Unbounded {
 			page.field("", "= %s", r.Formula)
+		} else if r.Formula != "unbounded" {
+			page.field("", "%s", r.Formula)
 		}
 		if len(r.Binding) > 0 {
 			page.field("", "bound by %s", strings.Join(r.Binding, ", "))
@@ -151,12 +162,16 @@ func boundText(p *policy.Policy, r policy.BlastRow) string {
 func totalText(p *policy.Policy, b policy.Blast) string {
 	var parts []string
 	for _, r := range b.Totals {
-		parts = append(parts, boundText(p, r))
-	}
-	if len(parts) == 0 {
-		parts = append(parts, "nothing")
+		part := boundText(p, r)
+		if len(r.Binding) > 0 {
+			part += ", by " + strings.Join(r.Binding, " and ")
+		}
+		parts = append(parts, part)
 	}
 	text := strings.Join(parts, "; ")
+	if !losesAny(b) {
+		text = "nothing"
+	}
 	if b.UnboundedFrom > 0 {
 		text += "; bounded for " + b.UnboundedFrom.String() + ", then unbounded"
 	}

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -172,8 +175,9 @@ func newPolicyDiff() *cobra.Command {
 	return cmd
 }
 
-// printDiff says what changes, and what one stolen client key can cost before and
-// after.
+// printDiff says what changes, and what can be lost before and after: to each
+// client's key, and to every other set of the table for which that changes (once,
+// if a key of it alone does the same).
 func printDiff(p *page, old, next *policy.Policy, book *policy.Book) {
 	changes := policy.Diff(old, next)
 	for _, c := range changes {
@@ -182,15 +186,36 @@ func printDiff(p *page, old, next *policy.Policy, book *policy.Book) {
 	if len(changes) == 0 {
 		p.line("Nothing changes but the version.")
 	}
-	for _, side := range []struct {
-		name string
-		p    *policy.Policy
-	}{{"before", old}, {"after", next}} {
-		for _, c := range side.p.Document().Clients {
-			b := policy.BlastRadius(side.p, policy.BlastOptions{
-				Stolen: policy.Stolen{Clients: []policy.ClientID{c.ID}}, Span: blastDay, Book: book,
-			})
-			p.field(side.name, "client %s stolen, within 24 hours: %s", c.ID, totalText(side.p, b))
+	p.line("The most that can reach the chain within 24 hours, if stolen:")
+	before, sets := blastTexts(old, book)
+	after, more := blastTexts(next, book)
+	for _, stolen := range more {
+		if !slices.Contains(sets, stolen) {
+			sets = append(sets, stolen)
 		}
 	}
+	for _, stolen := range sets {
+		parts := strings.Split(stolen, ",")
+		client := len(parts) == 1 && strings.HasPrefix(stolen, "client:")
+		asAlone := len(parts) > 1 && slices.ContainsFunc(parts, func(one string) bool {
+			return before[one] == before[stolen] && after[one] == after[stolen]
+		})
+		if (!client && before[stolen] == after[stolen]) || asAlone {
+			continue
+		}
+		p.title("%s", stolen)
+		p.field("before", "%s", cmp.Or(before[stolen], "nothing: not in the policy"))
+		p.field("after", "%s", cmp.Or(after[stolen], "nothing: not in the policy"))
+	}
+}
+
+// blastTexts says what each set of the default table can cost, and names the sets
+// in its order.
+func blastTexts(p *policy.Policy, book *policy.Book) (texts map[string]string, sets []string) {
+	texts = map[string]string{}
+	for _, b := range policy.BlastTable(p, policy.BlastOptions{Span: blastDay, Book: book}) {
+		texts[b.Stolen] = totalText(p, b)
+		sets = append(sets, b.Stolen)
+	}
+	return texts, sets
 }
