@@ -15,9 +15,7 @@ import (
 // TestVerifyHoldsWitnessesToThoseKnown: an auditor who knows the witnesses finds a journal that followed others.
 func TestVerifyHoldsWitnessesToThoseKnown(t *testing.T) {
 	w := ledgertest.New(t)
-	w.Clock += ledgertest.Hour
-	w.BootID, w.Boot = "boot-2", 1000
-	w.Restart()
+	w.Reboot(ledgertest.Hour)
 	all := ledgertest.Witnesses("ann", "ben", "cem")
 	w.Must(w.Cosigned(all, 2, w.Clock, w.Clock))
 	var keys []cosign.Key
@@ -46,9 +44,7 @@ func TestVerifyHoldsWitnessesToThoseKnown(t *testing.T) {
 // TestVerifyJudgesCosignaturesAgain: whoever holds the log key cannot make witnesses say what they did not.
 func TestVerifyJudgesCosignaturesAgain(t *testing.T) {
 	w := ledgertest.New(t)
-	w.Clock += ledgertest.Hour
-	w.BootID, w.Boot = "boot-2", 1000
-	w.Restart()
+	w.Reboot(ledgertest.Hour)
 	all := ledgertest.Witnesses("ann", "ben", "cem")
 	w.Must(w.Cosigned(all, 2, w.Clock, w.Clock))
 	last := len(w.Lines) - 1
@@ -74,9 +70,7 @@ func TestPageShowsVouchersAndKeys(t *testing.T) {
 	w := ledgertest.New(t)
 	w.Must(ledger.WalletStateInput{WalletState: ledger.WalletState{Wallet: "hot-xem", State: ledger.WalletSuspended, Reason: "a new disk"}})
 	suspended := w.State.Freezes()[0].Hash
-	w.Clock += ledgertest.Hour
-	w.BootID, w.Boot = "boot-2", 1000
-	w.Restart()
+	w.Reboot(ledgertest.Hour)
 	w.Must(w.Cosigned(ledgertest.Witnesses("ann"), 1, w.Clock))
 	w.Verdict("alice", statement.Lift, suspended)
 	w.Verdict("carol", statement.Lift, suspended)

@@ -55,10 +55,8 @@ func TestARestartOfTheSignerLosesNoTime(t *testing.T) {
 func TestRestartsOfTheMachineGiveTenMinutesInAll(t *testing.T) {
 	w := ledgertest.New(t)
 	since := w.Now().Time
-	for i := range 20 {
-		w.Clock += ledgertest.Hour
-		w.BootID, w.Boot = "boot-"+string(rune('a'+i)), 1000
-		w.Restart()
+	for range 20 {
+		w.Reboot(ledgertest.Hour)
 	}
 	moved, behind := drift(w, since)
 	if moved != 10*ledgertest.Minute || behind != 20*ledgertest.Hour-10*ledgertest.Minute {
@@ -76,9 +74,7 @@ func TestRestartsOfTheMachineGiveTenMinutesInAll(t *testing.T) {
 	if _, behind := drift(w, since); behind != 0 {
 		t.Errorf("after a resume it is %d behind", behind)
 	}
-	w.Advance(ledgertest.Minute)
-	w.BootID, w.Boot = "boot-z", 1000
-	w.Restart()
+	w.Reboot(ledgertest.Minute)
 	if _, behind := drift(w, since); behind != 0 {
 		t.Errorf("after the next start it is %d behind", behind)
 	}

@@ -18,9 +18,7 @@ import (
 // rebooted returns a world whose machine was off for an hour, and its three witnesses.
 func rebooted(t *testing.T) (*ledgertest.World, []ledgertest.Witness) {
 	w := ledgertest.New(t)
-	w.Clock += ledgertest.Hour
-	w.BootID, w.Boot = "boot-2", 1000
-	w.Restart()
+	w.Reboot(ledgertest.Hour)
 	if _, behind := drift(w, 0); behind != 50*ledgertest.Minute {
 		t.Fatalf("after the start it is %d behind", behind)
 	}
@@ -43,9 +41,7 @@ func TestWitnessesVouchForTime(t *testing.T) {
 	}
 
 	w.Advance(ledgertest.Minute)
-	w.Clock += 9 * ledgertest.Minute // starts have their ten minutes again
-	w.BootID, w.Boot = "boot-3", 1000
-	w.Restart()
+	w.Reboot(9 * ledgertest.Minute) // starts have their ten minutes again
 	if _, behind := drift(w, 0); behind != 0 {
 		t.Errorf("after the next start it is %d behind", behind)
 	}
@@ -61,10 +57,8 @@ func TestOldCosignaturesRenewNothing(t *testing.T) {
 	w := ledgertest.New(t)
 	since := w.Now().Time
 	old := w.Cosigned(ledgertest.Witnesses("ann", "ben", "cem"), 2, w.Clock, w.Clock, w.Clock)
-	for i := range 20 {
-		w.Clock += ledgertest.Hour
-		w.BootID, w.Boot = fmt.Sprint("boot-", i), 1000
-		w.Restart()
+	for range 20 {
+		w.Reboot(ledgertest.Hour)
 		if _, err := w.Judge(old); !errors.Is(err, ledger.ErrInput) {
 			t.Fatalf("an old cosignature: %v", err)
 		}
@@ -141,9 +135,7 @@ func TestWitnessesAheadOfTheClock(t *testing.T) {
 	if moved, behind := drift(w, w.Clock); moved != 0 || behind != 0 {
 		t.Errorf("policy time is %d off the clock", moved)
 	}
-	w.Clock += 5 * ledgertest.Hour
-	w.BootID, w.Boot = "boot-3", 1000
-	w.Restart()
+	w.Reboot(5 * ledgertest.Hour)
 	if _, behind := drift(w, 0); behind != 5*ledgertest.Hour-10*ledgertest.Minute {
 		t.Errorf("the next start is %d behind", behind)
 	}
@@ -197,9 +189,8 @@ func TestPolicyTimeIsNeverUnvouched(t *testing.T) {
 			"right": func(*rapid.T) { w.Clock = truth },
 			"reboot": func(t *rapid.T) {
 				off := rapid.Int64Range(0, 2*ledgertest.Hour).Draw(t, "off")
-				w.Clock, truth = w.Clock+off, truth+off
-				w.BootID, w.Boot = fmt.Sprint("boot-", len(w.Lines)), 1000
-				w.Restart()
+				truth += off
+				w.Reboot(off)
 			},
 			"cosign": func(t *rapid.T) {
 				var times []int64
@@ -244,9 +235,7 @@ func TestNewsOfWitnessesIsWhatIsDue(t *testing.T) {
 	if held.Code != policy.CodeWaitsForRoom {
 		t.Fatalf("%+v", held)
 	}
-	w.Clock += 2 * ledgertest.Hour
-	w.BootID, w.Boot = "boot-2", 1000
-	w.Restart()
+	w.Reboot(2 * ledgertest.Hour)
 	w.Ticks()
 	if r, _ := w.State.RequestByStatement(held.About); r.State != ledger.StateHeld {
 		t.Fatalf("behind the clock it is %s", r.State)

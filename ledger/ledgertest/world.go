@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"golang.org/x/crypto/ssh"
 
@@ -214,6 +215,14 @@ func (w *World) Restart() {
 	in := ledger.StartInput{Version: "test", BootID: w.BootID, Boot: w.Boot}
 	_, err := w.JudgeAt(in, policy.Now{Clock: w.Clock, Time: w.State.StartTime(in, w.Clock)})
 	w.check(err)
+}
+
+// Reboot has the machine be off for so many milliseconds, and journals the start of a signer on it.
+func (w *World) Reboot(off int64) {
+	w.TB.Helper()
+	w.Clock += off
+	w.BootID, w.Boot = fmt.Sprint("boot before ", w.State.Next()), 1000
+	w.Restart()
 }
 
 // Judge judges an input now and appends what comes of it.
