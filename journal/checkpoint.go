@@ -59,13 +59,22 @@ func OpenCheckpoint(g Genesis, c []byte) (Head, error) {
 	return h, err
 }
 
-// Cosignatures returns the signature lines of a checkpoint that are not the log's, unverified.
-func Cosignatures(g Genesis, c []byte) ([]note.Signature, error) {
-	_, others, err := openCheckpoint(g, c)
-	return others, err
+// bareCheckpoint is an opened checkpoint with the log's signature alone.
+func bareCheckpoint(opened *note.Note) Checkpoint {
+	own := opened.Sigs[0] // the only one: Open was given one verifier, and drops repetitions
+	return Checkpoint(opened.Text + "\n— " + own.Name + " " + own.Base64 + "\n")
 }
 
-func openCheckpoint(g Genesis, c []byte) (Head, []note.Signature, error) {
+// Cosignatures returns the signature lines of a checkpoint that are not the log's, unverified.
+func Cosignatures(g Genesis, c []byte) ([]note.Signature, error) {
+	_, opened, err := openCheckpoint(g, c)
+	if err != nil {
+		return nil, err
+	}
+	return opened.UnverifiedSigs, nil
+}
+
+func openCheckpoint(g Genesis, c []byte) (Head, *note.Note, error) {
 	verifier, err := g.verifier()
 	if err != nil {
 		return Head{}, nil, err
@@ -90,7 +99,7 @@ func openCheckpoint(g Genesis, c []byte) (Head, []note.Signature, error) {
 	if err != nil {
 		return Head{}, nil, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
-	return h, opened.UnverifiedSigs, nil
+	return h, opened, nil
 }
 
 // ParseHead reads a checkpoint's text strictly: what UnsignedCheckpoint writes. It judges no signature.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/note"
 )
 
 // KindHandover is the kind of the one entry whose body this package reads, because it decides under which
@@ -167,13 +168,29 @@ func (k LogKeys) After(e Entry) (LogKeys, error) {
 // are tolerated and not judged. Errors wrap ErrCheckpoint, and ErrOtherKey if that key's signature is not
 // on it at all.
 func (k LogKeys) Open(c []byte) (Head, error) {
+	h, _, err := k.open(c)
+	return h, err
+}
+
+// OpenBare is Open for whoever keeps the checkpoint, or hands it on: it is returned with the log's signature alone.
+// Lines of others that came with it are anybody's, even under the log's name, and as many and as long as a note can
+// hold.
+func (k LogKeys) OpenBare(c []byte) (Head, Checkpoint, error) {
+	h, opened, err := k.open(c)
+	if err != nil {
+		return Head{}, nil, err
+	}
+	return h, bareCheckpoint(opened), nil
+}
+
+func (k LogKeys) open(c []byte) (Head, *note.Note, error) {
 	said, err := PeekCheckpoint(k.genesis.Origin, c)
 	if err != nil {
-		return Head{}, err
+		return Head{}, nil, err
 	}
 	g := k.genesis
 	g.LogKey = k.At(said.Size)
-	return OpenCheckpoint(g, c)
+	return openCheckpoint(g, c)
 }
 
 // A Chain proves to whoever pinned the genesis line which log keys followed its own: each handover's entry

@@ -147,9 +147,11 @@ func (w *walk) run(ctx context.Context) error {
 	}
 	// At the start a handover on the way could still explain another key, and perhaps no row was read since: now it
 	// is known which key must have signed the very bytes that are kept and shown.
-	if _, err := w.keys.Open(w.checkpoint); err != nil {
+	_, bare, err := w.keys.OpenBare(w.checkpoint)
+	if err != nil {
 		return &TamperError{TamperHead, w.head.Size, w.head.Size, "the newest head is not one of this journal: " + err.Error()}
 	}
+	w.checkpoint = bare // what else stands in the row was not signed by anybody
 	return nil
 }
 

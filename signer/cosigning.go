@@ -3,7 +3,6 @@ package signer
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 
@@ -73,7 +72,7 @@ type signedHead struct {
 
 // A testimony is what one witness has been seen to cosign, by its own valid signature.
 type testimony struct {
-	signedHead        // as the witness gave it
+	signedHead        // without its own line
 	line       string // its signature line; "" when it says nothing about this round
 	seconds    uint64 // its latest time, unix
 	heard      int64  // boottime, milliseconds, at which that time was new; 0 for never
@@ -160,7 +159,7 @@ func (c *cosigning) record(k cosign.Key, h signedHead, line string, seconds uint
 		return false
 	}
 	if h.Size > c.reached.Size || h.Head == c.reached.Head { // the same head once more: with newer times
-		c.reached = signedHead{h.Head, append(bare(h.checkpoint), lines...)}
+		c.reached = signedHead{h.Head, append(bytes.Clone(h.checkpoint), lines...)}
 	}
 	if c.asks && h.Head == c.round.Head {
 		c.done = true
@@ -169,29 +168,8 @@ func (c *cosigning) record(k cosign.Key, h signedHead, line string, seconds uint
 	return true
 }
 
-// bare is a checkpoint with its first signature, the log's, alone.
-func bare(c journal.Checkpoint) journal.Checkpoint {
-	text, signatures, _ := bytes.Cut(c, []byte("\n\n"))
-	first, _, _ := bytes.Cut(signatures, []byte("\n"))
-	return fmt.Appendf(nil, "%s\n\n%s\n", text, first)
-}
-
-// withLogFirst puts the log's signature line before the others, as a witness need not.
-func withLogFirst(origin string, note []byte) journal.Checkpoint {
-	text, signatures, _ := strings.Cut(string(note), "\n\n")
-	var own, others string
-	for line := range strings.Lines(signatures) {
-		if strings.HasPrefix(line, "— "+origin+" ") {
-			own += line
-		} else {
-			others += line
-		}
-	}
-	return journal.Checkpoint(text + "\n\n" + own + others)
-}
-
 // lineOf finds the line of a note by which a witness cosigned it.
-func lineOf(k cosign.Key, note journal.Checkpoint) (line string, seconds uint64, ok bool) {
+func lineOf(k cosign.Key, note []byte) (line string, seconds uint64, ok bool) {
 	text, signatures, _ := strings.Cut(string(note), "\n\n")
 	for line := range strings.Lines(signatures) {
 		if !strings.HasPrefix(line, "— "+k.Name+" ") {

@@ -116,12 +116,11 @@ func (s *Signer) WitnessCosigned(ctx context.Context, witness string, note []byt
 	if !ok {
 		return badParameter("witness", "the signer's configuration names no witness of this name")
 	}
-	head, err := s.openWitnessed(note, known)
+	head, checkpoint, err := s.openWitnessed(note, known)
 	if err != nil {
 		return badParameter("note", err.Error())
 	}
-	checkpoint := withLogFirst(s.Genesis().Origin, note)
-	line, seconds, ok := lineOf(key, checkpoint)
+	line, seconds, ok := lineOf(key, note)
 	if !ok {
 		return badParameter("note", "it has no valid cosignature of "+witness+" under the key of the signer's configuration")
 	}
@@ -145,25 +144,25 @@ func (s *Signer) WitnessCosigned(ctx context.Context, witness string, note []byt
 }
 
 // openWitnessed opens what a witness cosigned. It may be under a log key whose handover this journal does not have
-// (yet, or any more): then the witness's own proof of the handover says so.
-func (s *Signer) openWitnessed(note []byte, known []rpc.Handover) (journal.Head, error) {
+// (yet, or any more): then the witness's own proof of the handover says so. The checkpoint is returned as the log signed it.
+func (s *Signer) openWitnessed(note []byte, known []rpc.Handover) (journal.Head, journal.Checkpoint, error) {
 	keys := s.journal.Keys()
-	head, err := keys.Open(note)
+	head, checkpoint, err := keys.OpenBare(note)
 	if !errors.Is(err, journal.ErrOtherKey) || len(known) == 0 {
-		return head, err
+		return head, checkpoint, err
 	}
 	var chain journal.Chain
 	for _, h := range known {
 		r, err := receiptOf(h)
 		if err != nil {
-			return journal.Head{}, err
+			return journal.Head{}, nil, err
 		}
 		chain = append(chain, r)
 	}
 	if keys, err = keys.Learn(chain); err != nil {
-		return journal.Head{}, err
+		return journal.Head{}, nil, err
 	}
-	return keys.Open(note)
+	return keys.OpenBare(note)
 }
 
 func receiptOf(h rpc.Handover) (journal.Receipt, error) {

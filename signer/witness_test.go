@@ -2,6 +2,7 @@ package signer_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -376,4 +377,31 @@ func headSize(t *testing.T, path string, g journal.Genesis) uint64 {
 		t.Fatal(err)
 	}
 	return h.Size
+}
+
+// TestAForgedLogLineIsNotShown: a gateway puts a line with the log's name before the log's own. The note opens all the
+// same, by the log's line; what is shown and kept must not be the forged one.
+func TestAForgedLogLineIsNotShown(t *testing.T) {
+	w := newWitnesses(t, 1, 1, true)
+	d := signertest.New(t, signertest.Options{Open: w.open})
+	d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
+	shown, err := d.Signer.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, lines, _ := strings.Cut(string(shown.Checkpoint), "\n\n")
+	forged := "— " + d.Genesis.Origin + " " + base64.StdEncoding.EncodeToString(make([]byte, 4+64)) + "\n"
+	if err := d.Signer.WitnessCosigned(t.Context(), w.keys[0].Name, []byte(text+"\n\n"+forged+lines), nil); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := d.Signer.Checkpoint(t.Context()); err != nil {
+		t.Error(err)
+	} else if _, err := journal.OpenCheckpoint(d.Genesis, again.Checkpoint); err != nil {
+		t.Errorf("what is shown does not open: %v", err)
+	}
+	if _, err := d.Signer.Receipt(t.Context(), d.Login(t.Context(), d.Signer, "alice"), 0); err != nil {
+		t.Errorf("nothing can be proven: %v", err)
+	}
+	announced(t, d, d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small)))
+	d.Restart()
 }

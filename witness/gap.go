@@ -23,6 +23,7 @@ type GapOffer struct {
 	Named    bool         // the gap names that very head; otherwise its size lies among those that were lost
 
 	next    journal.Head // what the witness goes on from
+	bare    journal.Checkpoint
 	keys    journal.LogKeys
 	receipt journal.Receipt
 }
@@ -53,12 +54,12 @@ func (w *Witness) readGap(r journal.Receipt) (*GapOffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := keys.Open(r.Checkpoint)
+	next, bare, err := keys.OpenBare(r.Checkpoint)
 	if err != nil {
 		return nil, err
 	}
 	last := w.state.Head
-	offer := &GapOffer{Gap: g, Time: time.UnixMilli(e.Clock).UTC(), Last: last, Named: g.Names(last), next: next, keys: keys, receipt: r}
+	offer := &GapOffer{Gap: g, Time: time.UnixMilli(e.Clock).UTC(), Last: last, Named: g.Names(last), next: next, bare: bare, keys: keys, receipt: r}
 	if slices.Contains(w.state.Gaps, g.Seq) {
 		return nil, fmt.Errorf("the gap at entry %d was accepted before: if the journal does not extend the head of size %d, it was rolled back since", g.Seq, last.Size)
 	}
@@ -91,7 +92,7 @@ func (w *Witness) AcceptGap(o *GapOffer) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrGap, err)
 	}
-	text, err := cosign.Text(o.receipt.Checkpoint)
+	text, err := cosign.Text(o.bare)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrGap, err)
 	}
@@ -99,6 +100,5 @@ func (w *Witness) AcceptGap(o *GapOffer) error {
 	if err != nil {
 		return err
 	}
-	c := o.receipt.Checkpoint
-	return w.state.skip(o, append(c[:len(c):len(c)], line...))
+	return w.state.skip(o, append(o.bare, line...))
 }

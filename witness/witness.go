@@ -90,7 +90,7 @@ func (w *Witness) Newest() journal.Checkpoint {
 func (w *Witness) AddCheckpoint(_ context.Context, old uint64, proof []journal.Hash, checkpoint journal.Checkpoint) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	head, err := w.state.keys.Open(checkpoint)
+	head, bare, err := w.state.keys.OpenBare(checkpoint)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrSignature, err)
 	}
@@ -117,7 +117,7 @@ func (w *Witness) AddCheckpoint(_ context.Context, old uint64, proof []journal.H
 	}
 	// First durable, then out: after a crash between the two the witness knows more
 	// than the world, never less.
-	if err := w.state.advance(head, append(checkpoint[:len(checkpoint):len(checkpoint)], line...)); err != nil {
+	if err := w.state.advance(head, append(bare, line...)); err != nil {
 		return "", fmt.Errorf("keep the head of size %d before cosigning it: %w", head.Size, err)
 	}
 	return line, nil
