@@ -2,11 +2,15 @@ package signer_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"golang.org/x/crypto/ssh"
 
 	"kura/journal"
 	"kura/ledger"
@@ -234,4 +238,30 @@ func TestClockBehindEnds(t *testing.T) {
 	f.Clock.Turn(2*signertest.Hour, 0)
 	f.Signer.Wake()
 	f.waitReady(t)
+}
+
+// TestInDoubtAStrangerLearnsNothing: what is known is answered in doubt, too, but to whom it belongs: the text alone,
+// signed by somebody else, opens nothing.
+func TestInDoubtAStrangerLearnsNothing(t *testing.T) {
+	d := signertest.New(t, signertest.Options{})
+	w := d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)
+	paid := d.Submit(t.Context(), d.Signer, "shop", w)
+	announced(t, d, paid)
+	d.Signer.Halt("journal_rolled_back", "test")
+	if a, err := d.Signer.Submit(t.Context(), d.Sign("shop", w).Encode(), 0); err != nil || a.Seq != paid.Seq {
+		t.Errorf("the client itself: %+v, %v", a, err)
+	}
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Keys["stranger"], err = ssh.NewSignerFromKey(private); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"alice", "stranger"} {
+		a, err := d.Signer.Submit(t.Context(), d.Sign(who, w).Encode(), 0)
+		if p := problem(t, err, "journal_rolled_back"); p.Answer != nil || a.Receipt != nil {
+			t.Errorf("%s is told %+v", who, a)
+		}
+	}
 }

@@ -30,7 +30,7 @@ func (s *Signer) Submit(ctx context.Context, envelope []byte, waitMillis int64) 
 		problem = s.unwritable()
 	}
 	if problem != nil {
-		if res, ok := s.recorded(signed.Hash); ok { // to ask for what is known is to read
+		if res, ok := s.recorded(signed); ok { // to ask for what is known is to read
 			return s.answer(ctx, res)
 		}
 		return rpc.Answer{}, problem
@@ -81,15 +81,19 @@ func (s *Signer) ownOf(key statement.Key, party policy.Actor) bool {
 	return ok && actor == party
 }
 
-// recorded finds the durable outcome of a text that was judged before.
-func (s *Signer) recorded(hash statement.Hash) (ledger.Result, bool) {
+// recorded finds the durable outcome of a text that was judged before, for the party that sent it.
+func (s *Signer) recorded(signed statement.Signed) (ledger.Result, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	r, ok := s.state.ByStatement(hash)
+	r, ok := s.state.ByStatement(signed.Hash)
 	if !ok || r.By.Kind == policy.CanaryActor || r.OutcomeSeq >= s.durable.Load() {
 		return ledger.Result{}, false
 	}
-	return ledger.Result{About: hash, Seq: r.OutcomeSeq}, true
+	// Whoever has seen the text can sign it, too.
+	if actor, named := s.state.PolicyInForce().Attribute(signed.Key); !named || actor != r.By {
+		return ledger.Result{}, false
+	}
+	return ledger.Result{About: signed.Hash, Seq: r.OutcomeSeq}, true
 }
 
 // openEnvelope decodes an envelope and verifies its signature; the caller's goroutine pays for it.
