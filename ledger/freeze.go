@@ -55,26 +55,13 @@ func (j *judgement) alarmFrozen(about statement.Hash, by By, action statement.Fr
 	j.alarm(AlarmFrozen, &about, Fact{"action", string(action)}, Fact{"kind", string(kind)}, Fact{"name", name}, Fact{"by", by.Kind + " " + by.ID})
 }
 
-// aliveUnder lists what was authorised out of the stopped wallets, or for the stopped client, and has not
-// reached its deadline: signed or about to be, it may still come to the chain.
+// aliveUnder lists what was authorised that a stop covers and has not reached its deadline: signed or about to be, it may
+// still come to the chain.
 func (s *State) aliveUnder(kind statement.TargetKind, name string, clock int64) []AliveTransaction {
 	alive := []AliveTransaction{}
 	for _, item := range s.recent.order {
 		r := item.request
-		if r.Transaction.Deadline < clock {
-			continue
-		}
-		switch kind {
-		case statement.TargetAll:
-		case statement.TargetWallet:
-			if string(r.Wallet) != name {
-				continue
-			}
-		case statement.TargetClient:
-			if r.By.ID != name {
-				continue
-			}
-		default:
+		if r.Transaction.Deadline < clock || !covers(policy.Stop{Kind: kind, Name: name}, r) {
 			continue
 		}
 		alive = append(alive, AliveTransaction{

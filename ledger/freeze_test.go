@@ -55,6 +55,25 @@ func TestFreezeStopsEverySignatureAfterIt(t *testing.T) {
 	}
 }
 
+// TestSuspendedAddressListsWhatIsOnItsWay: a payment to the address that left before may still arrive, and is named.
+func TestSuspendedAddressListsWhatIsOnItsWay(t *testing.T) {
+	w := ledgertest.New(t)
+	unsigned, signed := signedAtOnce(w), signedAtOnce(w)
+	w.Must(ledger.SignatureInput{About: signed.Hash, Signature: w.Sign(w.Wallets[0], signed.Transaction.Unsigned)})
+	other := w.Submit("shop", w.Withdrawal(w.Wallets[1], ledgertest.Small))
+	f := w.Freeze("alice", statement.ActionSuspend, statement.TargetAddress, w.Wallets[0].Destination.String())
+	alive := map[statement.Hash]bool{}
+	for _, a := range f.Alive {
+		alive[a.About] = a.Signed
+	}
+	if want := map[statement.Hash]bool{unsigned.Hash: false, signed.Hash: true}; !cmp.Equal(alive, want) {
+		t.Error(cmp.Diff(want, alive))
+	}
+	if w.State.MaySign(unsigned.Hash, w.Clock) || !w.State.MaySign(other.About, w.Clock) {
+		t.Error("the suspension stops the payments to that address, and no others")
+	}
+}
+
 func TestHostStop(t *testing.T) {
 	w := ledgertest.New(t)
 	r := signedAtOnce(w)

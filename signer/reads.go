@@ -30,7 +30,7 @@ func (s *Signer) Withdrawal(ctx context.Context, bearer, id string, waitMillis i
 	if !ok {
 		return rpc.Answer{}, refusedUnjudged(codeNotFound, "no withdrawal with this id is remembered, or it is another client's")
 	}
-	s.waitWhile(ctx, first.record.Hash, waitMillis, func(st standing) bool {
+	s.waitWhile(ctx, actor, first.record.Hash, waitMillis, func(st standing) bool {
 		return st.state == ledger.StateAuthorized || st.state == ledger.StateHeld && st.record.OutcomeSeq == first.record.OutcomeSeq
 	})
 	st, ok := s.standing(first.record.Hash)

@@ -57,7 +57,7 @@ func (s *Signer) Submit(ctx context.Context, envelope []byte, waitMillis int64) 
 		return rpc.Answer{}, problem
 	}
 	if res.State == ledger.StateAuthorized {
-		s.waitSigned(ctx, res.About, waitMillis)
+		s.waitSigned(ctx, res, waitMillis)
 	}
 	return s.answer(ctx, res)
 }
@@ -161,12 +161,17 @@ func (s *Signer) OpenSession(ctx context.Context, envelope []byte) (rpc.Session,
 }
 
 // waitSigned waits until an authorisation is signed or given up, but at most waitMillis.
-func (s *Signer) waitSigned(ctx context.Context, about statement.Hash, waitMillis int64) {
-	s.waitWhile(ctx, about, waitMillis, func(st standing) bool { return st.state == ledger.StateAuthorized })
+func (s *Signer) waitSigned(ctx context.Context, res ledger.Result, waitMillis int64) {
+	s.waitWhile(ctx, res.By, res.About, waitMillis, func(st standing) bool { return st.state == ledger.StateAuthorized })
 }
 
-// waitWhile waits while the statement's standing is what the caller does not want yet.
-func (s *Signer) waitWhile(ctx context.Context, about statement.Hash, waitMillis int64, unwanted func(standing) bool) {
+// waitWhile waits while the statement's standing is what the caller does not want yet, if there is a place to wait.
+func (s *Signer) waitWhile(ctx context.Context, who policy.Actor, about statement.Hash, waitMillis int64, unwanted func(standing) bool) {
+	leave, ok := s.watches.enter(who)
+	if !ok {
+		return
+	}
+	defer leave()
 	ctx, cancel := waitFor(ctx, waitMillis)
 	defer cancel()
 	down := s.down

@@ -20,7 +20,7 @@ import (
 
 // Bounds of the two sockets.
 const (
-	gatewayInFlight    = 4096
+	gatewayInFlight    = 2 * signer.MaxWaits // as many calls as wait find a place besides
 	gatewayConnections = 16
 	adminInFlight      = 8
 	adminConnections   = 8
