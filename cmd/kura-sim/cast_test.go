@@ -30,6 +30,7 @@ func policyOf(t testing.TB, file string) *policy.Policy {
 type tester interface {
 	Helper()
 	Fatal(args ...any)
+	Fatalf(format string, args ...any)
 }
 
 // played is a policy as a run has it in force, with public keys that no token has made.

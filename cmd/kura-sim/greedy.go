@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -74,7 +75,26 @@ func newPlanner(p *policy.Policy, book *policy.Book, client policy.ClientID, the
 			}
 		}
 	}
-	return x, nil
+	return x, x.largestFirst()
+}
+
+// largestFirst puts the ways that carry most before the others where a limit counts requests: there a small request
+// takes the place of a large one. Elsewhere the intruder's own addresses stay first.
+func (x *planner) largestFirst() error {
+	counted := func(l policy.Limit) bool { return l.Of == "count" }
+	if !slices.ContainsFunc(x.policy.Document().Limits, counted) {
+		return nil
+	}
+	carries := map[*way]policy.Units{}
+	for _, w := range x.ways {
+		a, _, err := x.largest(w, w.from)
+		if err != nil {
+			return err
+		}
+		carries[w] = a.amount
+	}
+	slices.SortStableFunc(x.ways, func(a, b *way) int { return cmp.Compare(carries[b], carries[a]) })
+	return nil
 }
 
 // mostUnits is more than any account holds of anything: both chains end below it.
