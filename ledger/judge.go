@@ -11,7 +11,8 @@ import (
 )
 
 // Engine numbers the rules of this package. It goes up with every change after which Judge could decide
-// an old input differently, or a fold lead to another state.
+// an old input differently, or a fold lead to another state. It is 1 until the first release: a snapshot that an
+// unreleased build left behind fails its checks, or the fold from zero tells it apart.
 const Engine = 1
 
 // An Input is one thing to judge.

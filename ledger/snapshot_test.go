@@ -136,6 +136,20 @@ func richSnapshot(tb ledgertest.TB) []byte {
 	return snapshotOf(tb, rotatedStory(tb).State)
 }
 
+// statesByEngine are the hashes of rotatedStory's state under each engine.
+var statesByEngine = map[int]string{
+	1: "5c07501c3d6fcce0799b18af1ef7d8098949b05c964b3744edfbfbf5d1c72042",
+}
+
+// TestEngineNumbersTheRules: whoever changes what is judged, folded or kept finds it here. A snapshot of the former
+// rules must not be taken for one of these: Engine goes up, and the new state's hash is written down beside it. (Only a
+// change of the story itself, or one before anything was released, replaces a hash.)
+func TestEngineNumbersTheRules(t *testing.T) {
+	if got, want := rotatedStory(t).State.Hash().String(), statesByEngine[ledger.Engine]; got != want {
+		t.Errorf("the story leads to state %s under engine %d, recorded is %q", got, ledger.Engine, want)
+	}
+}
+
 func TestDamagedSnapshotIsRefused(t *testing.T) {
 	good := richSnapshot(t)
 	refused := func(what string, b []byte) {
