@@ -38,6 +38,15 @@ type Stray struct {
 	Cut   bool   // the store has removed them
 }
 
+// String says it to people.
+func (s Stray) String() string {
+	fate := "they are ignored; only the database's owner can remove them"
+	if s.Cut {
+		fate = "they were cut off"
+	}
+	return fmt.Sprintf("rows past the newest signed head, or beside it, are no part of the journal: %d of them, the first as entry %d; %s. Ask who put them there", s.Rows, s.First, fate)
+}
+
 // A Store keeps entries, tree hashes and signed heads. It understands none of them and is not trusted:
 // what it returns is verified by [Log] and [Verify]. Methods may be called concurrently; Append is called
 // by one goroutine at a time. Every store passes the suite in journal/storetest.

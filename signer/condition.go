@@ -32,6 +32,7 @@ const (
 	conditionLeaseLost = "lease_lost"          // another signer may lead by now
 	conditionWitnesses = "witnesses_missing"   // too few witnesses have cosigned what answers wait for
 	conditionFrozen    = "frozen"              // a freeze of everything is in force
+	conditionStray     = "stray_rows"          // the store holds rows that no signed head covers
 
 	codeWrongSignature = "token_wrong_signature"
 	codeTokenClosed    = "token_closed"

@@ -14,6 +14,29 @@ import (
 	"kura/statement"
 )
 
+// TestStrayRows puts a row into the database as whoever has the service's role can: the signer goes on, and says so.
+func TestStrayRows(t *testing.T) {
+	db := pgtest.Open(t)
+	store, err := postgres.Open(t.Context(), db.Service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	d := signertest.New(t, signertest.Options{Store: store})
+	pay := func() {
+		t.Helper()
+		announced(t, d, d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)))
+	}
+	pay()
+	pgtest.Exec(t, db.Service, "insert into entries select seq + 2, sha256(head), entry, nodes from entries order by seq desc limit 1")
+	d.Restart()
+	d.Until("the signer tells of the stray", func() bool {
+		r := ready(t, d.Signer)
+		return r.Ready && hasReason(r, "stray_rows")
+	})
+	pay()
+}
+
 // TestDatabaseKilled kills PostgreSQL under a running signer, with appends under way: signing stops and says why, and
 // when the database is back everybody gets the one transaction of their text, without a restart of the signer.
 func TestDatabaseKilled(t *testing.T) {

@@ -172,6 +172,7 @@ func (s *Signer) Run(ctx context.Context) error {
 	defer stop()
 	watching.Go(func() { s.watchToken(ctx) })
 	watching.Go(func() { s.shadow.run(ctx) })
+	watching.Go(func() { s.reportStrays(ctx) })
 	if s.cosigning != nil {
 		watching.Go(func() { s.watchWitnesses(ctx) })
 	}
@@ -189,6 +190,19 @@ func (s *Signer) Run(ctx context.Context) error {
 	}
 	s.waits.Store(false)
 	return s.lead(ctx)
+}
+
+// reportStrays says once what the store holds and no signed head covers. It reads all of a database's index: nothing
+// waits for it.
+func (s *Signer) reportStrays(ctx context.Context) {
+	stray, err := s.journal.Stray(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.log.Warn("nobody looked for rows that no signed head covers", "error", err)
+	case stray.Rows > 0:
+		s.conditions.set(conditionStray, "", stray.String(), false)
+	}
 }
 
 // untilEnd waits for the end of ctx, or, where others can take over, for the first halt.

@@ -253,6 +253,11 @@ func (x *examination) journal(ctx context.Context, t *token.Token) {
 		return
 	}
 	x.ok("journal", "%d entries and every signed head verify under %s", head.Size, genesis)
+	if stray, err := s.Stray(ctx); err != nil {
+		x.warn("stray_rows", "nobody looked: %v", err)
+	} else if stray.Rows > 0 {
+		x.warn("stray_rows", "%s", stray)
+	}
 	for _, g := range state.Gaps() {
 		x.warn("gap", "the journal lost its entries from %d on and goes on without them since %s, by %s; a head of size %d had been signed", g.Kept.Size, statement.FormatTime(g.Clock), strings.Join(g.By, ", "), g.Lost.Size)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,13 +43,25 @@ func openStore(ctx context.Context, c JournalConfig) (s store, err error) {
 		}
 	}()
 	if c.Kind == journalEmbedded {
-		return embedded.Open(c.Path)
+		return openEmbedded(ctx, c.Path)
 	}
 	dsn, err := c.readDSN()
 	if err != nil {
 		return nil, err
 	}
 	return postgres.Open(ctx, dsn)
+}
+
+// openEmbedded says what was cut off the end of the file: no later look finds it again.
+func openEmbedded(ctx context.Context, path string) (store, error) {
+	s, err := embedded.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if stray, err := s.Stray(ctx); err == nil && stray.Cut {
+		slog.Warn("the journal's file had more than the journal", "file", path, "stray", stray.String())
+	}
+	return s, nil
 }
 
 // readDSN reads the service's connection string from where the configuration says.

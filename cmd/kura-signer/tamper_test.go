@@ -2,16 +2,21 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
+	"kura/signer/rpc"
 	"kura/signer/signertest"
 )
 
 // TestTampered: a journal that was put back to an older copy, or edited, is refused at the start and by doctor, who say
-// why.
+// why. Rows behind its end are cut off, and whoever cuts them says so.
 func TestTampered(t *testing.T) {
 	x := install(t)
 	x.start("")
@@ -49,8 +54,41 @@ func TestTampered(t *testing.T) {
 		}
 	}
 	x.write("journal", string(newest))
+	x.addStray(t, path)
 	x.start("")
+	x.Until("readyz tells of what was cut off", func() bool {
+		r, err := x.admin.Ready(t.Context())
+		return err == nil && r.Ready && slices.ContainsFunc(r.Reasons, func(reason rpc.Reason) bool {
+			return reason.Code == "stray_rows" && !reason.Stops && strings.Contains(reason.Detail, "cut off")
+		})
+	})
 	x.stop()
+	if out, stderr, code := x.run("doctor", "--config", x.config); code != exitOK || strings.Contains(out+stderr, "cut off") {
+		t.Errorf("doctor after the cut: exit %d\n%s%s", code, out, stderr)
+	}
+	x.addStray(t, path)
+	if out, stderr, code := x.run("doctor", "--config", x.config); code != exitOK || !strings.Contains(out, "warn  stray_rows") || !strings.Contains(stderr, "cut off") {
+		t.Errorf("doctor, which cuts: exit %d\n%s%s", code, out, stderr)
+	}
+}
+
+// addStray puts a row behind the journal's end into its file.
+func (x *installation) addStray(t *testing.T, path string) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		entries := tx.Bucket([]byte("entries"))
+		last, row := entries.Cursor().Last()
+		next := bytes.Clone(last)
+		next[len(next)-1]++ // a number, big-endian, and small here
+		return entries.Put(next, bytes.Clone(row))
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func readAll(t *testing.T, path string) []byte {
