@@ -200,8 +200,8 @@ func (x *examination) openAll(ctx context.Context) {
 	}
 	defer t.Close() // it was only asked
 	x.ok("token", "it opens")
-	if t.Leaky() {
-		x.warn("token_leaky", "it gives private keys to whoever has its PIN (C_DigestKey); accepted because: %s", x.config.Token.AcceptLeakyToken)
+	if leak := t.Leak(); leak != "" {
+		x.warn("token_leaky", "it gives private keys to whoever has its PIN (%s); accepted because: %s", leak, x.config.Token.AcceptLeakyToken)
 	}
 	objects, err := t.List()
 	if err != nil {

@@ -124,10 +124,10 @@ func (d *daemon) warnings() []rpc.Reason {
 	if len(d.config.Witnesses) == 0 {
 		w = append(w, rpc.Reason{Code: "no_witness", Detail: "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed"})
 	}
-	if d.token.Leaky() {
+	if leak := d.token.Leak(); leak != "" {
 		w = append(w, rpc.Reason{
 			Code:   "token_leaky",
-			Detail: "the token gives private keys to whoever has its PIN; accepted because: " + d.config.Token.AcceptLeakyToken,
+			Detail: "the token gives private keys to whoever has its PIN (" + leak + "); accepted because: " + d.config.Token.AcceptLeakyToken,
 		})
 	}
 	return w

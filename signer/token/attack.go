@@ -6,7 +6,9 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ed25519"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha512"
 	"errors"
 	"fmt"
 	"os"
@@ -37,12 +39,15 @@ type victim struct {
 	object string // as rows name it
 	handle pkcs11.ObjectHandle
 	class  uint
+	use    uint // the one mechanism it is for
 	id     []byte
 
 	publicKey nem.PublicKey // Ed25519
-	nonce     []byte        // AES: what a GCM encryption of nothing gave
-	tag       []byte
+	mark      []byte        // a secret key: what it makes of noMessage, to know it by
 }
+
+// noMessage is what secret keys are known by, under a nonce that is all zero, too.
+var noMessage [aes.BlockSize]byte
 
 // attacker has what an intruder in the signer's host would have: the module, the
 // PIN, and perhaps the security officer's.
@@ -208,31 +213,43 @@ func (a *attacker) makeVictims() error {
 	err := a.module.GenerateEd25519(a.session,
 		a.quirk.without(ed25519PublicTemplate(ed25519Label, id, a.quirk.ecParams)),
 		a.quirk.without(ed25519PrivateTemplate(ed25519Label, id)))
-	if err := a.made("log or wallet key (Ed25519, generated)", pkcs11.CKO_PRIVATE_KEY, id, err); err != nil {
+	if err := a.made("log or wallet key (Ed25519, generated)", mechanismEdDSA, id, err); err != nil {
 		return err
 	}
 	id = randomID()
-	if err := a.made("wallet key (Ed25519, imported)", pkcs11.CKO_PRIVATE_KEY, id, a.importVictim(ed25519Label, id)); err != nil {
+	if err := a.made("wallet key (Ed25519, imported)", mechanismEdDSA, id, a.importVictim(ed25519Label, id)); err != nil {
 		return err
 	}
 	id = randomID()
-	mechanism := uint(pkcs11.CKM_AES_GCM)
+	use := uint(pkcs11.CKM_AES_GCM)
 	if a.quirk.noGCM {
-		mechanism = pkcs11.CKM_AES_CBC_PAD
+		use = pkcs11.CKM_AES_CBC_PAD
 	}
-	err = a.module.GenerateSecretKey(secretAES256, a.quirk.without(secretTemplate(aesLabel, id, true, mechanism)))
-	if err := a.made("sealing key (AES-256)", pkcs11.CKO_SECRET_KEY, id, err); err != nil {
+	err = a.module.GenerateSecretKey(secretAES256, a.quirk.without(secretTemplate(aesLabel, id, true, use)))
+	if err := a.made("sealing key (AES-256)", use, id, err); err != nil {
 		return err
+	}
+	if a.quirk.noGCM {
+		id = randomID()
+		use = pkcs11.CKM_SHA512_HMAC
+		err = a.module.GenerateSecretKey(secretHMAC512, a.quirk.without(secretTemplate(attackLabel+" mac", id, false, use)))
+		if err := a.made("sealing MAC key (HMAC-SHA512)", use, id, err); err != nil {
+			return err
+		}
 	}
 	return a.findVictims()
 }
 
 // made takes a throw-away key up among the victims. A token that has no such keys
 // at all says so in a row.
-func (a *attacker) made(object string, class uint, id []byte, err error) error {
+func (a *attacker) made(object string, use uint, id []byte, err error) error {
+	class := uint(pkcs11.CKO_SECRET_KEY)
+	if use == mechanismEdDSA {
+		class = pkcs11.CKO_PRIVATE_KEY
+	}
 	switch {
 	case err == nil:
-		a.victims = append(a.victims, &victim{object: object, class: class, id: id})
+		a.victims = append(a.victims, &victim{object: object, class: class, use: use, id: id})
 	case errors.Is(err, pkcs11.Error(pkcs11.CKR_MECHANISM_INVALID)), errors.Is(err, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)):
 		a.rows = append(a.rows, AttackRow{Attack: "make a throw-away key", Object: object, Answer: said(err)})
 	default:
@@ -288,15 +305,25 @@ func (a *attacker) findVictims() error {
 			}
 			continue
 		}
-		if v.tag != nil || a.quirk.noGCM {
-			continue
-		}
-		v.nonce = make([]byte, gcmNonceSize)
-		if v.tag, err = a.module.SealGCM(v.id, v.nonce, nil, make([]byte, aes.BlockSize)); err != nil {
-			return fmt.Errorf("%s: encrypt something to know it by: %w", v.object, err)
+		if v.mark, err = a.markOf(v); err != nil {
+			return fmt.Errorf("%s: use it, to know it by: %w", v.object, err)
 		}
 	}
 	return nil
+}
+
+// markOf has the token use a secret key.
+func (a *attacker) markOf(v *victim) ([]byte, error) {
+	switch v.use {
+	case pkcs11.CKM_AES_GCM:
+		return a.module.SealGCM(v.id, make([]byte, gcmNonceSize), nil, noMessage[:])
+	case pkcs11.CKM_AES_CBC_PAD:
+		sealed, err := a.module.SealCBC(a.session, v.handle, make([]byte, cbcIVSize), noMessage[:])
+		return sealed[:min(len(sealed), aes.BlockSize)], err // without the padding
+	}
+	mac := make([]byte, macSize)
+	_, err := a.module.Sign(a.session, v.use, v.handle, noMessage[:], mac)
+	return mac, err
 }
 
 func (a *attacker) one(class uint, id []byte) (pkcs11.ObjectHandle, error) {
@@ -311,38 +338,44 @@ func (a *attacker) one(class uint, id []byte) (pkcs11.ObjectHandle, error) {
 }
 
 // isStolenBy tells whether what was taken holds the key: as a seed, as the
-// expanded secret (SHA-512 of the seed), or as the AES key, at any offset.
+// expanded secret (SHA-512 of the seed), or as the secret key, at any offset.
 func (v *victim) isStolenBy(taken []byte) bool {
-	for start := 0; start+32 <= len(taken); start++ {
-		window := taken[start : start+32]
-		if v.class == pkcs11.CKO_SECRET_KEY {
-			if v.opensWith(window) {
-				return true
-			}
-			continue
-		}
-		if bytes.Equal(ed25519.NewKeyFromSeed(window)[32:], v.publicKey[:]) {
-			return true
-		}
-		scalar, err := new(edwards25519.Scalar).SetBytesWithClamping(window)
-		if err == nil && bytes.Equal(new(edwards25519.Point).ScalarBaseMult(scalar).Bytes(), v.publicKey[:]) {
+	size := 32
+	if v.use == pkcs11.CKM_SHA512_HMAC {
+		size = sha512.Size // as GenerateSecretKey makes it
+	}
+	for start := 0; start+size <= len(taken); start++ {
+		if v.isKey(taken[start : start+size]) {
 			return true
 		}
 	}
 	return false
 }
 
-func (v *victim) opensWith(key []byte) bool {
-	block, err := aes.NewCipher(key)
-	if err != nil || v.tag == nil {
-		return false
+func (v *victim) isKey(found []byte) bool {
+	switch v.use {
+	case mechanismEdDSA:
+		if bytes.Equal(ed25519.NewKeyFromSeed(found)[32:], v.publicKey[:]) {
+			return true
+		}
+		scalar, err := new(edwards25519.Scalar).SetBytesWithClamping(found)
+		return err == nil && bytes.Equal(new(edwards25519.Point).ScalarBaseMult(scalar).Bytes(), v.publicKey[:])
+	case pkcs11.CKM_SHA512_HMAC:
+		mac := hmac.New(sha512.New, found)
+		mac.Write(noMessage[:])
+		return bytes.Equal(mac.Sum(nil), v.mark)
 	}
-	aead, err := cipher.NewGCM(block)
+	block, err := aes.NewCipher(found)
 	if err != nil {
 		return false
 	}
-	_, err = aead.Open(nil, v.nonce, v.tag, nil)
-	return err == nil
+	if v.use == pkcs11.CKM_AES_CBC_PAD {
+		var first [aes.BlockSize]byte
+		block.Encrypt(first[:], noMessage[:])
+		return bytes.Equal(first[:], v.mark)
+	}
+	aead, err := cipher.NewGCM(block)
+	return err == nil && bytes.Equal(aead.Seal(nil, make([]byte, gcmNonceSize), noMessage[:], nil), v.mark)
 }
 
 // destroy removes every object whose label begins with attackLabel.

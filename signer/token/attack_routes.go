@@ -108,14 +108,18 @@ func copyWeaker(a *attacker, v *victim) (string, [][]byte) {
 type wrapper func(a *attacker, extra ...*pkcs11.Attribute) (wraps, opens pkcs11.ObjectHandle, err error)
 
 func aesWrapper(a *attacker, extra ...*pkcs11.Attribute) (wraps, opens pkcs11.ObjectHandle, err error) {
-	template := append([]*pkcs11.Attribute{
+	key, err := a.context.GenerateKey(a.session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, append(wrapperTemplate(), extra...))
+	return key, key, err
+}
+
+// wrapperTemplate is an AES key of the attacker's, gone with its session.
+func wrapperTemplate() []*pkcs11.Attribute {
+	return []*pkcs11.Attribute{
 		attribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES),
 		attribute(pkcs11.CKA_VALUE_LEN, 32), attribute(pkcs11.CKA_TOKEN, false),
 		attribute(pkcs11.CKA_WRAP, true), attribute(pkcs11.CKA_UNWRAP, true), attribute(pkcs11.CKA_DECRYPT, true),
 		attribute(pkcs11.CKA_LABEL, attackLabel+" wrapper"),
-	}, extra...)
-	key, err := a.context.GenerateKey(a.session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, template)
-	return key, key, err
+	}
 }
 
 func rsaWrapper(a *attacker, extra ...*pkcs11.Attribute) (wraps, opens pkcs11.ObjectHandle, err error) {
@@ -269,16 +273,19 @@ func stringData(data []byte) ([]byte, error) {
 
 // operationState asks for the state of a use of the key, which may hold it.
 func operationState(a *attacker, v *victim) (string, [][]byte) {
-	if v.class == pkcs11.CKO_PRIVATE_KEY {
-		if err := a.context.SignInit(a.session, []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanismEdDSA, nil)}, v.handle); err != nil {
-			return "C_SignInit: " + said(err), nil
-		}
-	} else {
+	var err error
+	switch v.use {
+	case pkcs11.CKM_AES_GCM:
 		parameters := pkcs11.NewGCMParams(make([]byte, gcmNonceSize), nil, gcmTagSize*8)
 		defer parameters.Free()
-		if err := a.context.EncryptInit(a.session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_GCM, parameters)}, v.handle); err != nil {
-			return "C_EncryptInit: " + said(err), nil
-		}
+		err = a.context.EncryptInit(a.session, []*pkcs11.Mechanism{pkcs11.NewMechanism(v.use, parameters)}, v.handle)
+	case pkcs11.CKM_AES_CBC_PAD:
+		err = a.context.EncryptInit(a.session, []*pkcs11.Mechanism{pkcs11.NewMechanism(v.use, make([]byte, cbcIVSize))}, v.handle)
+	default:
+		err = a.context.SignInit(a.session, []*pkcs11.Mechanism{pkcs11.NewMechanism(v.use, nil)}, v.handle)
+	}
+	if err != nil {
+		return "begin its use: " + said(err), nil
 	}
 	state, err := a.context.GetOperationState(a.session)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,45 @@ func TestAttackReportsWhatSoftHSMLets(t *testing.T) {
 	for _, report := range reports {
 		if report.Kind == "foreign" {
 			t.Errorf("left behind: %q", report.Label)
+		}
+	}
+}
+
+// A key that is taken counts as stolen, and no other: each kind of secret key is
+// made with a value that the test knows.
+func TestAStolenSecretKeyIsRecognised(t *testing.T) {
+	b := initialised(t)
+	config, err := b.config().withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &attacker{config: config}
+	if err := a.enter(); err != nil {
+		t.Fatal(err)
+	}
+	defer a.leave()
+	for _, kind := range []struct {
+		use, keyType uint
+		size         int
+	}{
+		{pkcs11.CKM_AES_GCM, pkcs11.CKK_AES, 32},
+		{pkcs11.CKM_AES_CBC_PAD, pkcs11.CKK_AES, 32},
+		{pkcs11.CKM_SHA512_HMAC, pkcs11.CKK_GENERIC_SECRET, 64},
+	} {
+		v, key := &victim{class: pkcs11.CKO_SECRET_KEY, use: kind.use, id: randomID()}, randomBytes(kind.size)
+		template := append(secretTemplate(attackLabel, v.id, kind.keyType == pkcs11.CKK_AES, kind.use), attribute(pkcs11.CKA_KEY_TYPE, kind.keyType))
+		if err := a.module.CreateObject(a.session, template, key); err != nil {
+			t.Fatalf("mechanism %x: %v", kind.use, err)
+		}
+		a.victims = []*victim{v}
+		if err := a.findVictims(); err != nil {
+			t.Fatalf("mechanism %x: %v", kind.use, err)
+		}
+		if !v.isStolenBy(slices.Concat([]byte("before"), key, []byte("after"))) {
+			t.Errorf("mechanism %x: the key is not recognised", kind.use)
+		}
+		if v.isStolenBy(randomBytes(2 * kind.size)) {
+			t.Errorf("mechanism %x: something else is taken for the key", kind.use)
 		}
 	}
 }

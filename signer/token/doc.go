@@ -21,9 +21,9 @@
 // deadline and then get ErrUnavailable with the reason.
 //
 // What a token protects differs by token. SoftHSM hands out every Ed25519 key
-// through C_DigestKey to whoever holds the PIN; Open tries that route on a
-// throw-away key and refuses such a token unless Config.AcceptLeakyToken gives a
-// reason. Attack tries every known route and reports.
+// through C_DigestKey to whoever holds the PIN, NSS softokn every secret key through
+// C_WrapKey; Open tries both routes on throw-away keys and refuses such a token unless
+// Config.AcceptLeakyToken gives a reason. Attack tries every known route and reports.
 //
 // # Two bindings, one module
 //

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"fmt"
@@ -21,8 +22,9 @@ const canary = "kura canary, worth nothing"
 // signature, so with a token that is not, signatures are journalled before they leave.
 func (t *Token) Deterministic() bool { return !t.randomised.Load() }
 
-// Leaky tells whether the token lets whoever has the PIN take private keys.
-func (t *Token) Leaky() bool { return t.leaks }
+// Leak says how the token lets whoever has the PIN take keys; "" when no route that
+// is tried at every start did. Attack tries them all.
+func (t *Token) Leak() string { return t.leak }
 
 // try signs the canary twice with the log key.
 func (t *Token) try(ctx context.Context) error {
@@ -79,59 +81,72 @@ func (t *Token) Health(ctx context.Context) error {
 	return nil
 }
 
-// checkLeak tries C_DigestKey on a throw-away key with the attributes of a
-// wallet's: where the token goes along, the digest is the whole Ed25519 secret.
-// The digest is never fetched.
+// checkLeak tries the routes by which tokens are known to lose keys, on throw-away
+// keys with the attributes of Kura's own. What comes out is never looked at.
 func (t *Token) checkLeak(ctx context.Context) error {
-	leaks, err := answer(ctx, t, "try whether the token gives keys away", func(s *session) (bool, error) {
-		return s.leaks()
-	})
+	leak, err := answer(ctx, t, "try whether the token gives keys away", (*session).leak)
 	if err != nil {
 		return err
 	}
-	t.leaks = leaks
-	if !leaks {
+	t.leak = leak
+	if leak == "" {
 		return nil
 	}
 	if t.config.AcceptLeakyToken == "" {
-		return fmt.Errorf("%w: C_DigestKey answers with SHA-512 of an Ed25519 key's seed to whoever has the PIN; to use it all the same, state the reason in accept_leaky_token", ErrLeakyToken)
+		return fmt.Errorf("%w to whoever has the PIN: %s; to use it all the same, state the reason in accept_leaky_token", ErrLeakyToken, leak)
 	}
 	t.log.Warn("the token gives private keys away to whoever has the PIN", "token", t.config.Label,
-		"route", "C_DigestKey", "accepted", t.config.AcceptLeakyToken)
+		"route", leak, "accepted", t.config.AcceptLeakyToken)
 	return nil
 }
 
-func (s *session) leaks() (bool, error) {
+func (s *session) leak() (string, error) {
+	const label = "kura-throw-away"
 	id, err := newID(0)
 	if err != nil {
-		return false, err
+		return "", err
 	}
-	const label = "kura-throw-away"
-	private := s.quirk.without(ed25519PrivateTemplate(label, id))
-	public := s.quirk.without(ed25519PublicTemplate(label, id, s.quirk.ecParams))
-	for _, template := range [][]*pkcs11.Attribute{private, public} {
-		for _, a := range template {
-			if a.Type == pkcs11.CKA_TOKEN {
-				a.Value = []byte{0} // a session object: gone with the session
-			}
+	err = s.module.GenerateEd25519(s.handle, forSession(s.quirk.without(ed25519PublicTemplate(label, id, s.quirk.ecParams))),
+		forSession(s.quirk.without(ed25519PrivateTemplate(label, id))))
+	if err != nil {
+		return "", fmt.Errorf("make a throw-away key: %w", err)
+	}
+	private, err := s.leakOf(pkcs11.CKO_PRIVATE_KEY, id)
+	if err != nil {
+		return "", err
+	}
+	if err := s.module.GenerateSecretKey(secretAES256, forSession(s.sealingTemplate(id))); err != nil {
+		return "", fmt.Errorf("make a throw-away key: %w", binding(err))
+	}
+	secret, err := s.leakOf(pkcs11.CKO_SECRET_KEY, id)
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(private, secret), nil
+}
+
+// leakOf tries the throw-away key with this id, and destroys it.
+func (s *session) leakOf(class uint, id []byte) (string, error) {
+	found, err := s.module.Find(s.handle, []*pkcs11.Attribute{attribute(pkcs11.CKA_CLASS, class), attribute(pkcs11.CKA_ID, id)})
+	if err != nil {
+		return "", fmt.Errorf("find the throw-away key: %w", err)
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("find the throw-away key: %w", ErrNoKey)
+	}
+	leak := s.module.Leak(s.handle, found[0])
+	if err := s.module.DestroyObject(s.handle, found[0]); err != nil {
+		return "", fmt.Errorf("destroy the throw-away key: %w", err)
+	}
+	return leak, s.reopen() // with the old session ends whatever the attempt left on it
+}
+
+// forSession turns a template into one of an object that ends with its session.
+func forSession(template []*pkcs11.Attribute) []*pkcs11.Attribute {
+	for _, a := range template {
+		if a.Type == pkcs11.CKA_TOKEN {
+			a.Value = []byte{0}
 		}
 	}
-	if err := s.module.GenerateEd25519(s.handle, public, private); err != nil {
-		return false, fmt.Errorf("make a throw-away key: %w", err)
-	}
-	found, err := s.module.Find(s.handle, []*pkcs11.Attribute{
-		attribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY), attribute(pkcs11.CKA_ID, id),
-	})
-	if err != nil {
-		return false, fmt.Errorf("find the throw-away key: %w", err)
-	}
-	leaks := false
-	for _, handle := range found {
-		leaks = leaks || s.module.Leaks(s.handle, handle)
-	}
-	if len(found) == 0 {
-		return false, fmt.Errorf("find the throw-away key: %w", ErrNoKey)
-	}
-	// A new session: the digest that was begun, and the key, end with the old one.
-	return leaks, s.reopen()
+	return template
 }

@@ -213,7 +213,7 @@ func (t *Token) initialise(ctx context.Context) (Setup, error) {
 	if err := t.checkLeak(ctx); err != nil {
 		return Setup{}, err
 	}
-	setup := Setup{Leaky: t.leaks}
+	setup := Setup{Leaky: t.leak != ""}
 	err = t.do(ctx, "make the sealing key", func(s *session) error {
 		keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
 		if err != nil {

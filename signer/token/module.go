@@ -40,8 +40,10 @@ type cryptoki interface {
 	DecryptCBC(session pkcs11.SessionHandle, key pkcs11.ObjectHandle, iv, sealed, into []byte) (int, error)
 	// Random fills into with the token's random numbers.
 	Random(into []byte) error
-	// Leaks tries C_DigestKey on an object and drops the digest unread.
-	Leaks(session pkcs11.SessionHandle, object pkcs11.ObjectHandle) bool
+	// Leak tries on a throw-away key what tokens are known to lose keys by, and says
+	// what did it; "" for nothing. What comes out is dropped. It leaves objects and
+	// operations on the session, for the caller to close.
+	Leak(session pkcs11.SessionHandle, object pkcs11.ObjectHandle) string
 	Close() error
 }
 
@@ -289,12 +291,30 @@ func (m *module) Random(into []byte) error {
 	return err
 }
 
-// Leaks leaves a digest operation open on the session: the caller closes it.
-func (m *module) Leaks(session pkcs11.SessionHandle, object pkcs11.ObjectHandle) bool {
-	if m.context.DigestInit(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_SHA512, nil)}) != nil {
-		return false
+// What tokens are known to lose keys by. SoftHSM 2.6.1 does the first, NSS softokn 3.87 the second.
+const (
+	leakByDigest = "C_DigestKey answers with SHA-512 of an Ed25519 key's seed, which is the private key"
+	leakByWrap   = "C_WrapKey hands a key that is not extractable out under any key of the caller's"
+)
+
+func (m *module) Leak(session pkcs11.SessionHandle, object pkcs11.ObjectHandle) string {
+	if wraps, err := m.context.GenerateKey(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, wrapperTemplate()); err == nil {
+		for _, mechanism := range []uint{pkcs11.CKM_AES_KEY_WRAP, pkcs11.CKM_AES_KEY_WRAP_PAD, pkcs11.CKM_AES_CBC_PAD} {
+			how := []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanism, wrapParameter(mechanism))}
+			if _, err := m.context.WrapKey(session, how, wraps, object); err == nil {
+				return leakByWrap
+			}
+		}
 	}
-	return m.context.DigestKey(session, object) == nil
+	class, err := m.Attribute(session, object, pkcs11.CKA_CLASS)
+	if err != nil || ulong(class) != pkcs11.CKO_PRIVATE_KEY {
+		return "" // the hash of a secret key is not the key
+	}
+	err = m.context.DigestInit(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_SHA512, nil)})
+	if err == nil && m.context.DigestKey(session, object) == nil {
+		return leakByDigest
+	}
+	return ""
 }
 
 // Close finalizes the library. No call may be in flight.

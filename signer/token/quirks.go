@@ -42,7 +42,8 @@ var (
 var quirks = []quirk{
 	{name: "SoftHSM", manufacturer: "SoftHSM project", software: true, ecParams: edwardsOID},
 	// Softokn 3.87 leaves the tag out when it is asked how long a GCM ciphertext
-	// will be, and then finds the buffer too small.
+	// will be, and then finds the buffer too small. It wraps keys that are not
+	// extractable: Open refuses such a token without a reason.
 	{name: "NSS softokn", manufacturer: "Mozilla Foundation", software: true, ecParams: edwardsOID, noGCM: true,
 		omit: []uint{attributeCopyable, attributeDestroyable, pkcs11.CKA_ALLOWED_MECHANISMS, pkcs11.CKA_MODIFIABLE}},
 	{name: "opencryptoki", manufacturer: "IBM", software: true, ecParams: edwardsOID, noGCM: true,

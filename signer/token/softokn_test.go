@@ -5,34 +5,66 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/pkcs11"
 
 	"kura/nem"
 	"kura/signer/token/softhsmtest"
 )
 
-// TestSealedCustodyOnAnotherToken seals and signs with NSS softokn, another
-// maker's token: AES-CBC-PAD and HMAC, by its row among the quirks. Softokn 3.87 has no Ed25519, so a deployment
-// cannot live on it (the log key needs that); the sealed custody can.
-func TestSealedCustodyOnAnotherToken(t *testing.T) {
+// softokn builds the shim that NSS softokn is loaded through, and sets its PIN.
+func softokn(t *testing.T) (module, digits string) {
+	t.Helper()
 	if found, _ := filepath.Glob("/usr/lib/*/libsoftokn3.so"); len(found) == 0 {
 		softhsmtest.Need(t, 1, errors.New("NSS softokn is not installed (apt-get install libnss3)"))
 	}
 	directory := t.TempDir()
-	shim := filepath.Join(directory, "shim.so")
-	if output, err := exec.Command("gcc", "-shared", "-fPIC", "-o", shim, "testdata/softokn/shim.c").CombinedOutput(); err != nil {
+	module, digits = filepath.Join(directory, "shim.so"), fmt.Sprintf("%x", randomBytes(16))
+	if output, err := exec.Command("gcc", "-shared", "-fPIC", "-o", module, "testdata/softokn/shim.c").CombinedOutput(); err != nil {
 		t.Fatalf("build the shim: %v\n%s", err, output)
 	}
 	t.Setenv("KURA_TEST_SOFTOKN_PARAMETERS", fmt.Sprintf("configdir='sql:%s' certPrefix='' keyPrefix='' secmod='secmod.db' flags= dbTokenDescription='kura'", directory))
-	digits := fmt.Sprintf("%x", randomBytes(16))
-	preparePIN(t, shim, digits)
+	preparePIN(t, module, digits)
+	return module, digits
+}
 
-	sealAndSign(t, shim, digits)
+// TestSealedCustodyOnAnotherToken seals and signs with NSS softokn, another
+// maker's token: AES-CBC-PAD and HMAC, by its row among the quirks. Softokn 3.87 has no Ed25519, so a deployment
+// cannot live on it (the log key needs that); the sealed custody can.
+func TestSealedCustodyOnAnotherToken(t *testing.T) {
+	module, digits := softokn(t)
+	sealAndSign(t, module, digits)
+}
+
+// Softokn 3.87 wraps what is not extractable, under any key: the sealing key and its
+// MAC key are the PIN holder's. Attack finds it, and so does what every start tries.
+func TestAttackOnAnotherToken(t *testing.T) {
+	module, digits := softokn(t)
+	rows, err := Attack(context.Background(), Config{Module: module, Label: "kura", PIN: pinOf(t, digits), StateDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stolen := map[string]int{}
+	for _, row := range rows {
+		t.Logf("%-70s %-40s %t %s", row.Attack, row.Object, row.Stolen, row.Answer)
+		wraps := strings.HasPrefix(row.Attack, "C_WrapKey under") || strings.HasPrefix(row.Attack, "wrap")
+		if row.Stolen != wraps {
+			t.Errorf("%s on %s: stolen %t, %s", row.Attack, row.Object, row.Stolen, row.Answer)
+		}
+		if row.Stolen {
+			stolen[row.Object]++
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"sealing key (AES-256)": 12, "sealing MAC key (HMAC-SHA512)": 12}, stolen); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // preparePIN sets the user's PIN of softokn's key slot; its SO PIN is empty.
@@ -80,6 +112,12 @@ func sealAndSign(t *testing.T, shim, digits string) {
 	defer seed.Wipe()
 	public := PublicKeyOf(nem.NIS1Testnet, seed)
 	err = c.run(context.Background(), func(s *session) error {
+		if err := s.module.GenerateSecretKey(secretAES256, forSession(s.sealingTemplate([]byte("throw-away")))); err != nil {
+			return err
+		}
+		if leak, err := s.leakOf(pkcs11.CKO_SECRET_KEY, []byte("throw-away")); leak != leakByWrap || err != nil {
+			return fmt.Errorf("a start finds the leak %q, %v", leak, err)
+		}
 		if err := s.generateSealingKey(1); err != nil {
 			return err
 		}

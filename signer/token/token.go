@@ -48,7 +48,7 @@ type Token struct {
 	connect    func() (cryptoki, error) // tests wrap it
 	pause      func(attempt int) <-chan time.Time
 	known      sync.Map
-	leaks      bool
+	leak       string      // how it loses keys, "" for no way that is known
 	randomised atomic.Bool // a trial saw two signatures of one message differ
 	wallets    walletCache
 
