@@ -2,6 +2,7 @@ package statement
 
 import (
 	"fmt"
+	"strings"
 
 	"kura/nem"
 )
@@ -103,6 +104,9 @@ func (m Message) resolve() (nem.Message, error) {
 		_, err := exactly("")(m.Value)
 		return nem.NoMessage(), err
 	case MessageText:
+		if strings.ContainsRune(m.Value, 0) { // PostgreSQL's JSON, through which auditors read statements, has no such character
+			return nem.Message{}, fmt.Errorf("the text holds the character U+0000; want the bytes as hex")
+		}
 		return nem.TextMessage(m.Value)
 	case MessageHex:
 		b, err := parseHexBytes(m.Value)

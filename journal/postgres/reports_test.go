@@ -20,6 +20,10 @@ func TestReports(t *testing.T) {
 	w.SignAll()
 	large := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1))
 	w.Verdict("alice", statement.Approve, large.About)
+	// The oddest text that a message can have: PostgreSQL's JSON takes all of it, and the rows of others stay readable.
+	odd := w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1)
+	odd.Message = statement.Message{Kind: statement.MessageText, Value: "\x01\b\u2028\U0010ffff\\u0000"}
+	strange := w.Submit("shop", odd)
 
 	db := pgtest.Open(t)
 	s := openStore(t, db.Service)
@@ -58,9 +62,10 @@ func TestReports(t *testing.T) {
 		query string
 		want  [][]any
 	}{
-		{`select hash, client, state, transaction is not null from withdrawals order by seq`, [][]any{
-			{small.About.String(), "shop", "signed", true},
-			{large.About.String(), "shop", "held", false},
+		{`select hash, client, state, transaction is not null, message ->> 'kind' from withdrawals order by seq`, [][]any{
+			{small.About.String(), "shop", "signed", true, "text"},
+			{large.About.String(), "shop", "held", false, "text"},
+			{strange.About.String(), "shop", strange.State, false, "text"},
 		}},
 		{`select by_id, verdict, state from verdicts where about = '` + large.About.String() + `'`, [][]any{{"alice", "approve", "counted"}}},
 		{`select distinct outcome, quorum from decisions where about = '` + small.About.String() + `'`, [][]any{{"sign", false}}},
