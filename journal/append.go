@@ -8,56 +8,86 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// A Draft is a group whose head is signed, with the border of the tree that it leads to and the log keys
-// that hold behind it. It is bytes in memory until Commit has written it, and never changes.
+// A Draft is a group on its way into the journal, with the border of the tree that it leads to and the log keys that
+// hold behind it. It takes entries until Sign, and never changes after that. It is bytes in memory until Commit has
+// written it: to give it up is to forget it. One goroutine at a time adds to it.
 type Draft struct {
 	Group
-	edge  edge
-	keys  LogKeys
-	bytes int // of its entries
+	edge   edge
+	keys   LogKeys
+	bytes  int  // of its entries
+	closed bool // by a handover, which is the last of its group
 }
 
-// Draft encodes and hashes entries and signs the head that they lead to. It goes on from the draft after, so
-// that a group can be made while the one before it is written, or, if that is nil, from what is in the store.
-// A draft is nothing until all before it are in the store; to give one up is to forget it.
-func (l *Log) Draft(after *Draft, entries []Entry) (*Draft, error) {
-	if l.sign == nil {
-		return nil, ErrReadOnly
-	}
+// Draft begins a group that follows the draft after, to which nothing more may be added, or, if that is nil, what is in
+// the store. So a group can be gathered and signed while those before it are written.
+func (l *Log) Draft(after *Draft) *Draft {
 	if after == nil {
 		after = l.newest()
 	}
-	if len(entries) == 0 {
-		return nil, errors.New("append: a group has at least one entry")
-	}
 	d := &Draft{edge: after.edge.clone(), keys: after.keys}
-	d.Prev = after.Head
-	d.Entries = make([][]byte, len(entries))
-	d.Nodes = make([]Hash, 0, NodesBefore(d.edge.size+uint64(len(entries)))-NodesBefore(d.edge.size))
-	for i, e := range entries {
-		if e.Seq != d.edge.size {
-			return nil, fmt.Errorf("append: entry with seq %d where %d comes next", e.Seq, d.edge.size)
-		}
-		b, err := e.Encode()
-		if err != nil {
-			return nil, fmt.Errorf("append entry %d: %w", e.Seq, err)
-		}
-		d.Entries[i] = b
-		d.bytes += len(b)
-		d.Nodes = d.edge.append(LeafHash(b), d.Nodes)
-		if e.Kind == KindHandover && i != len(entries)-1 {
-			return nil, fmt.Errorf("append entry %d: %w: it must be the last of its group", e.Seq, ErrHandover)
+	d.Prev = d.edge.head()
+	return d
+}
+
+// Add encodes and hashes an entry, the next of the journal. After an error the draft is as it was.
+func (d *Draft) Add(e Entry) error {
+	switch {
+	case e.Seq != d.edge.size:
+		return fmt.Errorf("append: entry with seq %d where %d comes next", e.Seq, d.edge.size)
+	case d.closed:
+		return fmt.Errorf("append entry %d: %w: it must be the last of its group", e.Seq-1, ErrHandover)
+	}
+	b, err := e.Encode()
+	if err != nil {
+		return fmt.Errorf("append entry %d: %w", e.Seq, err)
+	}
+	keys, err := d.keys.After(e)
+	if err != nil {
+		return fmt.Errorf("append: %w", err)
+	}
+	d.keys, d.closed = keys, e.Kind == KindHandover
+	d.Entries = append(d.Entries, b)
+	d.bytes += len(b)
+	d.Nodes = d.edge.append(LeafHash(b), d.Nodes)
+	return nil
+}
+
+// Bytes returns how many bytes the draft's entries have.
+func (d *Draft) Bytes() int { return d.bytes }
+
+// Closed reports whether a handover of the log key ends the draft: what comes then goes under the next key's head.
+func (d *Draft) Closed() bool { return d.closed }
+
+// Sign has the head signed that the draft's entries lead to. It may be tried again.
+func (l *Log) Sign(d *Draft) error {
+	switch {
+	case l.sign == nil:
+		return ErrReadOnly
+	case len(d.Entries) == 0:
+		return errors.New("append: a group has at least one entry")
+	}
+	head := d.edge.head()
+	c, err := SignCheckpoint(l.genesis.Origin, head, l.sign, d.keys.At(head.Size))
+	if err != nil {
+		return fmt.Errorf("append: %w", err)
+	}
+	d.Head, d.Checkpoint = head, c
+	return nil
+}
+
+// draft gathers and signs a group that follows what is in the store.
+func (l *Log) draft(entries []Entry) (*Draft, error) {
+	if l.sign == nil {
+		return nil, ErrReadOnly
+	}
+	d := l.Draft(nil)
+	for _, e := range entries {
+		if err := d.Add(e); err != nil {
+			return nil, err
 		}
 	}
-	d.Head = d.edge.head()
-	var err error
-	if d.Checkpoint, err = SignCheckpoint(l.genesis.Origin, d.Head, l.sign, d.keys.At(d.Head.Size)); err != nil {
-		return nil, fmt.Errorf("append: %w", err)
-	}
-	if d.keys, err = d.keys.After(entries[len(entries)-1]); err != nil {
-		return nil, fmt.Errorf("append: %w", err)
-	}
-	return d, nil
+	return d, l.Sign(d)
 }
 
 // Commit makes a draft durable in the store: drafts are committed in their order. When it returns without
@@ -215,9 +245,9 @@ func (l *Log) checkCommitted(ctx context.Context, h Head) error {
 	return nil
 }
 
-// Append takes a group through all three steps, from what is in the store on: when it returns without an
+// Append gathers a group and takes it through all three steps, from what is in the store on: when it returns without an
 // error the group is durable, signed and anchored; the returned group holds its exact bytes. Errors are those
-// of Draft, Commit and Cover; after ErrUnclear the same entries are to be appended again. With
+// of Add, Sign, Commit and Cover; after ErrUnclear the same entries are to be appended again. With
 // ErrAnchorNotMoved the group is in the journal, and returned; the next Append covers it first.
 func (l *Log) Append(ctx context.Context, entries []Entry) (Group, error) {
 	if l.waits() {
@@ -225,7 +255,7 @@ func (l *Log) Append(ctx context.Context, entries []Entry) (Group, error) {
 			return Group{}, err
 		}
 	}
-	d, err := l.Draft(nil, entries)
+	d, err := l.draft(entries)
 	if err != nil {
 		return Group{}, err
 	}

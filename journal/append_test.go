@@ -11,17 +11,27 @@ import (
 	"kura/journal/storetest"
 )
 
+func draft(log *journal.Log, after *journal.Draft, entries []journal.Entry) (*journal.Draft, error) {
+	d := log.Draft(after)
+	for _, e := range entries {
+		if err := d.Add(e); err != nil {
+			return nil, err
+		}
+	}
+	return d, log.Sign(d)
+}
+
 // TestStepsInOrder: a draft is nothing until all before it are in the store, and an anchor is given nothing that is not.
 func TestStepsInOrder(t *testing.T) {
 	ctx := t.Context()
 	c, anchor := anchoredConfig(t)
 	log := createLog(t, c, 1)
-	first := must(log.Draft(nil, storetest.Entries(1, 3)))
-	second := must(log.Draft(first, storetest.Entries(3, 4)))
+	first := must(draft(log, nil, storetest.Entries(1, 3)))
+	second := must(draft(log, first, storetest.Entries(3, 4)))
 	if second.Prev != first.Head {
 		t.Errorf("the second follows %v, the first leads to %v", second.Prev, first.Head)
 	}
-	if _, err := log.Draft(first, storetest.Entries(4, 5)); err == nil {
+	if _, err := draft(log, first, storetest.Entries(4, 5)); err == nil {
 		t.Error("a draft left an entry out")
 	}
 	if err := log.Commit(ctx, second); err == nil {
@@ -30,7 +40,7 @@ func TestStepsInOrder(t *testing.T) {
 	if err := log.Cover(ctx, first); err == nil {
 		t.Error("anchored before it was committed")
 	}
-	other := must(log.Draft(nil, storetest.Entries(1, 2))) // the first two are given up
+	other := must(draft(log, nil, storetest.Entries(1, 2))) // the first two are given up
 	for range 2 {
 		if err := log.Commit(ctx, other); err != nil {
 			t.Fatal(err)
@@ -60,9 +70,9 @@ func TestCoverOfWhatWasGivenUp(t *testing.T) {
 	log := createLog(t, c, 1)
 	other := storetest.Entries(1, 2)
 	other[0].Body = []byte(`{"other":true}`)
-	given := must(log.Draft(nil, other))
-	first := must(log.Draft(nil, storetest.Entries(1, 2)))
-	second := must(log.Draft(first, storetest.Entries(2, 4)))
+	given := must(draft(log, nil, other))
+	first := must(draft(log, nil, storetest.Entries(1, 2)))
+	second := must(draft(log, first, storetest.Entries(2, 4)))
 	for i, d := range []*journal.Draft{first, second} {
 		if err := log.Commit(ctx, d); err != nil {
 			t.Fatal(err)
@@ -138,8 +148,8 @@ func TestCoverChecksTheAnchors(t *testing.T) {
 	ctx := t.Context()
 	c, anchor := anchoredConfig(t)
 	log := createLog(t, c, 1)
-	first := must(log.Draft(nil, storetest.Entries(1, 3)))
-	second := must(log.Draft(first, storetest.Entries(3, 4)))
+	first := must(draft(log, nil, storetest.Entries(1, 3)))
+	second := must(draft(log, first, storetest.Entries(3, 4)))
 	if err := log.Commit(ctx, first); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +220,7 @@ func TestStepsBesideEachOther(t *testing.T) {
 			var last *journal.Draft
 			for size, i := uint64(1), uint64(0); i < 100; i++ {
 				next := size + 1 + i%7
-				last = must(log.Draft(last, storetest.Entries(size, next)))
+				last = must(draft(log, last, storetest.Entries(size, next)))
 				drafted <- last
 				size = next
 			}

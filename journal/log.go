@@ -43,8 +43,8 @@ type Config struct {
 }
 
 // A Log is an open journal: a store that was verified under the pinned genesis, and the border of its
-// tree. A group comes into it in three steps, Draft, Commit and Cover: while one group is written, the next
-// can be drafted and those before it covered. Append takes all three at once. All methods may be called
+// tree. A group is gathered in a Draft and comes into the journal in three steps, Sign, Commit and Cover: while one is
+// written, the next can be signed and those before it covered. Append takes all at once. All methods may be called
 // concurrently; groups come in their order, so one goroutine at a time takes each step.
 //
 // What a reader sees is the newest head that is both in the store and in every anchor: a head that left
@@ -80,7 +80,7 @@ func Create(ctx context.Context, c Config, entries []Entry) (*Log, error) {
 		return nil, ErrReadOnly
 	}
 	l := newLog(c)
-	d, err := l.Draft(nil, entries)
+	d, err := l.draft(entries)
 	if err != nil {
 		return nil, fmt.Errorf("create the journal: %w", err)
 	}

@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -15,9 +16,8 @@ const (
 	longestPause  = 5 * time.Second
 )
 
-// commit makes groups durable in their order and releases what follows from them, until commits is closed. A group
-// takes in what comes until the store and the anchors have both gone on from those before it: a larger group shares
-// its signature and its syncs among more. While one group is drafted and written, the anchors move to the one before.
+// commit makes groups durable in their order and releases what follows from them, until commits is closed. While one
+// group is covered by the anchors, the next is written to the store, and the head of the one behind that is signed.
 func (s *Signer) commit(ctx context.Context) {
 	finish, end := s.settle, func() {}
 	if s.cosigning != nil && s.cosigning.BeforeRelease {
@@ -25,44 +25,54 @@ func (s *Signer) commit(ctx context.Context) {
 	}
 	defer close(s.gone)
 	defer end()
-	written := make(chan *group) // at most one waits to be covered, and then nothing is drafted
-	go s.append(ctx, written)
+	signed, written := make(chan *group), make(chan *group) // nothing waits in them: each step has one group at most
+	go s.signHeads(ctx, signed)
+	go s.write(ctx, signed, written)
 	s.cover(ctx, written, finish)
 }
 
-// append drafts groups and brings them into the store. Behind a group that failed all fail: they rest on what it decided.
-func (s *Signer) append(ctx context.Context, written chan<- *group) {
-	defer close(written)
-	var last *journal.Draft
+// signHeads has the heads of groups signed. Behind a group that failed all fail: they rest on what it decided. A group without
+// entries only waits for those before it.
+func (s *Signer) signHeads(ctx context.Context, signed chan<- *group) {
+	defer close(signed)
 	var failed error
 	for g := range s.commits {
 		if failed == nil {
-			failed = s.write(ctx, last, g)
+			failed = s.halted()
 		}
-		if g.err = failed; g.draft != nil {
-			last = g.draft
+		if failed == nil && g.entries() > 0 {
+			failed = s.persist(ctx, func(context.Context) error { return s.journal.Sign(g.draft) })
 		}
-		written <- g
+		g.err = failed
+		signed <- g
 	}
 }
 
-// write encodes and hashes a group, has its head signed, after the last draft, and brings it into the store. A group
-// without entries only waits for those before it.
-func (s *Signer) write(ctx context.Context, last *journal.Draft, g *group) error {
-	if err := s.halted(); err != nil || len(g.entries) == 0 {
-		return err
+// write brings groups into the store. It tells the sequencer how large a group the store has in hand, and when it has
+// none: until then a group takes in what comes, unless it is as large as that one, for a larger group shares its
+// signature and its syncs among more, and a signature that is made meanwhile costs no time at all.
+func (s *Signer) write(ctx context.Context, signed <-chan *group, written chan<- *group) {
+	defer close(written)
+	var failed error
+	for g := range signed {
+		if failed == nil {
+			failed = cmp.Or(g.err, s.halted())
+		}
+		s.storing.Store(int64(g.entries()))
+		if failed == nil && g.entries() > 0 {
+			failed = s.persist(ctx, func(ctx context.Context) error { return s.journal.Commit(ctx, g.draft) })
+		}
+		if failed == nil && g.entries() > 0 {
+			s.counters.groups.Add(1)
+		}
+		g.err = failed
+		written <- g
+		s.storing.Store(0)
+		select {
+		case s.stored <- struct{}{}:
+		default: // the sequencer has not looked since the last time
+		}
 	}
-	err := s.persist(ctx, func(context.Context) (err error) {
-		g.draft, err = s.journal.Draft(last, g.entries)
-		return err
-	})
-	if err == nil {
-		err = s.persist(ctx, func(ctx context.Context) error { return s.journal.Commit(ctx, g.draft) })
-	}
-	if err == nil {
-		s.counters.groups.Add(1)
-	}
-	return err
 }
 
 // cover moves the anchors to each group that is written, and finishes it.
@@ -79,7 +89,7 @@ func (s *Signer) cover(ctx context.Context, written <-chan *group, finish func(*
 		if g.err == nil {
 			g.err = failed
 		}
-		if g.draft != nil {
+		if g.err == nil && g.entries() > 0 {
 			size = g.draft.Head.Size
 		}
 		g.size = size
@@ -89,7 +99,7 @@ func (s *Signer) cover(ctx context.Context, written <-chan *group, finish func(*
 
 // moveAnchors brings the anchors to a group that is in the store.
 func (s *Signer) moveAnchors(ctx context.Context, g *group) error {
-	if g.err != nil || g.draft == nil {
+	if g.err != nil || g.entries() == 0 {
 		return s.halted()
 	}
 	if s.tokenAnchor != nil {

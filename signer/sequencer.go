@@ -36,11 +36,9 @@ type request struct {
 
 // A group is what one append makes durable, and what follows from it.
 type group struct {
-	entries []journal.Entry
-	bytes   int
-	draft   *journal.Draft // once its head is signed
-	size    uint64         // of the journal once it is appended
-	err     error          // why it will not be released
+	draft   *journal.Draft
+	size    uint64 // of the journal once it is appended
+	err     error  // why it will not be released
 	answers []func(error)
 	jobs    []*job
 	touched []statement.Hash // statements whose state it changes
@@ -48,15 +46,13 @@ type group struct {
 	outlay  outlay
 }
 
-func (g *group) empty() bool { return len(g.entries) == 0 && len(g.answers) == 0 }
+func (g *group) entries() int { return len(g.draft.Entries) }
 
-// handsOver tells whether a handover of the log key ends the group: nothing may follow in it.
-func (g *group) handsOver() bool {
-	n := len(g.entries)
-	return n > 0 && g.entries[n-1].Kind == ledger.KindLogKey
+func (g *group) empty() bool { return g.entries() == 0 && len(g.answers) == 0 }
+
+func (g *group) full() bool {
+	return g.entries() >= maxGroupEntries || g.draft.Bytes() >= maxGroupBytes
 }
-
-func (g *group) full() bool { return len(g.entries) >= maxGroupEntries || g.bytes >= maxGroupBytes }
 
 // A sequencer decides, one input after the other. It is the only one that changes the ledger's state.
 type sequencer struct {
@@ -71,21 +67,22 @@ func (s *sequencer) run(ctx context.Context) {
 	defer close(s.ended)
 	wake := time.NewTicker(flushEvery)
 	defer wake.Stop()
-	s.open = new(group)
+	s.open = &group{draft: s.journal.Draft(nil)}
 	s.start()
 	for {
 		intake, handover := s.intake, s.commits
 		if s.open.full() {
 			intake = nil
 		}
-		if s.open.empty() {
+		if s.open.empty() || int64(s.open.entries()) < s.storing.Load() {
 			handover = nil
 		}
 		select {
 		case r := <-intake:
 			s.take(r)
 		case handover <- s.open:
-			s.open = new(group)
+			s.next()
+		case <-s.stored:
 		case <-wake.C:
 			s.wakeUp()
 		case <-s.prodded:
@@ -96,6 +93,9 @@ func (s *sequencer) run(ctx context.Context) {
 		}
 	}
 }
+
+// next opens the group behind the one that was handed over.
+func (s *sequencer) next() { s.open = &group{draft: s.journal.Draft(s.open.draft)} }
 
 // start journals that this signer starts, and takes up what the one before it left: authorisations that the journal
 // holds without a signature are signed, with the very same bytes, or given up if that is no longer allowed.
@@ -218,12 +218,12 @@ func (s *sequencer) ticks() {
 		if s.halted() != nil || !s.state.Due(now) {
 			return
 		}
-		before := len(s.open.entries)
+		before := s.open.entries()
 		if _, err := s.judge(ledger.TickInput{InDoubt: s.inDoubt()}, now); err != nil {
 			s.log.Error("what is due could not be decided", "error", err)
 			return
 		}
-		if len(s.open.entries) == before {
+		if s.open.entries() == before {
 			return
 		}
 	}
@@ -242,29 +242,30 @@ func (s *sequencer) judge(in ledger.Input, now policy.Now) (ledger.Result, error
 	if err != nil {
 		return ledger.Result{}, err
 	}
-	if len(drafts) > 0 && s.open.handsOver() {
-		s.commits <- s.open // they go under the next log key's head; see journal.Handover
-		s.open = new(group)
+	if len(drafts) > 0 && s.open.draft.Closed() {
+		s.commits <- s.open
+		s.next()
 	}
-	first := len(s.open.entries)
-	for _, d := range drafts {
-		e := journal.Entry{Seq: s.next, Clock: now.Clock, Time: now.Time, Kind: d.Kind, Body: d.Body}
-		s.open.entries = append(s.open.entries, e)
-		s.open.bytes += len(d.Body)
-		s.next++
-	}
-	if err := s.apply(s.open.entries[first:]); err != nil {
-		// Judge wrote what Apply does not take: a fault of this program. The state is half changed and nothing of
-		// this group may become durable.
+	if err := s.gather(drafts, now); err != nil {
+		// Judge wrote what cannot be journalled or what Apply does not take: a fault of this program. The state may be
+		// half changed; nothing of this group becomes durable, since nothing is written after a halt.
 		s.halt(conditionHalted, err.Error())
-		s.open.entries = nil
 		return ledger.Result{}, s.halted()
 	}
 	s.follow(drafts, res, now)
 	return res, nil
 }
 
-func (s *sequencer) apply(entries []journal.Entry) error {
+// gather puts entries into the open group and applies them to the state.
+func (s *sequencer) gather(drafts []ledger.Draft, now policy.Now) error {
+	seq := s.state.Next()
+	entries := make([]journal.Entry, len(drafts))
+	for i, d := range drafts {
+		entries[i] = journal.Entry{Seq: seq + uint64(i), Clock: now.Clock, Time: now.Time, Kind: d.Kind, Body: d.Body}
+		if err := s.open.draft.Add(entries[i]); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range entries {

@@ -64,6 +64,8 @@ type Signer struct {
 
 	intake   chan *request
 	commits  chan *group
+	storing  atomic.Int64  // entries of the group that the store has in hand
+	stored   chan struct{} // tells the sequencer that it has none in hand any more
 	started  chan struct{} // closed when the state knows of this start
 	ended    chan struct{} // closed when the sequencer takes nothing any more
 	gone     chan struct{} // closed when everything that it took is answered
@@ -76,11 +78,10 @@ type Signer struct {
 	down     chan struct{} // closed by the first halt
 	waits    atomic.Bool   // nothing is decided yet: this signer stands by, or waits for its witnesses or anchors
 
-	// The sequencer alone changes the state and next; it holds mu for writing while it does, others hold it for
+	// The sequencer alone changes the state; it holds mu for writing while it does, others hold it for
 	// reading. signatures are those that have been made and are not in the state yet.
 	mu         *sync.RWMutex // the journal asks the state under it, too
 	state      *ledger.State
-	next       uint64
 	signatures map[statement.Hash]nem.Signature
 }
 
@@ -125,6 +126,7 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 		watches:    newWatches(),
 		intake:     make(chan *request, 1024),
 		commits:    make(chan *group),
+		stored:     make(chan struct{}, 1),
 		started:    make(chan struct{}),
 		ended:      make(chan struct{}),
 		gone:       make(chan struct{}),
@@ -134,7 +136,6 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 		work:       newWorkQueue(),
 		mu:         mu,
 		state:      state,
-		next:       state.Next(),
 		signatures: map[statement.Hash]nem.Signature{},
 	}
 	s.conditions = newConditions(c.Log, s.stopped)

@@ -175,7 +175,6 @@ func (s *Signer) take(fresh []journal.Entry) error {
 			return err
 		}
 	}
-	s.next = s.state.Next()
 	return nil
 }
 

@@ -63,49 +63,59 @@ func (f *File) Name() string { return "anchor file " + f.path }
 // Load returns the checkpoint that was saved last, nil if there is no file. A file without a whole slot
 // is an error: Save never leaves one.
 func (f *File) Load(context.Context) (journal.Checkpoint, error) {
-	c, err := f.read()
+	file, err := os.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return c.newest.checkpoint, err
+	if err != nil {
+		return nil, err
+	}
+	held, err := f.read(file)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	return held.newest.checkpoint, nil
 }
 
 // Save writes the checkpoint over the older slot and syncs it. The first Save of a process writes what the newest
 // slot holds once more, before: nobody knows whether the process before it had synced it.
 func (f *File) Save(_ context.Context, c journal.Checkpoint) error {
-	held, err := f.read()
+	file, err := os.OpenFile(f.path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.create(c)
 	}
 	if err != nil {
 		return err
 	}
+	return errors.Join(f.save(file, c), file.Close())
+}
+
+func (f *File) save(file *os.File, c journal.Checkpoint) error {
+	held, err := f.read(file)
+	if err != nil {
+		return err
+	}
 	if !f.synced {
-		if err := f.put(held, held.newest, held.at); err != nil {
+		if err := f.put(file, held, held.newest, held.at); err != nil {
 			return err
 		}
 	}
-	return f.put(held, slot{held.newest.number + 1, bytes.Clone(c)}, (held.at+1)%slots)
+	return f.put(file, held, slot{held.newest.number + 1, bytes.Clone(c)}, (held.at+1)%slots)
 }
 
 // put writes a slot in its place and syncs it.
-func (f *File) put(held content, s slot, at int) error {
+func (f *File) put(file *os.File, held content, s slot, at int) error {
 	next := content{bytes.Clone(held.bytes), s, at}
 	b, err := s.encode()
 	if err != nil {
 		return err
 	}
 	copy(next.bytes[at*slotSize:], b)
-	file, err := os.OpenFile(f.path, os.O_WRONLY, 0)
-	if err != nil {
+	f.synced = false
+	if _, err := file.WriteAt(b, int64(at*slotSize)); err != nil {
 		return err
 	}
-	f.synced = false
-	_, err = file.WriteAt(b, int64(at*slotSize))
-	if err == nil {
-		err = f.sync(file)
-	}
-	if err := errors.Join(err, file.Close()); err != nil {
+	if err := f.sync(file); err != nil {
 		return err
 	}
 	f.seen, f.synced = next, true
@@ -140,19 +150,13 @@ func (f *File) create(c journal.Checkpoint) error {
 
 // read returns what the file holds. It does not ask for the file's size or times: Linux would then note the exact time
 // of the next write, and a sync would take longer by that.
-func (f *File) read() (content, error) {
-	file, err := os.Open(f.path)
-	if err != nil {
-		return content{}, err
-	}
+func (f *File) read(file *os.File) (content, error) {
 	b := make([]byte, slots*slotSize+1) // one more than there should be
 	n, err := file.ReadAt(b, 0)
-	if b = b[:n]; errors.Is(err, io.EOF) {
-		err = nil
-	}
-	if err := errors.Join(err, file.Close()); err != nil {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return content{}, err
 	}
+	b = b[:n]
 	if len(b) > 0 && bytes.Equal(b, f.seen.bytes) {
 		return f.seen, nil
 	}

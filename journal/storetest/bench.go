@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,8 +24,8 @@ func Benchmark(b *testing.B, open func(t testing.TB) journal.Store) {
 }
 
 // BenchmarkAppends measures appends from 1, 16, 64 and 256 callers, each of which waits until its entry is
-// durable, signed and anchored before it sends the next. What has gathered goes in one group, which is drafted
-// and written while the anchor moves to the one before it, as in the signer. Beside it, in the same run and in turns, a
+// durable, signed and anchored before it sends the next. What has gathered goes in one group, which is signed
+// while the one before it is written and the anchor moves to the one before that, as in the signer. Beside it, in the same run and in turns, a
 // bare loop writes rows of the same size in groups of the same sizes: no encoding, hashing, signing,
 // checking or anchor. The metric "of-bare" is the rate as a part of the loop's, the median of the turns.
 // "us-over-bare/group" is what a group took longer than the loop's, the median too; "sign-us" and "fsync-us"
@@ -158,10 +159,12 @@ func runCallers(b *testing.B, log *journal.Log, callers, n int) (time.Duration, 
 		left.Wait()
 		close(requests)
 	}()
-	written := make(chan waitingGroup)
-	go appendGathered(b, log, entries, requests, written)
+	p := pipeline{b: b, log: log, gathered: make(chan *waitingGroup), signed: make(chan *waitingGroup), written: make(chan *waitingGroup), stored: make(chan struct{}, 1)}
+	go p.gather(entries, requests)
+	go p.sign()
+	go p.write()
 	var sizes []int
-	for g := range written {
+	for g := range p.written {
 		if err := log.Cover(b.Context(), g.draft); err != nil {
 			b.Error(err)
 		}
@@ -173,25 +176,66 @@ func runCallers(b *testing.B, log *journal.Log, callers, n int) (time.Duration, 
 	return time.Since(began), sizes
 }
 
-// appendGathered makes groups of what has gathered whenever the one before is in the store and its turn with the
-// anchor has come.
-func appendGathered(b *testing.B, log *journal.Log, entries []journal.Entry, requests <-chan chan struct{}, written chan<- waitingGroup) {
-	defer close(written)
-	for first := range requests {
-		g := waitingGroup{waiting: []chan struct{}{first}}
-		for len(requests) > 0 {
-			g.waiting = append(g.waiting, <-requests)
+// A pipeline takes groups through their steps as the signer does: while one is covered, the next is written and the one
+// behind that is signed.
+type pipeline struct {
+	b                         *testing.B
+	log                       *journal.Log
+	gathered, signed, written chan *waitingGroup
+	storing                   atomic.Int64  // entries of the group that is in the store's hands
+	stored                    chan struct{} // it is not any more
+}
+
+// gather closes a group when nothing is in the store's hands, or when it is as large as what is.
+func (p *pipeline) gather(entries []journal.Entry, requests <-chan chan struct{}) {
+	defer close(p.gathered)
+	g := &waitingGroup{draft: p.log.Draft(nil)}
+	for {
+		next := p.gathered
+		if n := int64(len(g.waiting)); n == 0 || n < p.storing.Load() || len(requests) > 0 {
+			next = nil
 		}
-		var err error
-		if g.draft, err = log.Draft(nil, entries[:len(g.waiting)]); err == nil {
-			err = log.Commit(b.Context(), g.draft)
+		select {
+		case done, more := <-requests:
+			if !more {
+				return
+			}
+			if err := g.draft.Add(entries[0]); err != nil {
+				p.b.Error(err)
+				return
+			}
+			entries = entries[1:]
+			g.waiting = append(g.waiting, done)
+		case next <- g:
+			g = &waitingGroup{draft: p.log.Draft(g.draft)}
+		case <-p.stored:
 		}
-		if err != nil {
-			b.Error(err)
-			return
+	}
+}
+
+func (p *pipeline) sign() {
+	defer close(p.signed)
+	for g := range p.gathered {
+		if err := p.log.Sign(g.draft); err != nil {
+			p.b.Error(err)
 		}
-		entries = entries[len(g.waiting):]
-		written <- g
+		p.signed <- g
+	}
+}
+
+func (p *pipeline) write() {
+	defer close(p.written)
+	for g := range p.signed {
+		p.storing.Store(int64(len(g.waiting)))
+		if err := p.log.Commit(p.b.Context(), g.draft); err != nil {
+			p.b.Error(err)
+		}
+		p.written <- g
+		p.storing.Store(0)
+		select {
+		case p.stored <- struct{}{}:
+		default:
+		}
 	}
 }
 

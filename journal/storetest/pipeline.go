@@ -110,8 +110,13 @@ func (r *faultRun) draft(after *journal.Draft, n uint64) *journal.Draft {
 	if after != nil {
 		from = after.Head.Size
 	}
-	d, err := r.log.Draft(after, Entries(from, from+n))
-	if err != nil {
+	d := r.log.Draft(after)
+	for _, e := range Entries(from, from+n) {
+		if err := d.Add(e); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if err := r.log.Sign(d); err != nil {
 		r.t.Fatal(err)
 	}
 	return d
