@@ -43,12 +43,17 @@ test: ## run every test, with the race detector
 check: check-fast lint vuln test ## everything that CI holds: format, lint, generated files, race tests
 
 .PHONY: check-fast
-check-fast: ## format, vet, staticcheck, generated files and go.mod unchanged
+check-fast: ## format, vet, staticcheck, generated files and go.mod unchanged, Decide covered
 	@scripts/check-format
 	@go vet ./...
 	@cd tools && go build -o ../$(BUILD)/staticcheck honnef.co/go/tools/cmd/staticcheck
 	@$(BUILD)/staticcheck ./...
 	@scripts/check-generated
+	@scripts/cover
+
+.PHONY: cover
+cover: ## fails unless the tests run every statement of Decide and usage
+	@scripts/cover
 
 .PHONY: lint
 lint: ## golangci-lint at the version that tools/go.mod pins (builds it first: minutes)

@@ -3,11 +3,13 @@ package policy_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -38,6 +40,44 @@ type goldenRow struct {
 	Now       policy.Now       `json:"now"`
 	Decision  jsontext.Value   `json:"decision"`
 }
+
+// TestGoldenIsFrozen: no file of cases changes or goes. testdata/golden/SHA256SUMS
+// names them all, as sha256sum -c reads it; a file that is added is added there.
+func TestGoldenIsFrozen(t *testing.T) {
+	sums, err := os.ReadFile("testdata/golden/SHA256SUMS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first twelve files are those of the first release, and so are these lines.
+	const first, firstHash = 12, "544269f2193d16e3bb0220a7242d4396ebf9a5a3ef36b91eb7b9fdaa8386f81a"
+	lines := strings.SplitAfter(string(sums), "\n")
+	if got := hashHex([]byte(strings.Join(lines[:min(first, len(lines))], ""))); got != firstHash {
+		t.Errorf("the first %d lines of SHA256SUMS have the hash %s, want %s", first, got, firstHash)
+	}
+	listed := map[string]bool{}
+	for line := range strings.Lines(string(sums)) {
+		want, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		listed[name] = true
+		text, err := os.ReadFile(filepath.Join("testdata/golden", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := hashHex(text); got != want {
+			t.Errorf("%s was changed: its hash is %s, want %s", name, got, want)
+		}
+	}
+	files, err := filepath.Glob("testdata/golden/*.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !listed[filepath.Base(file)] {
+			t.Errorf("%s does not stand in SHA256SUMS", file)
+		}
+	}
+}
+
+func hashHex(text []byte) string { return fmt.Sprintf("%x", sha256.Sum256(text)) }
 
 // TestGolden: what semantics 1 has decided it decides for ever. The files are
 // written once (-write-golden adds files, and never changes one).

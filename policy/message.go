@@ -95,11 +95,10 @@ func (r *messageRule) allows(payload []byte) bool {
 		return len(payload) == 0
 	case "exact":
 		return bytes.Equal(payload, r.payload)
-	case "pattern":
+	default:
 		text, ok := bytes.CutPrefix(payload, r.prefix)
-		return ok && len(text) > 0 && matchPattern(r.pattern, text)
+		return ok && r.kind == "pattern" && len(text) > 0 && matchPattern(r.pattern, text)
 	}
-	return false
 }
 
 // maxElements and maxRepeat bound what a pattern costs.

@@ -157,6 +157,12 @@ func TestOverlayInForce(t *testing.T) {
 		t.Errorf("what has no target any more was kept: %v", kept)
 	}
 
+	noClient := successor(t, p, func(d *policy.Document) { d.Clients = []policy.Client{} })
+	stopped := policy.NewOverlay([]policy.Stop{{Action: statement.ActionFreeze, Kind: statement.TargetClient, Name: "c1", At: base}})
+	if len(stopped.Next(p, base).Stops()) != 1 || len(stopped.Next(noClient, base).Stops()) != 0 {
+		t.Error("a freeze stays as long as its client, and no longer")
+	}
+
 	// One party holds a hundred; freezing everything still works.
 	for range 100 {
 		apply("eve", freeze("suspend", "address", benchAddress(len(o.Stops())).String()), "")
