@@ -53,7 +53,7 @@ func SignCheckpoint(origin string, h Head, sign Sign, logKey [32]byte) (Checkpoi
 }
 
 // OpenCheckpoint is [LogKeys.Open] for whoever knows of no handover: the genesis line's own key must have
-// signed the checkpoint, whatever its size. Cosignatures returns the signatures of others.
+// signed the checkpoint, whatever its size. The lines of others are not looked at.
 func OpenCheckpoint(g Genesis, c []byte) (Head, error) {
 	h, _, err := openCheckpoint(g, c)
 	return h, err
@@ -63,15 +63,6 @@ func OpenCheckpoint(g Genesis, c []byte) (Head, error) {
 func bareCheckpoint(opened *note.Note) Checkpoint {
 	own := opened.Sigs[0] // the only one: Open was given one verifier, and drops repetitions
 	return Checkpoint(opened.Text + "\n— " + own.Name + " " + own.Base64 + "\n")
-}
-
-// Cosignatures returns the signature lines of a checkpoint that are not the log's, unverified.
-func Cosignatures(g Genesis, c []byte) ([]note.Signature, error) {
-	_, opened, err := openCheckpoint(g, c)
-	if err != nil {
-		return nil, err
-	}
-	return opened.UnverifiedSigs, nil
 }
 
 func openCheckpoint(g Genesis, c []byte) (Head, *note.Note, error) {

@@ -35,15 +35,6 @@ func (s *State) Usage() *policy.Usage { return s.usage }
 // Behind returns by how many milliseconds policy time stood behind the clock at the last entry.
 func (s *State) Behind() int64 { return max(0, s.clock-s.time) }
 
-// Record returns what is remembered of the statement with this id.
-func (s *State) Record(id statement.ID) (*Record, bool) {
-	r, ok := s.memory.ids[id]
-	if !ok {
-		return nil, false
-	}
-	return r.record(), true
-}
-
 // ByStatement returns what is remembered of the statement with this hash, or of the stop with it.
 func (s *State) ByStatement(hash statement.Hash) (*Record, bool) {
 	if r, ok := s.memory.hashes[hash]; ok {

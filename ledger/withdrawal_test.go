@@ -282,7 +282,7 @@ func TestTheSameTextAgain(t *testing.T) {
 		t.Errorf("after its longest life: %+v", late)
 	}
 	// The record is gone, and a clock turned back does not bring it back.
-	if _, there := w.State.Record(body.ID); there {
+	if _, there := w.State.Request(body.ID); there {
 		t.Error("the id is remembered beyond its life")
 	}
 	w.Clock -= 3 * ledgertest.Hour

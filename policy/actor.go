@@ -73,6 +73,3 @@ func (p *Policy) UserVerification(a Actor) bool {
 	i, ok := p.people[PersonID(a.ID)]
 	return ok && p.doc.People[i].UserVerification
 }
-
-// Members lists the persons of a role, or the one service, that a group names.
-func (p *Policy) Members(group string) []Actor { return p.groups[group] }

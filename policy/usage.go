@@ -136,9 +136,6 @@ func NewUsage(p *Policy) *Usage {
 	return u
 }
 
-// Policy is whose limits are counted.
-func (u *Usage) Policy() *Policy { return u.policy }
-
 // Bind counts the limits of another policy from the history that is held. It
 // takes time proportional to that history and is called when a policy comes into
 // force.

@@ -42,7 +42,6 @@ type Signer struct {
 	answers    map[string]rpc.Answer // by statement id
 	sessions   map[string]rpc.Session
 	submitted  [][]byte // envelopes as they came
-	gaps       []uint64 // entries that are gaps
 }
 
 var _ rpc.Gateway = (*Signer)(nil)

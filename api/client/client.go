@@ -93,9 +93,6 @@ func New(cfg Config) (*Client, error) {
 	}, nil
 }
 
-// Genesis returns the pinned line.
-func (c *Client) Genesis() journal.Genesis { return c.genesis }
-
 // Close gives up idle connections and forgets the session's secret.
 func (c *Client) Close() {
 	c.Use(nil)

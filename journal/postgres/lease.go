@@ -22,8 +22,10 @@ const (
 	leaseSure = 8 * time.Second
 )
 
-// Hold waits for the lease as Lease does, and from then on keeps it only while this process is alive enough to say so.
-// lost is closed when it is gone; the store then appends nothing more (journal.ErrLeaseLost), since another one may.
+// Hold waits until this store is the only one that appends, and from then on keeps the lease only while this process is
+// alive enough to say so. Append takes the lease by itself where nobody calls Hold, and keeps it until Close or until
+// the session breaks. lost is closed when it is gone; the store then appends nothing more (journal.ErrLeaseLost), since
+// another one may.
 func (s *Store) Hold(ctx context.Context) (lost <-chan struct{}, err error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()

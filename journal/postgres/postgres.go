@@ -74,7 +74,7 @@ type Store struct {
 var _ journal.Store = (*Store)(nil)
 
 // Open connects with the service's DSN and checks that the schema is migrated. The lease is taken with the
-// first append, or by Lease.
+// first append, or by Hold.
 func Open(ctx context.Context, dsn string) (*Store, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -169,15 +169,6 @@ func (s *Store) answers(ctx context.Context, conn *pgx.Conn) bool {
 	ctx, cancel := context.WithTimeout(ctx, s.patience.ping)
 	defer cancel()
 	return conn.Ping(ctx) == nil
-}
-
-// Lease waits until this store is the only one that appends, and keeps it so until Close or until the
-// session breaks. Append takes it by itself; a standby calls Lease to wait for its turn.
-func (s *Store) Lease(ctx context.Context) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	_, err := s.lease(ctx)
-	return err
 }
 
 // lease returns the session that holds the lease. The caller holds writing.

@@ -169,7 +169,7 @@ func TestLease(t *testing.T) {
 	w.Grow(t, first, 1)
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := second.Lease(short); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := second.Hold(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("lease while another holds it: %v", err)
 	}
 	if c, err := second.Head(t.Context()); err != nil || !journal.CheckpointSays(c, w.Head) {
@@ -178,7 +178,7 @@ func TestLease(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Lease(t.Context()); err != nil {
+	if _, err := second.Hold(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.Grow(t, second, 2)

@@ -35,17 +35,8 @@ var (
 	ErrWalletExists   = &Error{"wallet_exists", "the wallet exists already"}
 	ErrGenesis        = &Error{"token_genesis", "the token's genesis does not allow this"}
 	ErrAnchor         = &Error{"token_anchor", "the token's anchor cannot be told"}
-	ErrInitialised    = &Error{"token_initialised", "the token is initialised already"}
 	ErrBackup         = &Error{"backup_invalid", "the backup cannot be used"}
 )
-
-// Code returns the code of the first *Error that err wraps, "internal" when there is none.
-func Code(err error) string {
-	if known, ok := errors.AsType[*Error](err); ok {
-		return known.code
-	}
-	return "internal"
-}
 
 // failure says what an error of the module asks for.
 type failure uint8
