@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,74 +43,97 @@ func printNeedles() {
 	_, _ = os.Stdout.Write(bytes.Join([][]byte{seed, digest[:32], clamped, digest[32:]}, nil))
 }
 
-// region is one writable mapping of this process.
+// region is a part of this process's writable memory.
 type region struct {
 	from, to uintptr
-	name     string
+	kuras    bool // of Go's heap, stacks and globals, or locked by this package; else C's and the module's
 }
 
-func writableRegions(t *testing.T) []region {
+// writableRegions reads /proc/self/smaps, without what lies in own: these are the
+// needles themselves and what looks for them.
+func writableRegions(t *testing.T, own []*Secret) []region {
 	t.Helper()
-	file, err := os.Open("/proc/self/maps")
+	file, err := os.Open("/proc/self/smaps")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	heap := uintptr(unsafe.Pointer(new([64]byte)))
+	var found region
+	var name string
+	var writable bool
+	var globals uintptr // where the mapping of the binary ends: its bss follows
 	var regions []region
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
-		if !strings.HasPrefix(fields[1], "rw") {
+		if bounds := strings.Split(fields[0], "-"); len(bounds) == 2 {
+			from, _ := strconv.ParseUint(bounds[0], 16, 64)
+			to, _ := strconv.ParseUint(bounds[1], 16, 64)
+			found, writable, name = region{from: uintptr(from), to: uintptr(to)}, strings.HasPrefix(fields[1], "rw"), strings.Join(fields[5:], " ")
+		}
+		if fields[0] != "VmFlags:" {
 			continue
 		}
-		bounds := strings.Split(fields[0], "-")
-		from, _ := strconv.ParseUint(bounds[0], 16, 64)
-		to, _ := strconv.ParseUint(bounds[1], 16, 64)
-		regions = append(regions, region{uintptr(from), uintptr(to), strings.Join(fields[5:], " ")})
+		// Go maps its heap in arenas that lie together, far from what C maps. What is
+		// kept out of dumps and of children alike is a Secret.
+		const near = 1 << 38
+		arena := found.from < heap+near && heap < found.to+near && name != "[heap]" && name != "[stack]"
+		bss := name == "" && found.from == globals
+		locked := slices.Contains(fields, "dd") && slices.Contains(fields, "dc")
+		found.kuras = arena || bss || locked || name == binary
+		if name == binary {
+			globals = found.to
+		}
+		if writable {
+			regions = append(regions, found)
+		}
+	}
+	for _, mine := range own {
+		from := uintptr(unsafe.Pointer(unsafe.SliceData(mine.page)))
+		to := from + uintptr(len(mine.page))
+		var left []region
+		for _, r := range regions {
+			if to <= r.from || r.to <= from {
+				left = append(left, r)
+				continue
+			}
+			left = append(left, region{r.from, from, r.kuras}, region{to, r.to, r.kuras}) // one of them may be empty
+		}
+		regions = left
 	}
 	return regions
 }
 
-// scan counts copies of a needle in Go's memory (heap, goroutine stacks, globals)
-// and elsewhere (the C heap, threads' stacks, the module). The locked pages given
-// are passed over: they are where the needles and the window themselves are.
-func scan(t *testing.T, needle []byte, window *Secret, own ...*Secret) (inGo, elsewhere int) {
+// scan counts copies of a needle in Kura's memory (Go's, and what this package
+// locks) and elsewhere (the C heap, threads' stacks, the module).
+func scan(t *testing.T, needle []byte, window *Secret, own ...*Secret) (inKura, elsewhere int) {
 	t.Helper()
 	memory, err := os.Open("/proc/self/mem")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = memory.Close() }()
-	anchor := uintptr(unsafe.Pointer(new([64]byte))) // somewhere in Go's heap
-	for _, found := range writableRegions(t) {
-		// Go maps its heap in arenas that lie together, far from what C maps.
-		const near = 1 << 38
-		isGo := strings.HasSuffix(found.name, ".test") || strings.HasSuffix(found.name, "/tt") ||
-			found.from < anchor+near && anchor < found.to+near && found.name != "[heap]" && found.name != "[stack]"
-		skip := false
-		for _, mine := range append(own, window) {
-			at := uintptr(unsafe.Pointer(unsafe.SliceData(mine.page)))
-			skip = skip || found.from <= at && at < found.to
-		}
-		if skip {
-			continue
-		}
-		buffer := window.Bytes()
-		for at := found.from; at < found.to; at += uintptr(len(buffer) - len(needle)) {
-			size := min(uintptr(len(buffer)), found.to-at)
-			n, err := unix.Pread(int(memory.Fd()), buffer[:size], int64(at))
+	buffer := window.Bytes()
+	for _, r := range writableRegions(t, append(own, window)) {
+		for at := r.from; at < r.to; at += uintptr(len(buffer) - len(needle) + 1) {
+			n, err := unix.Pread(int(memory.Fd()), buffer[:min(uintptr(len(buffer)), r.to-at)], int64(at))
 			if err != nil || n == 0 {
 				break
 			}
 			count := bytes.Count(buffer[:n], needle)
-			if isGo {
-				inGo += count
+			if r.kuras {
+				inKura += count
 			} else {
 				elsewhere += count
 			}
 		}
 	}
-	clear(window.Bytes())
-	return inGo, elsewhere
+	clear(buffer)
+	return inKura, elsewhere
 }
 
 // TestNoResidueOfSeeds signs 1,000 times with a sealed wallet, collects garbage and
@@ -159,20 +183,26 @@ func TestNoResidueOfSeeds(t *testing.T) {
 		at   int
 	}{{"seed", needleSeed}, {"scalar", needleScalar}, {"clamped scalar", needleClamp}, {"nonce prefix", needleNonce}} {
 		needle := needles.Bytes()[secret.at : secret.at+32]
-		inGo, elsewhere := scan(t, needle, window, needles)
-		t.Logf("%s: %d copies in Go's memory, %d in C's and the module's (runtime/secret: %t)", secret.name, inGo, elsewhere, shroudErases)
-		if inGo > 0 && shroudErases {
-			t.Errorf("%s: %d copies are left in Go's memory", secret.name, inGo)
+		inKura, elsewhere := scan(t, needle, window, needles)
+		t.Logf("%s: %d copies in Kura's memory, %d in C's and the module's (runtime/secret: %t)", secret.name, inKura, elsewhere, shroudErases)
+		if inKura > 0 && shroudErases {
+			t.Errorf("%s: %d copies are left in Kura's memory", secret.name, inKura)
 		}
 	}
 
-	planted := bytes.Clone(needles.Bytes()[needleNonce : needleNonce+32])
-	inGo, _ := scan(t, needles.Bytes()[needleNonce:needleNonce+32], window, needles)
-	if inGo == 0 {
-		t.Error("the scan does not find what was planted: it proves nothing")
+	nonce := needles.Bytes()[needleNonce : needleNonce+32]
+	heap, locked := bytes.Clone(nonce), seedOf(t, nonce)
+	defer locked.Wipe()
+	plantedGlobal = [32]byte(nonce)
+	defer clear(plantedGlobal[:])
+	if inKura, _ := scan(t, nonce, window, needles); inKura < 3 {
+		t.Errorf("the scan finds %d of the 3 copies that were planted: it proves nothing", inKura)
 	}
-	runtime.KeepAlive(planted)
+	runtime.KeepAlive(heap)
 }
+
+// plantedGlobal is for the copy that the scan has to find among Go's globals.
+var plantedGlobal [32]byte
 
 // readFromSecondProcess reads straight into locked memory.
 func readFromSecondProcess(t *testing.T, into []byte) {
