@@ -157,38 +157,43 @@ func (t *Token) ImportWallet(ctx context.Context, spec WalletSpec, seed *Secret)
 func (t *Token) importKey(ctx context.Context, spec WalletSpec, seed *Secret) error {
 	id, label := walletKeyID(spec.Genesis, spec.Network, spec.Name), walletLabel(spec.Network, spec.Name)
 	public := PublicKeyOf(spec.Network, seed)
-	own, err := NewSecret(seedSize) // a hanging call outlives the caller's seed
+	return lend(seed, func(own *Secret) error {
+		return t.do(ctx, "import wallet "+spec.Name, func(s *session) error {
+			if _, err := s.findOne(id, pkcs11.CKO_PRIVATE_KEY); !errors.Is(err, ErrNoKey) {
+				return err
+			}
+			if err := s.removePublicKeys(id); err != nil {
+				return err
+			}
+			point := attribute(pkcs11.CKA_EC_POINT, append([]byte{0x04, 0x20}, public[:]...))
+			parameters := attribute(pkcs11.CKA_EC_PARAMS, s.quirk.ecParams)
+			err := s.module.CreateObject(s.handle,
+				s.quirk.without(append(ed25519PublicTemplate(label, id, s.quirk.ecParams), point)), nil)
+			if err != nil {
+				return fmt.Errorf("make the public key: %w", err)
+			}
+			err = s.module.CreateObject(s.handle,
+				s.quirk.without(append(ed25519PrivateTemplate(label, id), parameters)), own.Bytes())
+			if err != nil {
+				return fmt.Errorf("import the private key: %w", err)
+			}
+			return nil
+		})
+	})
+}
+
+// lend gives work that may hang a seed of its own, which outlives the caller's.
+func lend(seed *Secret, work func(own *Secret) error) error {
+	own, err := NewSecret(seedSize)
 	if err != nil {
 		return err
 	}
 	copy(own.Bytes(), seed.Bytes())
-	return t.do(ctx, "import wallet "+spec.Name, func(s *session) error {
-		_, err := s.findOne(id, pkcs11.CKO_PRIVATE_KEY)
-		switch {
-		case err == nil:
-			own.Wipe()
-			return nil
-		case !errors.Is(err, ErrNoKey):
-			return err
-		}
-		if err := s.removePublicKeys(id); err != nil {
-			return err
-		}
-		point := attribute(pkcs11.CKA_EC_POINT, append([]byte{0x04, 0x20}, public[:]...))
-		parameters := attribute(pkcs11.CKA_EC_PARAMS, s.quirk.ecParams)
-		err = s.module.CreateObject(s.handle,
-			s.quirk.without(append(ed25519PublicTemplate(label, id, s.quirk.ecParams), point)), nil)
-		if err != nil {
-			return fmt.Errorf("make the public key: %w", err)
-		}
-		err = s.module.CreateObject(s.handle,
-			s.quirk.without(append(ed25519PrivateTemplate(label, id), parameters)), own.Bytes())
-		if err != nil {
-			return fmt.Errorf("import the private key: %w", err)
-		}
-		own.Wipe()
-		return nil
-	})
+	err = work(own)
+	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		own.Wipe() // else a call may still read it; the page goes with the process
+	}
+	return err
 }
 
 // removePublicKeys clears what an interrupted import left.
@@ -250,21 +255,17 @@ func (t *Token) sealWallet(ctx context.Context, spec WalletSpec, seed *Secret, i
 }
 
 func (t *Token) sealSeed(ctx context.Context, template blob, seed *Secret) (*blob, error) {
-	own, err := NewSecret(seedSize)
-	if err != nil {
-		return nil, err
-	}
-	copy(own.Bytes(), seed.Bytes())
-	b, err := answer(ctx, t, "seal wallet "+template.wallet, func(s *session) (*blob, error) {
-		b := template
-		b.bound = nil
-		err := s.seal(&b, own.Bytes())
-		return &b, err
+	var sealed *blob
+	err := lend(seed, func(own *Secret) (err error) {
+		sealed, err = answer(ctx, t, "seal wallet "+template.wallet, func(s *session) (*blob, error) {
+			b := template
+			b.bound = nil
+			err := s.seal(&b, own.Bytes())
+			return &b, err
+		})
+		return err
 	})
-	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-		own.Wipe() // else a call may still read it; the page goes with the process
-	}
-	return b, err
+	return sealed, err
 }
 
 // Ceremony is the record of a wallet that exists: what CreateWallet and
