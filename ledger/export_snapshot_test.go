@@ -39,6 +39,6 @@ func DiffStates(a, b *State) string {
 // StateTypes are the types that a State is made of, with all their fields.
 var StateTypes = []any{
 	State{}, timeline{}, memory{}, dueItem{}, recentBytes{}, recentItem{}, Request{}, Proposal{}, Freeze{}, verdict{},
-	Record{}, Transaction{}, WalletRecord{}, AlarmRecord{}, GapRecord{}, LogKeyPermit{}, journal.Handover{}, clientRecord{}, partyRecord{},
+	Record{}, Transaction{}, WalletRecord{}, AlarmRecord{}, GapRecord{}, journal.Handover{}, clientRecord{}, partyRecord{},
 	policy.Usage{}, policy.Overlay{}, policy.Stop{}, policy.Book{}, policy.Verdict{}, policy.Wait{}, policy.Actor{},
 }

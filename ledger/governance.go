@@ -61,7 +61,7 @@ func (j *judgement) proposalInput(p *Proposal) policy.ProposalInput {
 	return policy.ProposalInput{
 		Policy: j.s.policy, Overlay: j.s.overlay, Book: j.s.book, Proposal: p.Body, By: p.By,
 		Since: p.Since, Adopted: p.State == StateAdopted, AdoptedAt: p.AdoptedAt,
-		Verdicts: p.Verdicts, Retired: j.s.retired, LogKey: j.s.keys.Used,
+		Verdicts: p.Verdicts, Retired: j.s.retired, LogKey: j.s.keys.Used, Replaced: j.s.replaced(p),
 		Knew: func(stop statement.Hash) bool {
 			f := j.s.freezes[stop]
 			return f != nil && f.StatementSeq < p.StatementSeq
@@ -252,20 +252,12 @@ func (s *State) applyInForce(e journal.Entry, b *InForce) error {
 		return fmt.Errorf("policy or address book are not those of the proposal")
 	}
 	s.book = book
-	switch p.Body.Proposes {
-	case statement.ProposeResume:
+	if p.Body.Proposes == statement.ProposeResume {
 		resume, err := policy.ParseResume([]byte(p.Body.Document))
 		if err != nil {
 			return err
 		}
 		s.vouch(min(e.Clock, resume.Time))
-	case statement.ProposeLogKey:
-		if err := s.permitLogKey(p); err != nil {
-			return err
-		}
-	case statement.ProposeRecovery:
-		s.permit = nil // what the directors permitted who are replaced
-	default: // their outcome is the policy and the book
 	}
 	if next != s.policy {
 		s.succeed(next, p.Since)

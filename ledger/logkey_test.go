@@ -32,7 +32,7 @@ func TestHandover(t *testing.T) {
 	refused("before the time-lock ends", first)
 	w.Advance(ledgertest.Day)
 	w.Ticks()
-	if permit := w.State.LogKeyPermit(); permit == nil || permit.New != first || permit.Proposal != p.About {
+	if permit := w.State.LogKeyPermit(); permit == nil || permit.New != first || permit.Proposal != p.About || permit.From > w.Clock {
 		t.Fatalf("permitted: %+v", permit)
 	}
 	refused("to another key", second)
@@ -45,6 +45,10 @@ func TestHandover(t *testing.T) {
 		t.Errorf("the entry is not alone: %v", w.Entries[at:])
 	}
 	refused("a second time", first)
+	w.Ticks()
+	if got := proposalState(w, p); got != ledger.StateInForce {
+		t.Errorf("once it is used the proposal is %s", got)
+	}
 	keys := w.State.LogKeys()
 	if keys.At(at+1) != ledgertest.LogKey(0) || keys.At(at+2) != first || w.State.LogKeyPermit() != nil {
 		t.Errorf("keys %v", keys.Handovers())
@@ -58,38 +62,74 @@ func TestHandover(t *testing.T) {
 	}
 }
 
-// TestPermissionsEnd: another permission takes the place of one, a veto stops one, a recovery ends one.
+// TestPermissionsEnd: whatever ends a permission, nothing can be handed over to after it, neither by a judge nor by a
+// fold, and its outcome says why.
 func TestPermissionsEnd(t *testing.T) {
+	const month = 30 * ledgertest.Day
+	next := ledgertest.LogKey(1)
+	for name, c := range map[string]struct {
+		state, code string
+		end         func(w *ledgertest.World, permit statement.Hash)
+	}{
+		"a month passed": {ledger.StateLapsed, policy.CodeExpired, func(w *ledgertest.World, _ statement.Hash) {
+			w.Advance(month)
+		}},
+		"a veto, after the time-lock": {ledger.StateVetoed, policy.CodeVetoed, func(w *ledgertest.World, permit statement.Hash) {
+			for _, director := range []string{"alice", "carol"} {
+				w.Verdict(director, statement.Veto, permit)
+			}
+		}},
+		"another one": {ledger.StateLapsed, policy.CodeReplaced, func(w *ledgertest.World, _ statement.Hash) {
+			w.PermitLogKey(ledgertest.LogKey(2))
+		}},
+		"another policy, and with it other directors": {ledger.StateLapsed, policy.CodeBaseNotInForce, func(w *ledgertest.World, _ statement.Hash) {
+			changePolicy(w, statement.ProposePolicy, ledgertest.Day, "alice", "bob")
+		}},
+		"a recovery": {ledger.StateLapsed, policy.CodeBaseNotInForce, func(w *ledgertest.World, _ statement.Hash) {
+			changePolicy(w, statement.ProposeRecovery, 14*ledgertest.Day, "dave", "carol")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := ledgertest.New(t)
+			permit := w.PermitLogKey(next)
+			c.end(w, permit)
+			w.Ticks()
+			if _, err := w.Judge(ledger.HandoverInput{New: next}); !errors.Is(err, ledger.ErrInput) {
+				t.Errorf("judged: %v", err)
+			}
+			if p, ok := w.State.ByStatement(permit); !ok || p.State != c.state || p.Code != c.code {
+				t.Errorf("the proposal: %+v", p)
+			}
+			foldRefuses(t, w, ledger.LogKey{Old: key(0), New: key(1), Proposal: permit})
+		})
+	}
 	w := ledgertest.New(t)
-	w.PermitLogKey(ledgertest.LogKey(1))
-	w.PermitLogKey(ledgertest.LogKey(2))
-	if w.State.LogKeyPermit().New != ledgertest.LogKey(2) {
-		t.Error("the older permission stands")
-	}
-	vetoed := w.Propose("alice", statement.ProposeLogKey, policy.LogKeyText(ledgertest.LogKey(3)), "")
-	w.Verdict("alice", statement.Approve, vetoed.About)
-	w.Verdict("bob", statement.Approve, vetoed.About)
-	w.Verdict("alice", statement.Veto, vetoed.About)
-	w.Verdict("carol", statement.Veto, vetoed.About)
-	w.Advance(ledgertest.Day)
+	permit := w.PermitLogKey(next)
+	w.Advance(month - 1000)
+	w.Verdict("alice", statement.Veto, permit) // one is too few
 	w.Ticks()
-	if w.State.LogKeyPermit().New != ledgertest.LogKey(2) {
-		t.Error("a vetoed proposal permits")
+	if _, err := w.Judge(ledger.HandoverInput{New: next}); err != nil {
+		t.Errorf("in its last second, against one veto: %v", err)
 	}
+}
+
+// changePolicy brings another title into force, the way that a kind of proposal goes.
+func changePolicy(w *ledgertest.World, kind statement.ProposalKind, timeLock int64, by ...string) {
+	w.TB.Helper()
 	doc := *w.State.PolicyInForce().Document()
-	doc.Version, doc.Previous, doc.Title = doc.Version+1, w.State.PolicyInForce().Hash().String(), "recovered"
+	doc.Version, doc.Previous, doc.Title = doc.Version+1, w.State.PolicyInForce().Hash().String(), "changed"
 	next, err := policy.New(doc)
 	if err != nil {
-		t.Fatal(err)
+		w.TB.Fatal(err)
 	}
-	recovery := w.Propose("dave", statement.ProposeRecovery, string(next.Text()), "")
-	for _, officer := range []string{"dave", "carol"} {
-		w.Verdict(officer, statement.Approve, recovery.About)
+	p := w.Propose(by[0], kind, string(next.Text()), "")
+	for _, officer := range by {
+		w.Verdict(officer, statement.Approve, p.About)
 	}
-	w.Advance(14 * ledgertest.Day)
+	w.Advance(timeLock)
 	w.Ticks()
-	if w.State.PolicyInForce().Hash() != next.Hash() || w.State.LogKeyPermit() != nil {
-		t.Errorf("after a recovery (%s) is permitted: %+v", proposalState(w, recovery), w.State.LogKeyPermit())
+	if w.State.PolicyInForce().Hash() != next.Hash() {
+		w.TB.Fatalf("the %s is %s", kind, proposalState(w, p))
 	}
 }
 
@@ -97,21 +137,27 @@ func TestPermissionsEnd(t *testing.T) {
 func TestFoldRefusesAHandover(t *testing.T) {
 	w := ledgertest.New(t)
 	permit := w.PermitLogKey(ledgertest.LogKey(1))
-	last := w.State.Last()
 	for name, b := range map[string]ledger.LogKey{
 		"to another key":        {Old: key(0), New: key(2), Proposal: permit},
 		"from another key":      {Old: key(3), New: key(1), Proposal: permit},
 		"on another permission": {Old: key(0), New: key(1), Proposal: statement.Hash{1}},
 		"to no key":             {Old: key(0), New: "", Proposal: permit},
 	} {
-		body, err := ledger.EncodeBody(&b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e := journal.Entry{Seq: w.State.Next(), Clock: last.Clock, Time: last.Time, Kind: ledger.KindLogKey, Body: body}
-		if err := fold(t, w.Lines).Apply(e); !errors.Is(err, ledger.ErrFold) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) { foldRefuses(t, w, b) })
+	}
+}
+
+// foldRefuses has somebody write a handover who does not judge it.
+func foldRefuses(t *testing.T, w *ledgertest.World, b ledger.LogKey) {
+	t.Helper()
+	body, err := ledger.EncodeBody(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := w.State.Last()
+	e := journal.Entry{Seq: w.State.Next(), Clock: last.Clock, Time: last.Time, Kind: ledger.KindLogKey, Body: body}
+	if err := fold(t, w.Lines).Apply(e); !errors.Is(err, ledger.ErrFold) {
+		t.Errorf("the fold: %v", err)
 	}
 }
 

@@ -252,7 +252,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			next := ledgertest.LogKey(m.handed + 1)
 			permit := m.State.LogKeyPermit()
 			_, err := m.Judge(ledger.HandoverInput{New: next})
-			if may := permit != nil && permit.New == next; may != (err == nil) || err != nil && !errors.Is(err, ledger.ErrInput) {
+			if may := permit != nil && permit.New == next && permit.From <= m.State.PolicyTime(m.Clock, m.Boot); may != (err == nil) || err != nil && !errors.Is(err, ledger.ErrInput) {
 				t.Fatalf("permitted %v: %v", may, err)
 			}
 			if err == nil {

@@ -38,7 +38,6 @@ type State struct {
 	alarms    []AlarmRecord
 	gaps      []GapRecord // all of them, oldest first
 	keys      journal.LogKeys
-	permit    *LogKeyPermit
 	pending   *Request // authorised by the last outcome; its reasons, which come next, count it
 
 	names map[string]string // one copy of each text that many records repeat

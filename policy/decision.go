@@ -127,6 +127,8 @@ const (
 	CodeCancelled       = "cancelled"
 	CodeTimeLock        = "time_lock"
 	CodeInForce         = "in_force"
+	CodePermitted       = "permitted" // adopted: the host may hand the log key over
+	CodeReplaced        = "replaced"  // another proposal of a log key was adopted after it
 )
 
 // RefusalCodes are the codes that an honest client's own checks exclude: the

@@ -30,6 +30,8 @@ type ProposalInput struct {
 	// LogKey tells whether a key is or was the journal's log key: it is never handed
 	// over to. nil: none is.
 	LogKey func([32]byte) bool
+	// Replaced tells that another proposal of a log key was adopted after this one.
+	Replaced bool
 	// Knew tells whether a stop was in the journal when the proposal was: policy time, which may stand
 	// still, does not say. nil: none was.
 	Knew func(stop statement.Hash) bool
@@ -145,11 +147,21 @@ func (in *ProposalInput) open() ProposalDecision {
 	return ProposalDecision{State: ProposalAdopted, Code: CodeTimeLock, Effective: effective}
 }
 
-// locked judges an adopted proposal: directors can veto until its time-lock ends.
+// permissionLife is for how long after its time-lock, in milliseconds of policy time, a permission to hand the log
+// key over can be used. A forgotten one would be whoever's who comes upon the host.
+const permissionLife = 30 * int64(day)
+
+// locked judges an adopted proposal: directors can veto until its time-lock ends, and a permission to hand the log key
+// over for as long as it is not used.
 func (in *ProposalInput) locked() ProposalDecision {
 	d := ProposalDecision{State: ProposalAdopted, Code: CodeTimeLock, Effective: in.AdoptedAt + in.timeLock()}
-	replaces := in.Proposal.Proposes == statement.ProposePolicy || in.Proposal.Proposes == statement.ProposeRecovery
-	if replaces && in.Proposal.Base != in.Policy.hash {
+	permits := in.Proposal.Proposes == statement.ProposeLogKey
+	if permits && in.handedOver() {
+		d.State, d.Code = ProposalInForce, CodeInForce
+		return d
+	}
+	bound := permits || in.Proposal.Proposes == statement.ProposePolicy || in.Proposal.Proposes == statement.ProposeRecovery
+	if bound && in.Proposal.Base != in.Policy.hash {
 		return ProposalDecision{State: ProposalLapsed, Code: CodeBaseNotInForce, Problem: "the policy in force is " + in.Policy.hash.String()}
 	}
 	vetoes := in.vetoes()
@@ -158,16 +170,31 @@ func (in *ProposalInput) locked() ProposalDecision {
 		d.State, d.Code = ProposalVetoed, CodeVetoed
 		return d
 	}
-	if in.Now.Time < d.Effective {
+	switch {
+	case in.Replaced:
+		return ProposalDecision{State: ProposalLapsed, Code: CodeReplaced, Effective: d.Effective}
+	case in.Now.Time < d.Effective:
 		d.Waits = []Wait{{Kind: WaitTime, For: string(in.Proposal.Proposes), Until: d.Effective}}
 		return d
+	case permits && in.Now.Time >= d.Effective+permissionLife:
+		return ProposalDecision{State: ProposalLapsed, Code: CodeExpired, Effective: d.Effective}
 	}
 	// What has changed meanwhile, the books above all, may have made it impossible.
 	if refusal := in.document(); refusal != nil {
 		return ProposalDecision{State: ProposalLapsed, Code: refusal.Code, Problem: refusal.Error(), Effective: d.Effective}
 	}
+	if permits {
+		d.Code = CodePermitted // it takes effect when the host says so
+		return d
+	}
 	d.State, d.Code = ProposalInForce, CodeInForce
 	return d
+}
+
+// handedOver tells whether the log key that is proposed has become the journal's.
+func (in *ProposalInput) handedOver() bool {
+	key, err := ParseLogKey([]byte(in.Proposal.Document))
+	return err == nil && in.LogKey != nil && in.LogKey(key)
 }
 
 func (in *ProposalInput) electorate() electorate {

@@ -100,6 +100,8 @@ var codeWords = map[string]string{
 	CodeBaseNotInForce:      "it was proposed on another policy than the one in force",
 	CodeBadDocument:         "what it proposes cannot come into force",
 	CodeKeyReturns:          "a key that is out never comes back, and none changes its owner",
+	CodePermitted:           "the host may hand the log key over now",
+	CodeReplaced:            "another log key was adopted after it",
 }
 
 // Words gives the sentence for a decision's code.

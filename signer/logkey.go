@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,23 +16,27 @@ import (
 // that the new key signs for.
 const alarmLogKey = "log_key_changed"
 
-// cosignWait bounds how long the change of the log key waits for its witnesses before it is to be asked for again.
+// cosignWait bounds how long the destruction of an old log key waits for the witnesses before it is to be asked for again.
 const cosignWait = 20 * time.Second
 
 // RotateLogKey implements rpc.Admin. Everything that it finds done it leaves, so it may be broken off anywhere and asked
-// for again. The old key goes last: until every anchor holds a head of the new one, a crash leaves a journal that goes on.
-func (a administrator) RotateLogKey(ctx context.Context, _ rpc.Caller, begin bool) (rpc.LogKeyRotation, error) {
+// for again. The old key goes last, and only when that is asked for: until every anchor holds a head of the new one, a
+// crash leaves a journal that goes on, and nothing brings a destroyed key back.
+func (a administrator) RotateLogKey(ctx context.Context, _ rpc.Caller, step rpc.LogKeyStep) (rpc.LogKeyRotation, error) {
 	if problem := a.refusing(); problem != nil {
 		return rpc.LogKeyRotation{}, problem
 	}
-	r, err := a.rotateLogKey(ctx, begin)
+	if step != rpc.LogKeyBegin && step != rpc.LogKeyGoOn && step != rpc.LogKeyDestroyOld {
+		return rpc.LogKeyRotation{}, badParameter("step", "begin, go_on or destroy_old")
+	}
+	r, err := a.rotateLogKey(ctx, step)
 	if err != nil {
 		return rpc.LogKeyRotation{}, a.adminProblem(err)
 	}
 	return r, nil
 }
 
-func (a administrator) rotateLogKey(ctx context.Context, begin bool) (rpc.LogKeyRotation, error) {
+func (a administrator) rotateLogKey(ctx context.Context, step rpc.LogKeyStep) (rpc.LogKeyRotation, error) {
 	held, err := a.token.LogKeys(ctx)
 	if err != nil {
 		return rpc.LogKeyRotation{}, a.tokenProblem(err)
@@ -39,10 +44,14 @@ func (a administrator) rotateLogKey(ctx context.Context, begin bool) (rpc.LogKey
 	keys, permit := a.logKeys()
 	replaced := slices.DeleteFunc(slices.Clone(held), func(key [32]byte) bool { return !keys.Used(key) || key == keys.Newest() })
 	if len(replaced) > 0 {
-		return a.finishLogKey(ctx, keys)
+		r, err := a.useNewLogKey(ctx, keys)
+		if err != nil || step != rpc.LogKeyDestroyOld {
+			return r, err
+		}
+		return a.destroyLogKeys(ctx, r, replaced)
 	}
 	r := rpc.LogKeyRotation{State: rpc.LogKeyNone, Current: journal.FormatLogKey(keys.Newest())}
-	if !begin && !slices.ContainsFunc(held, func(key [32]byte) bool { return !keys.Used(key) }) {
+	if step != rpc.LogKeyBegin && !slices.ContainsFunc(held, func(key [32]byte) bool { return !keys.Used(key) }) {
 		return r, nil
 	}
 	next, err := a.token.NextLogKey(ctx)
@@ -50,14 +59,18 @@ func (a administrator) rotateLogKey(ctx context.Context, begin bool) (rpc.LogKey
 		return r, a.tokenProblem(err)
 	}
 	r.State, r.Next = rpc.LogKeyWaits, journal.FormatLogKey(next)
-	if permit == nil || permit.New != next {
+	if permit == nil || permit.New != next || step == rpc.LogKeyDestroyOld {
 		return r, nil
 	}
-	if _, err := a.judge(ctx, ledger.HandoverInput{New: next}); err != nil {
+	switch _, err := a.judge(ctx, ledger.HandoverInput{New: next}); {
+	case errors.Is(err, ledger.ErrInput):
+		r.From = permit.From // the time-lock is not over
+		return r, nil
+	case err != nil:
 		return r, err
 	}
 	keys, _ = a.logKeys()
-	return a.finishLogKey(ctx, keys)
+	return a.useNewLogKey(ctx, keys)
 }
 
 // logKeys returns which log key signs which head, and to which it may be handed over, by the state that decides.
@@ -67,8 +80,8 @@ func (s *Signer) logKeys() (journal.LogKeys, *ledger.LogKeyPermit) {
 	return s.state.LogKeys(), s.state.LogKeyPermit()
 }
 
-// finishLogKey does what is left once the handover is decided.
-func (a administrator) finishLogKey(ctx context.Context, keys journal.LogKeys) (rpc.LogKeyRotation, error) {
+// useNewLogKey brings the handover to every anchor once it is decided, under a head of the new key.
+func (a administrator) useNewLogKey(ctx context.Context, keys journal.LogKeys) (rpc.LogKeyRotation, error) {
 	last := keys.Handovers()[len(keys.Handovers())-1]
 	r := rpc.LogKeyRotation{State: rpc.LogKeyChanged, Current: journal.FormatLogKey(last.New), Seq: last.Seq}
 	if err := a.untilDurable(ctx, last.Seq); err != nil {
@@ -88,25 +101,20 @@ func (a administrator) finishLogKey(ctx context.Context, keys journal.LogKeys) (
 	if a.tokenAnchor != nil {
 		a.tokenAnchor.renew()
 	}
-	if err := a.journal.MoveAnchors(ctx); err != nil {
-		return r, err
-	}
+	return r, a.journal.MoveAnchors(ctx)
+}
+
+// destroyLogKeys destroys what was replaced, behind useNewLogKey and when the witnesses know of the handover, too.
+func (a administrator) destroyLogKeys(ctx context.Context, r rpc.LogKeyRotation, replaced [][32]byte) (rpc.LogKeyRotation, error) {
 	if a.cosigning != nil {
 		waiting, cancel := context.WithTimeout(ctx, cosignWait)
 		defer cancel()
-		if err := a.untilCosigned(waiting, func() bool { return a.cosigning.best().Size > last.Seq+1 }); err != nil {
+		if err := a.untilCosigned(waiting, func() bool { return a.cosigning.best().Size > r.Seq+1 }); err != nil {
 			r.Waits = "no quorum of witnesses has cosigned a head of the new key yet: the old key stays until then"
 			return r, nil
 		}
 	}
-	held, err := a.token.LogKeys(ctx)
-	if err != nil {
-		return r, a.tokenProblem(err)
-	}
-	for _, key := range held {
-		if !keys.Used(key) || key == last.New {
-			continue
-		}
+	for _, key := range replaced {
 		if err := a.token.DestroyLogKey(ctx, key); err != nil {
 			return r, a.tokenProblem(err)
 		}

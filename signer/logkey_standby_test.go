@@ -4,14 +4,43 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"kura/signer"
 	"kura/signer/signertest"
 )
 
+// A standbyToken is another process's view of a token: it was told itself which log key is in use, and fails the first
+// time that it is told.
+type standbyToken struct {
+	*signertest.FakeToken
+	mu    sync.Mutex
+	inUse [32]byte
+	fails bool
+}
+
+func (s *standbyToken) UseLogKey(_ context.Context, key [32]byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fails {
+		s.fails = false
+		return errBroken
+	}
+	s.inUse = key
+	return nil
+}
+
+// Health asks the log key in use, as that of a real token does.
+func (s *standbyToken) Health(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.SignHead(ctx, s.inUse, nil)
+	return err
+}
+
 // TestStandbyFollowsAHandover: a standby of the same token, which began before the log key was handed over and the old
-// one destroyed, takes over under the new key.
+// one destroyed, takes over under the new key, although its token did not answer when it followed.
 func TestStandbyFollowsAHandover(t *testing.T) {
 	store := openEmbedded(t, filepath.Join(t.TempDir(), "journal"))
 	defer store.Close()
@@ -22,13 +51,21 @@ func TestStandbyFollowsAHandover(t *testing.T) {
 		c.Lease = first
 		return w.open(c)
 	}})
-	standby := w.another(d, t.TempDir(), signer.Config{Store: store, Lease: second})
+	shared := d.Token.(*signertest.FakeToken)
+	token := &standbyToken{FakeToken: shared, inUse: shared.LogPublicKey(), fails: true}
+	standby := w.another(d, t.TempDir(), signer.Config{Store: store, Lease: second, Token: token})
 	running, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- standby.Run(running) }()
 	defer w.carry(standby)()
 	handed := handOver(t, d)
 	d.Until("the standby has followed", func() bool { return ready(t, standby).Size > handed.Seq+1 })
+	d.Until("the standby's token is well with the new key", func() bool {
+		standby.ProdToken()
+		token.mu.Lock()
+		defer token.mu.Unlock()
+		return !token.fails && token.inUse == keyOf(t, handed.Current)
+	})
 	_ = d.Stop()
 	w.stop()
 	close(second.given)

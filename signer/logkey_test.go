@@ -19,9 +19,9 @@ import (
 )
 
 // rotate asks for the next step and fails the test unless it leads to the state.
-func rotateLogKey(t *testing.T, d *signertest.Deployment, begin bool, want string) rpc.LogKeyRotation {
+func rotateLogKey(t *testing.T, d *signertest.Deployment, step rpc.LogKeyStep, want string) rpc.LogKeyRotation {
 	t.Helper()
-	r, err := d.Signer.Admin().RotateLogKey(t.Context(), rpc.Caller{}, begin)
+	r, err := d.Signer.Admin().RotateLogKey(t.Context(), rpc.Caller{}, step)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,13 +31,19 @@ func rotateLogKey(t *testing.T, d *signertest.Deployment, begin bool, want strin
 	return r
 }
 
-// permitLogKey has the directors permit a log key, which the test policy does without a time-lock.
-func permitLogKey(t *testing.T, d *signertest.Deployment, text string) {
+func keyOf(t *testing.T, text string) [32]byte {
 	t.Helper()
 	key, err := journal.ParseLogKey(text)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return key
+}
+
+// permitLogKey has the directors permit a log key, which the test policy does without a time-lock.
+func permitLogKey(t *testing.T, d *signertest.Deployment, text string) {
+	t.Helper()
+	key := keyOf(t, text)
 	proposal := d.Submit(t.Context(), d.Signer, "carol", &statement.Proposal{
 		Journal: d.Journal, ID: d.ID(), Expires: d.Now() + signertest.Day, Proposes: statement.ProposeLogKey,
 		Base: d.Force.Hash(), Document: policy.LogKeyText(key),
@@ -53,12 +59,13 @@ func permitLogKey(t *testing.T, d *signertest.Deployment, text string) {
 	}
 }
 
-// handOver changes the log key as people would.
+// handOver changes the log key as people would, and destroys the old one.
 func handOver(t *testing.T, d *signertest.Deployment) rpc.LogKeyRotation {
 	t.Helper()
-	next := rotateLogKey(t, d, true, rpc.LogKeyWaits).Next
+	next := rotateLogKey(t, d, rpc.LogKeyBegin, rpc.LogKeyWaits).Next
 	permitLogKey(t, d, next)
-	r := rotateLogKey(t, d, false, rpc.LogKeyDone)
+	rotateLogKey(t, d, rpc.LogKeyGoOn, rpc.LogKeyChanged)
+	r := rotateLogKey(t, d, rpc.LogKeyDestroyOld, rpc.LogKeyDone)
 	if r.Current != next {
 		t.Fatalf("%+v, want %s in force", r, next)
 	}
@@ -102,25 +109,39 @@ func TestRotateLogKey(t *testing.T) {
 		return a.Receipt
 	}
 	receipts := []*rpc.Receipt{pay()}
-	rotateLogKey(t, d, false, rpc.LogKeyNone)
+	rotateLogKey(t, d, rpc.LogKeyDestroyOld, rpc.LogKeyNone)
 	for n := range 2 {
-		first := rotateLogKey(t, d, true, rpc.LogKeyWaits)
-		if again := rotateLogKey(t, d, true, rpc.LogKeyWaits); again.Next != first.Next {
+		first := rotateLogKey(t, d, rpc.LogKeyBegin, rpc.LogKeyWaits)
+		if again := rotateLogKey(t, d, rpc.LogKeyBegin, rpc.LogKeyWaits); again.Next != first.Next {
 			t.Fatalf("asked again the token makes another key: %+v, %+v", first, again)
 		}
 		permitLogKey(t, d, strings.Repeat("A", 42)+"E=") // a slip of the hand: no token has that key
-		if r := rotateLogKey(t, d, false, rpc.LogKeyWaits); r.Current != first.Current {
+		if r := rotateLogKey(t, d, rpc.LogKeyGoOn, rpc.LogKeyWaits); r.Current != first.Current {
 			t.Fatalf("handed over: %+v", r)
 		}
 		permitLogKey(t, d, first.Next)
-		done := rotateLogKey(t, d, false, rpc.LogKeyDone)
+		if r := rotateLogKey(t, d, rpc.LogKeyDestroyOld, rpc.LogKeyWaits); r.Current != first.Current {
+			t.Fatalf("it was asked to destroy and handed over: %+v", r)
+		}
+		rotateLogKey(t, d, rpc.LogKeyGoOn, rpc.LogKeyChanged)
+		receipts = append(receipts, pay())
+		for _, step := range []rpc.LogKeyStep{rpc.LogKeyGoOn, rpc.LogKeyBegin} { // another one begins when this one has ended
+			if r := rotateLogKey(t, d, step, rpc.LogKeyChanged); r.Current != first.Next || len(r.Destroyed) > 0 {
+				t.Fatalf("%s again: %+v", step, r)
+			}
+		}
+		d.Restart()
+		if _, err := fake.SignHead(t.Context(), keyOf(t, first.Current), nil); err != nil {
+			t.Fatalf("nobody asked for it, and the old key is gone: %v", err)
+		}
+		done := rotateLogKey(t, d, rpc.LogKeyDestroyOld, rpc.LogKeyDone)
 		if done.Current != first.Next || !slices.Equal(done.Destroyed, []string{first.Current}) {
 			t.Fatalf("%+v after %+v", done, first)
 		}
 		if held := anchored(t, d, anchor); held <= done.Seq+1 {
 			t.Fatalf("the old key was destroyed when the token held the head of size %d, the handover is entry %d", held, done.Seq)
 		}
-		rotateLogKey(t, d, false, rpc.LogKeyNone)
+		rotateLogKey(t, d, rpc.LogKeyDestroyOld, rpc.LogKeyNone)
 		receipts = append(receipts, pay())
 		d.Restart()
 		receipts = append(receipts, pay())
@@ -199,11 +220,11 @@ func TestRotateLogKeyBreaksOff(t *testing.T) {
 	breaking := &breakingToken{FakeToken: fake}
 	d := signertest.New(t, signertest.Options{Token: breaking, LogKey: fake.LogPublicKey(), Bind: func(journal.Hash) error { return nil }})
 	old := fake.LogPublicKey()
-	next := rotateLogKey(t, d, true, rpc.LogKeyWaits).Next
+	next := rotateLogKey(t, d, rpc.LogKeyBegin, rpc.LogKeyWaits).Next
 	permitLogKey(t, d, next)
-	for _, step := range []string{"use", "list", "destroy"} {
-		breaking.at(step)
-		if _, err := d.Signer.Admin().RotateLogKey(t.Context(), rpc.Caller{}, false); err == nil {
+	for _, step := range []rpc.LogKeyStep{rpc.LogKeyGoOn, rpc.LogKeyDestroyOld} {
+		breaking.breakAt(step)
+		if _, err := d.Signer.Admin().RotateLogKey(t.Context(), rpc.Caller{}, step); err == nil {
 			t.Fatalf("%s: done all the same", step)
 		}
 		if _, err := fake.SignHead(t.Context(), old, nil); err != nil {
@@ -216,7 +237,7 @@ func TestRotateLogKeyBreaksOff(t *testing.T) {
 			t.Errorf("%s: a receipt brings %d handovers", step, used)
 		}
 	}
-	if r := rotateLogKey(t, d, false, rpc.LogKeyDone); r.Current != next || len(r.Destroyed) != 1 {
+	if r := rotateLogKey(t, d, rpc.LogKeyDestroyOld, rpc.LogKeyDone); r.Current != next || len(r.Destroyed) != 1 {
 		t.Errorf("%+v", r)
 	}
 	alarms := 0
@@ -234,29 +255,21 @@ func TestRotateLogKeyBreaksOff(t *testing.T) {
 type breakingToken struct {
 	*signertest.FakeToken
 	mu   sync.Mutex
-	step string
-	skip int
+	step rpc.LogKeyStep
 }
 
 var errBroken = errors.New("broken (test)")
 
-func (b *breakingToken) at(step string) {
+func (b *breakingToken) breakAt(step rpc.LogKeyStep) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.step, b.skip = step, 0
-	if step == "list" {
-		b.skip = 1 // the one before the keys are destroyed
-	}
+	b.step = step
 }
 
-func (b *breakingToken) breaks(step string) error {
+func (b *breakingToken) breaks(step rpc.LogKeyStep) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.step != step {
-		return nil
-	}
-	if b.skip > 0 {
-		b.skip--
 		return nil
 	}
 	b.step = ""
@@ -264,21 +277,14 @@ func (b *breakingToken) breaks(step string) error {
 }
 
 func (b *breakingToken) UseLogKey(ctx context.Context, key [32]byte) error {
-	if err := b.breaks("use"); err != nil {
+	if err := b.breaks(rpc.LogKeyGoOn); err != nil {
 		return err
 	}
 	return b.FakeToken.UseLogKey(ctx, key)
 }
 
-func (b *breakingToken) LogKeys(ctx context.Context) ([][32]byte, error) {
-	if err := b.breaks("list"); err != nil {
-		return nil, err
-	}
-	return b.FakeToken.LogKeys(ctx)
-}
-
 func (b *breakingToken) DestroyLogKey(ctx context.Context, key [32]byte) error {
-	if err := b.breaks("destroy"); err != nil {
+	if err := b.breaks(rpc.LogKeyDestroyOld); err != nil {
 		return err
 	}
 	return b.FakeToken.DestroyLogKey(ctx, key)
@@ -313,4 +319,19 @@ func TestWitnessesFollowHandovers(t *testing.T) {
 	})
 	d.Restart()
 	pay()
+}
+
+// TestHandoverWaitsForTheTimeLock: the command says until when, and hands over then.
+func TestHandoverWaitsForTheTimeLock(t *testing.T) {
+	d := signertest.New(t, signertest.Options{Adjust: func(p *policy.Document) { p.Governance.Policy.TimeLock = signertest.Day }})
+	next := rotateLogKey(t, d, rpc.LogKeyBegin, rpc.LogKeyWaits).Next
+	permitLogKey(t, d, next)
+	waits := rotateLogKey(t, d, rpc.LogKeyGoOn, rpc.LogKeyWaits)
+	if left := waits.From - d.Now(); left <= 0 || left > signertest.Day {
+		t.Fatalf("it waits for another %d ms: %+v", left, waits)
+	}
+	d.Clock.Pass(signertest.Day)
+	if r := rotateLogKey(t, d, rpc.LogKeyGoOn, rpc.LogKeyChanged); r.Current != next {
+		t.Errorf("%+v", r)
+	}
 }

@@ -158,10 +158,7 @@ func (s *Signer) followTo(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errFold, err)
 	}
 	if slices.ContainsFunc(fresh, func(e journal.Entry) bool { return e.Kind == ledger.KindLogKey }) {
-		// A token that does not answer is asked again by whoever signs the next head.
-		if err := s.useLogKey(ctx, s.journal.Keys()); err != nil {
-			s.log.Warn("the signer that leads has handed the log key over", "error", err)
-		}
+		s.prodToken() // it is to be asked about the new log key from now on
 	}
 	return nil
 }

@@ -42,7 +42,12 @@ func (s *Signer) prodToken() {
 func (s *Signer) checkToken(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	switch err := s.token.Health(ctx); {
+	// Another signer may have handed the log key over; a token that does not take it now takes it the next time.
+	err := s.useLogKey(ctx, s.journal.Keys())
+	if err == nil {
+		err = s.token.Health(ctx)
+	}
+	switch {
 	case err == nil:
 		s.conditions.clear("token", conditionToken)
 	case errors.Is(ctx.Err(), context.Canceled): // the process ends

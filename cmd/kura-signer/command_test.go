@@ -47,6 +47,7 @@ func TestExitCodes(t *testing.T) {
 		{"wallet import --config " + config + " --name w --network mars --address A --present alice", exitUsage, "--network"},
 		{"wallet import --config " + config + " --name w --network nis1-testnet --address A --present alice", exitUsage, "--address"},
 		{"wallet suspend --config " + config + " --name w --reason r", exitAbsent, ""},
+		{"rotate log-key --config " + config + " --begin --destroy-old", exitUsage, "give one of them"},
 		{"freeze --config " + config + " --reason r", exitAbsent, "NOT FROZEN"},
 		{"migrate --dsn-file " + config + " --service-role kura", exitUsage, "go together"},
 		{"migrate --dsn-file " + filepath.Join(dir, "none"), exitFailed, "no such file"},

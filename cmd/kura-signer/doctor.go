@@ -299,9 +299,9 @@ func (x *examination) logKeys(ctx context.Context, t *token.Token, state *ledger
 			current = true
 			x.ok("log_key", "%s signs the journal's heads", name)
 		case keys.Used(key):
-			x.warn("log_key_replaced", "%s was replaced and is still there: finish with kura-signer rotate log-key", name)
+			x.warn("log_key_replaced", "%s was replaced and is still there: destroy it with kura-signer rotate log-key --destroy-old", name)
 		case permit != nil && permit.New == key:
-			x.warn("log_key_permitted", "%s waits, and may be handed over to: go on with kura-signer rotate log-key", name)
+			x.warn("log_key_permitted", "%s waits, and may be handed over to from %s on: go on with kura-signer rotate log-key", name, statement.FormatTime(permit.From))
 		default:
 			x.ok("log_key_waits", "%s waits until a proposal permits handing over to it", name)
 		}

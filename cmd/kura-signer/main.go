@@ -68,7 +68,7 @@ func commands() []command {
 		{"token list", "--config F [--json]", "list the token's objects with their attributes, and what is wrong with them", tokenList},
 		{"token attack", "--config F [--so-pin-file F] [--json]", "try to steal throw-away keys by every known route, and report", tokenAttack},
 		{"token rotate-sealing", "--config F --present NAME [--present …] [--copied]", "seal every wallet anew under a new key, journal it, destroy the old key", tokenRotate},
-		{"rotate log-key", "--config F [--begin] [--json]", "change the key that signs the journal's heads: make the next one (--begin), and once the directors permit it hand over to it", rotateLogKey},
+		{"rotate log-key", "--config F [--begin | --destroy-old] [--json]", "change the key that signs the journal's heads: make the next one (--begin), hand over to it once the directors permit it, destroy the old one (--destroy-old)", rotateLogKey},
 		{"init", "--config F --policy F --verdicts F --policy-hash HEX", "found the journal with policy 1 and bind the token to it", initJournal},
 		{"wallet create", "--config F --name N --network N --present NAME [--present …] [--json]", "make a wallet's key and journal the ceremony", walletCreate},
 		{"wallet import", "--config F --name N --network N --address A --present NAME [--key-fd N] [--json]", "take an account's key from a prompt or a descriptor", walletImport},

@@ -63,8 +63,10 @@ func TestRotateLogKey(t *testing.T) {
 		return a
 	}
 	receipts := []rpc.Answer{pay()}
-	if out := x.rotateLog(); !strings.Contains(out, "No change is under way") {
-		t.Errorf("before it:\n%s", out)
+	for _, step := range [][]string{nil, {"--destroy-old"}} {
+		if out := x.rotateLog(step...); !strings.Contains(out, "No change is under way") {
+			t.Errorf("before it, with %v:\n%s", step, out)
+		}
 	}
 	points := []string{"", "before-append", "after-append", "before-anchor", "after-anchor"}
 	if !everything {
@@ -97,7 +99,14 @@ func TestRotateLogKey(t *testing.T) {
 			x.start("")
 			pay()
 		}
-		done := x.rotateLog()
+		kept := x.rotateLog()
+		if field(kept, "log key") != next+"," || field(kept, "destroyed") != "" || !strings.Contains(kept, "--destroy-old") {
+			t.Errorf("at %q: %s was to follow %s, which stays:\n%s", point, next, current, kept)
+		}
+		if list := x.must("token", "list", "--config", x.config); !strings.Contains(lineWith(list, current), "--destroy-old destroys it") {
+			t.Errorf("at %q: that the old key lies there still is not said:\n%s", point, list)
+		}
+		done := x.rotateLog("--destroy-old")
 		if field(done, "log key") != next+"," || field(done, "destroyed") != current {
 			t.Errorf("at %q: %s was to follow %s:\n%s", point, next, current, done)
 		}

@@ -168,7 +168,7 @@ func (in *invocation) printLogKeys(ctx context.Context, c *Config, t *token.Toke
 		case signed < 0:
 			use = "did not sign the newest head of the anchor file"
 		case i < signed:
-			use = "was replaced: kura-signer rotate log-key destroys it"
+			use = "was replaced: kura-signer rotate log-key --destroy-old destroys it"
 		case i > signed:
 			use = "waits: kura-signer rotate log-key says for what"
 		}

@@ -94,7 +94,7 @@ func newLogKeys() *cobra.Command {
 				}
 				p.field("heads", "from %d on: %s", from, journal.FormatLogKey(m.state.LogKeys().Newest()))
 				if permit := m.state.LogKeyPermit(); permit != nil {
-					p.field("permitted", "%s next, by the proposal %s", journal.FormatLogKey(permit.New), permit.Proposal)
+					p.field("permitted", "%s next, from %s on, by the proposal %s", journal.FormatLogKey(permit.New), statement.FormatTime(permit.From), permit.Proposal)
 				}
 				return p.flush()
 			}))

@@ -88,7 +88,7 @@ in the signed statement and the proven policy in force, and shown first.`,
 
 func newProposalVeto() *cobra.Command {
 	return newShownVerdict(shownVerdict{
-		use: "veto HASH", short: "Veto a proposal while it is open or waits out its time-lock",
+		use: "veto HASH", short: "Veto an adopted proposal before its time-lock ends, a log key until it is handed over to",
 		kind: statement.Veto, needsReason: true, find: findProposal, show: (*mirror).showProposal,
 	})
 }

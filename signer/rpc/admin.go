@@ -15,17 +15,27 @@ type Admin interface {
 	SetWalletState(ctx context.Context, by Caller, id, state, reason string) (Recorded, error)
 	// FreezeHost stops every signature of this signer, with an entry in the journal.
 	FreezeHost(ctx context.Context, by Caller, reason string) (Recorded, error)
-	// RotateLogKey does all that can be done now to change the log key. begin makes the next key, if there is none;
-	// without it only a change that was begun is gone on with.
-	RotateLogKey(ctx context.Context, by Caller, begin bool) (LogKeyRotation, error)
+	// RotateLogKey takes a step of changing the log key, as far as it can be taken now.
+	RotateLogKey(ctx context.Context, by Caller, step LogKeyStep) (LogKeyRotation, error)
 	Ready(ctx context.Context) (Ready, error)
 }
+
+// A LogKeyStep is what is to be done of a change of the log key.
+type LogKeyStep string
+
+// Steps of changing the log key.
+const (
+	LogKeyBegin      LogKeyStep = "begin"       // make the next key, if there is none, and go on
+	LogKeyGoOn       LogKeyStep = "go_on"       // hand over to the key that was made, once the directors permit it
+	LogKeyDestroyOld LogKeyStep = "destroy_old" // destroy the key that was handed over from, once the new one stands everywhere
+)
 
 // LogKeyRotation is how far a change of the log key has come. Keys are standard base64 of their 32 bytes.
 type LogKeyRotation struct {
 	State     string   `json:"state"`
 	Current   string   `json:"current"`             // signs the next head
 	Next      string   `json:"next,omitempty"`      // waits in the token
+	From      int64    `json:"from,omitempty"`      // the time-lock of the proposal ends then, unix milliseconds
 	Seq       uint64   `json:"seq,omitempty"`       // entry of the handover
 	Waits     string   `json:"waits,omitempty"`     // what it was not done for, in words
 	Destroyed []string `json:"destroyed,omitempty"` // old keys that are gone from the token now
@@ -34,7 +44,7 @@ type LogKeyRotation struct {
 // States of a LogKeyRotation.
 const (
 	LogKeyNone    = "none"    // no change is under way
-	LogKeyWaits   = "waits"   // the next key is in the token, and no proposal in force permits it
+	LogKeyWaits   = "waits"   // the next key is in the token, and no proposal permits it now
 	LogKeyChanged = "changed" // the journal goes on with the next key; the old one is still in the token
 	LogKeyDone    = "done"    // and the old one is destroyed
 )
@@ -68,7 +78,7 @@ type (
 	}
 	walletStateParams struct{ ID, State, Reason string }
 	freezeParams      struct{ Reason string }
-	rotateParams      struct{ Begin bool }
+	rotateParams      struct{ Step LogKeyStep }
 )
 
 // AdminMethods are the methods of the administrator's socket.
@@ -91,7 +101,7 @@ func AdminMethods(a Admin) Methods {
 			return a.FreezeHost(ctx, by, p.Reason)
 		}),
 		"logkey.rotate": handle(func(ctx context.Context, by Caller, p rotateParams) (LogKeyRotation, error) {
-			return a.RotateLogKey(ctx, by, p.Begin)
+			return a.RotateLogKey(ctx, by, p.Step)
 		}),
 		"ready": handle(func(ctx context.Context, _ Caller, _ noParams) (Ready, error) {
 			return a.Ready(ctx)
@@ -123,8 +133,8 @@ func (c AdminClient) FreezeHost(ctx context.Context, reason string) (Recorded, e
 	return ask[Recorded](ctx, c.Client, "freeze", freezeParams{reason}, nil)
 }
 
-func (c AdminClient) RotateLogKey(ctx context.Context, begin bool) (LogKeyRotation, error) {
-	return ask[LogKeyRotation](ctx, c.Client, "logkey.rotate", rotateParams{begin}, nil)
+func (c AdminClient) RotateLogKey(ctx context.Context, step LogKeyStep) (LogKeyRotation, error) {
+	return ask[LogKeyRotation](ctx, c.Client, "logkey.rotate", rotateParams{step}, nil)
 }
 
 func (c AdminClient) Ready(ctx context.Context) (Ready, error) {
