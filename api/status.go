@@ -28,7 +28,7 @@ func readyz(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	ready, err := g.signer.Ready(ctx)
 	if err != nil {
-		ready = rpc.Ready{Role: "signer", Reasons: []rpc.Reason{away(err)}}
+		ready = rpc.Ready{Reasons: []rpc.Reason{away(err)}}
 	}
 	status := http.StatusOK
 	if !ready.Ready {

@@ -176,7 +176,7 @@ func printReport(cmd *cobra.Command, name string, r audit.Report, asJSON bool) e
 		}
 		p.title("%s: %s", filepath.Base(name), verdict)
 		if f := r.Failure; f != nil {
-			p.field("first failure", "entry %d: %s: %s", f.Entry, f.Code, statement.Quote(f.Reason, 1000))
+			p.field("failure", "entry %d: %s: %s", f.Entry, f.Code, statement.Quote(f.Reason, 1000))
 		}
 		for _, g := range r.Gaps {
 			p.field("ENTRIES LOST", "%s", gapWords(g))

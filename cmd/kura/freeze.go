@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ func newFreeze() *cobra.Command {
 deny, and the unfreeze quorum lifts it.
 
 It counts when its receipt is verified. Whatever else happens, this says NOT FROZEN
-and how to freeze another way.`)
+and how to freeze another way: --print makes what a witness takes at POST /freeze.`)
 }
 
 func newSuspend() *cobra.Command {
@@ -30,7 +31,7 @@ func newSuspend() *cobra.Command {
 
 func newStop(name string, action statement.FreezeAction, use, short, long string) *cobra.Command {
 	var reason string
-	var asJSON bool
+	var asJSON, printOnly bool
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,17 +39,18 @@ func newStop(name string, action statement.FreezeAction, use, short, long string
 			if err != nil {
 				return usagef("%s: %w", name, err)
 			}
-			return failure(sendFreeze(cmd, statement.Freeze{Action: action, Target: target, Reason: reason}, asJSON))
+			return failure(sendFreeze(cmd, statement.Freeze{Action: action, Target: target, Reason: reason}, asJSON, printOnly))
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for everybody who reads the journal")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
+	cmd.Flags().BoolVar(&printOnly, "print", false, "print the signed envelope, send nothing")
 	return cmd
 }
 
 func newLower() *cobra.Command {
 	var reason string
-	var asJSON bool
+	var asJSON, printOnly bool
 	cmd := &cobra.Command{
 		Use:   "lower LIMIT NUMBER",
 		Short: "Lower the number of a limit, at once (smallest units, or a count)",
@@ -61,11 +63,12 @@ func newLower() *cobra.Command {
 			return failure(sendFreeze(cmd, statement.Freeze{
 				Action: statement.ActionLower, Target: statement.Target{Kind: statement.TargetLimit, Name: args[0]},
 				Amount: &amount, Reason: reason,
-			}, asJSON))
+			}, asJSON, printOnly))
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for everybody who reads the journal")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
+	cmd.Flags().BoolVar(&printOnly, "print", false, "print the signed envelope, send nothing")
 	return cmd
 }
 
@@ -81,7 +84,7 @@ func parseTarget(text string) (statement.Target, error) {
 	return statement.Target{Kind: statement.TargetKind(kind), Name: name}, nil
 }
 
-func sendFreeze(cmd *cobra.Command, f statement.Freeze, asJSON bool) error {
+func sendFreeze(cmd *cobra.Command, f statement.Freeze, asJSON, printOnly bool) error {
 	c, err := connect(cmd)
 	if err != nil {
 		return err
@@ -91,6 +94,10 @@ func sendFreeze(cmd *cobra.Command, f statement.Freeze, asJSON bool) error {
 	f.ID, f.Expires = c.newCommon(freezeLife)
 	env, err := c.sign(cmd, &f)
 	if err != nil {
+		return err
+	}
+	if printOnly {
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), string(env.Encode()))
 		return err
 	}
 	o, err := c.Freeze(cmd.Context(), env)

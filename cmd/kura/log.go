@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
@@ -31,12 +33,10 @@ func newLog() *cobra.Command {
 				}
 				p := newPage(cmd.OutOrStdout())
 				for _, e := range chosen {
-					body := jsontext.Value(e.Body).Clone()
-					if err := body.Indent(jsontext.WithIndent("  ")); err != nil {
+					p.title("entry %d  %s  %s", e.Seq, e.Kind, statement.FormatTime(e.Clock))
+					if err := printMembers(p, e.Body); err != nil {
 						return err
 					}
-					p.title("entry %d  %s  %s", e.Seq, e.Kind, statement.FormatTime(e.Clock))
-					p.printf("%s\n", body)
 				}
 				return p.flush()
 			}))
@@ -46,4 +46,28 @@ func newLog() *cobra.Command {
 	cmd.Flags().IntVar(&last, "last", 0, "only the last so many (0: all)")
 	cmd.AddCommand(newLogKeys(), newLogProposeKey(), newLogApproveKey(), newProposalVeto())
 	return cmd
+}
+
+// printMembers prints a body's members as the entry has them, each on a line of its own.
+func printMembers(p *page, body []byte) error {
+	decoder := jsontext.NewDecoder(bytes.NewReader(body))
+	if _, err := decoder.ReadToken(); err != nil { // the brace
+		return err
+	}
+	for decoder.PeekKind() == '"' {
+		name, err := decoder.ReadValue()
+		if err != nil {
+			return err
+		}
+		p.printf("  %s: ", name)
+		value, err := decoder.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := value.Format(jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true)); err != nil {
+			return err
+		}
+		p.printf("%s\n", value)
+	}
+	return nil
 }

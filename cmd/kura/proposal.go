@@ -29,17 +29,23 @@ func (c *connection) propose(cmd *cobra.Command, m *mirror, p statement.Proposal
 
 func newPolicyPropose() *cobra.Command {
 	var book, reason string
-	var asJSON bool
+	var recovery, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "propose FILE --reason TEXT",
 		Short: "Propose a policy; others approve it, and it waits out its time-lock",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if recovery && book != "" {
+				return usagef("a recovery replaces people only: leave out --addresses")
+			}
 			p, err := readPolicy(cmd, args[0])
 			if err != nil {
 				return err
 			}
 			proposal := statement.Proposal{Proposes: statement.ProposePolicy, Document: string(p.Text()), Reason: reason}
+			if recovery {
+				proposal.Proposes = statement.ProposeRecovery
+			}
 			if book != "" {
 				change, err := readBookChange(cmd, book)
 				if err != nil {
@@ -58,6 +64,7 @@ func newPolicyPropose() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&book, "addresses", "", "address-book change that comes with it (file)")
+	cmd.Flags().BoolVar(&recovery, "recovery", false, "propose it as a recovery: only people differ, and the recovery group approves")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for those who approve")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
 	return cmd

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"kura/docs/docstest"
+)
+
+// TestDocumentedCommands holds the documents to the commands: what they show exists, with its flags, and there is no
+// command that no page names.
+func TestDocumentedCommands(t *testing.T) {
+	root := newRoot()
+	named := map[*cobra.Command]bool{}
+	for _, shown := range docstest.Commands(t, "../..", "kura") {
+		cmd, rest, err := root.Find(shown.Args)
+		if err != nil || cmd == root || cmd.HasSubCommands() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+			t.Errorf("%s: there is no command kura %s", shown.Page, strings.Join(shown.Args, " "))
+			continue
+		}
+		named[cmd] = true
+		cmd.InheritedFlags() // adds those of the commands above
+		for _, flag := range shown.Flags() {
+			if flag != "help" && cmd.Flag(flag) == nil {
+				t.Errorf("%s: %s has no flag --%s", shown.Page, cmd.CommandPath(), flag)
+			}
+		}
+	}
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if !cmd.HasSubCommands() && !named[cmd] {
+			t.Errorf("no page shows %s", cmd.CommandPath())
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+}
