@@ -1,4 +1,4 @@
-# The image of docker-compose.yml: the four binaries and SoftHSM, nothing else.
+# The image of docker-compose.yml: signer, gateway, kura (the witness, too) and SoftHSM, nothing else.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./

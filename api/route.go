@@ -86,7 +86,7 @@ func routeTable() []route {
 		},
 		{
 			method: http.MethodPost, path: "/v1/proposals", name: "submitProposal", takes: statement.TypeProposal,
-			summary: "Propose a policy, an address-book change, an evacuation, a recovery or a resume",
+			summary: "Propose a policy, an address-book change, an evacuation, a recovery, a resume or the next log key",
 			answers: []answer{
 				{status: 200, text: "Adopted.", body: rpc.Answer{}},
 				{status: 202, text: "Open for verdicts.", body: rpc.Answer{}},

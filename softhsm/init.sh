@@ -5,7 +5,7 @@
 #
 # usage: softhsm/init.sh DIRECTORY [USER]
 #
-#   DIRECTORY  gets tokens/ (mode 0700) and softhsm2.conf (mode 0600)
+#   DIRECTORY  mode 0700, gets tokens/ (mode 0700) and softhsm2.conf (mode 0600)
 #   USER       owns DIRECTORY and both; default: whoever runs this
 #
 # It can be run again: what is there with the right content stays, a configuration
@@ -40,8 +40,9 @@ if ! id "$user" >/dev/null 2>&1; then
 	exit 1
 fi
 
+(umask 022 && mkdir -p "$directory") # those above it must let USER through
 mkdir -p "$directory/tokens"
-chmod 0700 "$directory/tokens"
+chmod 0700 "$directory" "$directory/tokens"
 
 fresh=$directory/.softhsm2.conf.$$
 trap 'rm -f "$fresh"' EXIT
@@ -54,6 +55,10 @@ mv "$fresh" "$directory/softhsm2.conf"
 chmod 0600 "$directory/softhsm2.conf"
 if [ "$(id -u)" -eq 0 ]; then
 	chown "$user" "$directory" "$directory/tokens" "$directory/softhsm2.conf"
+	if ! runuser -u "$user" -- test -r "$directory/softhsm2.conf"; then
+		echo "init.sh: $user cannot reach $directory: a directory above it is closed" >&2
+		exit 1
+	fi
 fi
 
 cat <<END

@@ -15,6 +15,9 @@ func TestDocumentedCommands(t *testing.T) {
 	root := newRoot()
 	named := map[*cobra.Command]bool{}
 	for _, shown := range docstest.Commands(t, "../..", "kura") {
+		if shown.Page == "docs/journal.md" && shown.Args[0] == "gap" {
+			continue // the first line of the text that directors sign
+		}
 		cmd, rest, err := root.Find(shown.Args)
 		if err != nil || cmd == root || cmd.HasSubCommands() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
 			t.Errorf("%s: there is no command kura %s", shown.Page, strings.Join(shown.Args, " "))
