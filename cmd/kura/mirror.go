@@ -23,6 +23,7 @@ type mirror struct {
 	tree    *journal.Tree
 	head    journal.Head
 	entries []journal.Entry // by seq
+	known   uint64          // how many of them an earlier command had verified
 	synced  time.Time       // when the head was fetched
 }
 
@@ -110,6 +111,7 @@ func (h *home) openMirror() (*mirror, error) {
 	if _, err := m.state.LogKeys().Open(checkpoint); err != nil {
 		return nil, h.damaged(err)
 	}
+	m.known = m.head.Size
 	return m, nil
 }
 

@@ -54,7 +54,7 @@ func (m *mirror) before(g client.Gap) (*mirror, bool, error) {
 
 // goOn reads the journal from the kept head on, and puts the result in the place of the old copy.
 func (c *connection) goOn(cmd *cobra.Command, old, m *mirror, g client.Gap, contradiction error) (*mirror, error) {
-	m.synced = time.Now()
+	m.synced, m.known = time.Now(), g.Kept.Size
 	checkpoint, err := c.Read(cmd.Context(), m.tree, m.take)
 	if err != nil {
 		return nil, errors.Join(contradiction, err)

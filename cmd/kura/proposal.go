@@ -128,9 +128,9 @@ func (m *mirror) showProposal(page *page, hash statement.Hash) error {
 		if r.Body.Addresses == "" {
 			return nil
 		}
-		return showBookChange(page, r.Body.Addresses)
+		return m.showBookChange(page, r.Body.Addresses)
 	case statement.ProposeAddresses:
-		return showBookChange(page, r.Body.Document)
+		return m.showBookChange(page, r.Body.Document)
 	case statement.ProposeEvacuation:
 		return m.showEvacuation(page, r.Body.Document)
 	case statement.ProposeResume:
@@ -168,7 +168,8 @@ func (m *mirror) showEvacuation(page *page, document string) error {
 	return nil
 }
 
-func showBookChange(page *page, document string) error {
+// showBookChange says who would be paid and who no longer, and names an address that looks like a listed one.
+func (m *mirror) showBookChange(page *page, document string) error {
 	change, err := policy.ParseBookChange([]byte(document))
 	if err != nil {
 		return fmt.Errorf("the proposed address-book change: %w", err)
@@ -177,8 +178,14 @@ func showBookChange(page *page, document string) error {
 		page.field("remove", "%s from book %s", statement.Quote(e.Name, 64), e.Book)
 	}
 	for _, e := range change.Add {
-		page.field("add", "%s to book %s: %s on %s, message %s %s", statement.Quote(e.Name, 64), e.Book, e.Address, e.Network,
-			e.Message.Rule, statement.Quote(e.Message.Value, 1024))
+		page.field("add", "%s to book %s: %s on %s, message %s %s %s", statement.Quote(e.Name, 64), e.Book, e.Address, e.Network,
+			e.Message.Rule, e.Message.Kind, statement.Quote(e.Message.Value, 1024))
+		if e.LastDay != "" {
+			page.field("", "until %s", e.LastDay)
+		}
+		if like, ok := m.resembles(e.Address); ok {
+			page.field("", "RESEMBLES %s, which is %s: look at every character", like.address, statement.Quote(like.name, 64))
+		}
 	}
 	return nil
 }

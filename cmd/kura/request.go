@@ -150,7 +150,7 @@ func withMirror(cmd *cobra.Command, do func(*connection, *mirror) error) error {
 	if err != nil {
 		return err
 	}
-	m.alarms(cmd)
+	m.alarms(cmd.ErrOrStderr())
 	return do(c, m)
 }
 
@@ -159,18 +159,24 @@ const recentAlarms = 24 * time.Hour
 
 // alarms shows what people are called for, on every contact, on standard error so
 // that no pipe hides it.
-func (m *mirror) alarms(cmd *cobra.Command) {
-	for _, a := range m.state.Alarms() {
-		if age := time.Since(time.UnixMilli(a.Time)); age < recentAlarms {
-			fmt.Fprintf(cmd.ErrOrStderr(), "ALARM %s (%s ago, entry %d)\n", a.Code, age.Round(time.Second), a.Seq)
+func (m *mirror) alarms(w io.Writer) {
+	for _, e := range m.entries {
+		// Neither of the signer's two times decides alone, and what came since the last contact is shown in any case: an
+		// intruder may have set that clock back, and policy time may stay behind.
+		age := time.Since(time.UnixMilli(max(e.Time, e.Clock)))
+		if e.Kind != ledger.KindAlarm || age >= recentAlarms && (m.known == 0 || e.Seq < m.known) {
+			continue
+		}
+		if body, err := ledger.DecodeBody(e.Kind, e.Body); err == nil { // it was folded, so it decodes
+			fmt.Fprintf(w, "ALARM %s (%s ago, entry %d)\n", body.(*ledger.Alarm).Code, age.Round(time.Second), e.Seq)
 		}
 	}
 	for _, s := range m.state.Overlay().Stops() {
-		fmt.Fprintf(cmd.ErrOrStderr(), "STOPPED %s %s: %s by %s\n", s.Kind, s.Name, s.Action, s.By)
+		fmt.Fprintf(w, "STOPPED %s %s: %s by %s\n", s.Kind, s.Name, s.Action, s.By)
 	}
 	for _, f := range m.state.Freezes() {
 		if f.Wallet != "" {
-			fmt.Fprintf(cmd.ErrOrStderr(), "STOPPED key of wallet %s: suspend by host\n", f.Wallet)
+			fmt.Fprintf(w, "STOPPED key of wallet %s: suspend by host\n", f.Wallet)
 		}
 	}
 }
@@ -312,7 +318,7 @@ func fits(l policy.LimitTrace) string {
 func (m *mirror) destinationText(v *pendingView) string {
 	entries := m.state.Book().At(v.payment.Destination)
 	if len(entries) == 0 {
-		if like, ok := m.resembles(v.payment.Destination); ok {
+		if like, ok := m.resembles(v.payment.Destination.String()); ok {
 			return fmt.Sprintf("NOT LISTED, but it resembles %s, which is %s: look at every character", like.address, statement.Quote(like.name, 64))
 		}
 		return "in no address book"
@@ -328,9 +334,8 @@ type resemblance struct{ address, name string }
 
 // resembles finds a listed address with the same beginning and end as an address
 // that is not listed: what a person compares, and an intruder grinds for.
-func (m *mirror) resembles(a nem.Address) (resemblance, bool) {
+func (m *mirror) resembles(text string) (resemblance, bool) {
 	const ends = 4
-	text := a.String()
 	for _, e := range m.state.Book().Entries() {
 		listed := e.Address
 		if listed != text && strings.HasPrefix(listed, text[:ends]) && strings.HasSuffix(listed, text[len(text)-ends:]) {
