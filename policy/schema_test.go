@@ -7,21 +7,27 @@ import (
 	"testing"
 )
 
-var writeSchema = flag.Bool("write-schema", false, "write schema.json from the types")
+var writeSchema = flag.Bool("write-schema", false, "write the schemas from the types")
 
-// TestSchema holds schema.json to the types; -write-schema renews it.
+// TestSchema holds the schemas to the types; -write-schema renews them.
 func TestSchema(t *testing.T) {
-	want, err := generateSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *writeSchema {
-		if err := os.WriteFile("schema.json", want, 0o644); err != nil {
+	for _, s := range []struct {
+		file    string
+		written bool
+		have    []byte
+	}{{"schema.json", false, Schema}, {"schema-yaml.json", true, WrittenSchema}} {
+		want, err := generateSchema(s.written)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
-	}
-	if !bytes.Equal(Schema, want) {
-		t.Error("schema.json is not what the types say; go test ./policy -run TestSchema -write-schema renews it")
+		if *writeSchema {
+			if err := os.WriteFile(s.file, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if !bytes.Equal(s.have, want) {
+			t.Errorf("%s is not what the types say; go test ./policy -run TestSchema -write-schema renews it", s.file)
+		}
 	}
 }

@@ -172,7 +172,7 @@ func (v *validator) count(path string, got, least, most int) {
 
 // network reads a network that wallets can be on: its bytes must be known exactly.
 func (v *validator) network(path, name string) (nem.Network, bool) {
-	const want = "want nis1-mainnet, nis1-testnet, nis1-mijin, symbol-mainnet or symbol-testnet"
+	want := "want one of " + strings.Join(networkNames, ", ")
 	n, err := nem.ParseNetwork(name)
 	if err != nil {
 		v.fail(path, want, "network %s is not known", quoted(name))

@@ -93,7 +93,7 @@ func TestMistakes(t *testing.T) {
 		{"misspelt address", "NDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ4KQKIFE", "NDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ4KQKIFA", "rescue"},
 		{"the wallet as its own rescue", "rescue: NDCWUGEJII5NHUC7RNZ36ASPN2PSU3RTJ4KQKIFE", "rescue: NBCDJQXQZMTMMLAYNQU253J5TTKVPMNIL7HOF7CV", "elsewhere"},
 		{"custody of the other chain", "custody: sealed", "custody: token", `want "sealed"`},
-		{"unknown network", "network: nis1-mainnet", "network: nem-mainnet", "want nis1-mainnet"},
+		{"unknown network", "network: nis1-mainnet", "network: nem-mainnet", "want one of nis1-mainnet"},
 		{"life too long", "life: 2h", "life: 2d", "want 1m to 1d"},
 		{"unknown then", "then: approve", "then: maybe", `want "deny", "sign" or "approve"`},
 		{"approval missing", "then: approve\n    approval:\n      anyOf: [{allOf: [{group: finance, count: 1}]}]\n      coolingOff: 0s\n      expiry: 3d\n      rejections: 1", "then: approve", "state who approves"},
@@ -183,7 +183,7 @@ func TestOneMistakeIsToldOnce(t *testing.T) {
 		{"title: Small treasury", "tittle: Small treasury", "did you mean title?"},
 		{"      coolingOff: 0s\n", "      colingOff: 0s\n", "did you mean coolingOff?"},
 		// Nobody knows then what the amounts are of, and the network's name is the mistake.
-		{"network: nis1-mainnet", "network: mainnet", "want nis1-mainnet"},
+		{"network: nis1-mainnet", "network: mainnet", "want one of nis1-mainnet"},
 		{"asset: [xem]\n", "asset: xem\n", "want a list: [xem]"},
 		{"at: deny", "at: approve", "binds what a quorum approved"},
 		{"operators: [daichi]", "operators: [hiro]", "want one of aiko, ben, chiyo, daichi"},
