@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"kura/policy"
-	"kura/policy/source"
 )
 
 // TestDocsNameEveryCode holds docs/policy.md to the codes that decisions have.
@@ -33,21 +32,5 @@ func TestDocsNameEveryCode(t *testing.T) {
 		if policy.Words(c) == c {
 			t.Errorf("no words for %s", c)
 		}
-	}
-}
-
-// TestDocsExample reads the address-book change that docs/policy.md shows.
-func TestDocsExample(t *testing.T) {
-	docs, err := os.ReadFile("../docs/policy.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(docs), "```yaml\nremove:")
-	example, _, found := strings.Cut(rest, "```")
-	if !found {
-		t.Fatal("no example")
-	}
-	if _, err := source.Addresses([]byte("remove:" + example)); err != nil {
-		t.Error(err)
 	}
 }
