@@ -368,3 +368,27 @@ func TestTreeIsRFC6962(t *testing.T) {
 		t.Error("proved consistency past the end")
 	}
 }
+
+// TestReceiptNamesTheHeadBefore holds it to the tree itself, for every entry of every small journal.
+func TestReceiptNamesTheHeadBefore(t *testing.T) {
+	heads := []journal.Head{journal.EmptyHead()}
+	for size := uint64(1); size <= 70; size++ {
+		tree, err := journal.NewTree(0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range size {
+			tree.Append(journal.LeafHash([]byte{byte(i)}))
+		}
+		heads = append(heads, tree.Head())
+		for i := range size {
+			proof, err := tree.Prove(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := (journal.Receipt{Index: i, Proof: proof}).Before(size); got != heads[i] {
+				t.Fatalf("entry %d of %d stands behind %+v, the proof says %+v", i, size, heads[i], got)
+			}
+		}
+	}
+}

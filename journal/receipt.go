@@ -168,6 +168,27 @@ func (r Receipt) under(keys LogKeys) (Entry, error) {
 	return e, nil
 }
 
+// Before returns the head that the entry stands behind, for a receipt that verifies under a head of that size: what a
+// proof has to the left of its entry are the subtrees of all entries before it.
+func (r Receipt) Before(size uint64) Head {
+	head := EmptyHead()
+	at, last := r.Index, size-1
+	for _, h := range r.Proof {
+		switch {
+		case at&1 == 0 && at != last: // to the right of it
+		case head.Size == 0:
+			head = Head{Size: r.Index, Root: h}
+		default:
+			head.Root = tlog.NodeHash(h, head.Root)
+		}
+		for at&1 == 0 && at != 0 && at == last {
+			at, last = at>>1, last>>1
+		}
+		at, last = at>>1, last>>1
+	}
+	return head
+}
+
 // VerifyConsistency checks that the newer head extends the older one: that every entry under old stands
 // unchanged under newer.
 func VerifyConsistency(old, newer Head, proof []Hash) error {

@@ -50,11 +50,11 @@ func (w *Witness) readGap(r journal.Receipt) (*GapOffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := gap.Read(keys, e)
+	next, bare, err := keys.OpenBare(r.Checkpoint)
 	if err != nil {
 		return nil, err
 	}
-	next, bare, err := keys.OpenBare(r.Checkpoint)
+	g, err := gap.Read(keys, e, r.Before(next.Size))
 	if err != nil {
 		return nil, err
 	}

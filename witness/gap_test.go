@@ -134,6 +134,11 @@ func TestAWitnessRefusesAGap(t *testing.T) {
 			r.Entry = bytes.Replace(r.Entry, []byte(`"between"`), []byte(`"betwee"`), 1)
 			return r
 		}, "not under the checkpoint"},
+		// Who has the log key puts the directors' own gap behind entries of their own: as many, and others.
+		"the gap behind another history": {func(c *gapCase) journal.Checkpoint { return c.after }, func(c *gapCase) journal.Receipt {
+			c.w.Lines[c.gap-1] = bytes.Replace(c.w.Lines[c.gap-1], []byte(`"clock":"2026`), []byte(`"clock":"2025`), 1)
+			return c.w.ForgedReceipt(c.gap)
+		}, "this is another history"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newGapCase(t)

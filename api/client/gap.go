@@ -73,19 +73,16 @@ func (c *Client) openGap(told rpc.Receipt) (Gap, error) {
 	if err != nil {
 		return Gap{}, err
 	}
-	e, err := r.Verify(c.genesis)
-	if err != nil {
-		return Gap{}, err
-	}
-	keys, err := c.genesis.Keys().Learn(r.Handovers)
-	if err != nil {
-		return Gap{}, err
-	}
-	g, err := gap.Read(keys, e)
+	// What was seen of handovers behind the kept head is lost with the rest.
+	e, keys, err := r.VerifyUnder(c.logKeys().Below(r.Index))
 	if err != nil {
 		return Gap{}, err
 	}
 	under, err := keys.Open(r.Checkpoint)
+	if err != nil {
+		return Gap{}, err
+	}
+	g, err := gap.Read(keys, e, r.Before(under.Size))
 	return Gap{Gap: g, Clock: e.Clock, under: under}, err
 }
 

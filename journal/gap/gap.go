@@ -204,8 +204,9 @@ func (g Gap) Text(origin string) string {
 	return b.String()
 }
 
-// Read reads a gap out of its entry, of which the caller has a proof.
-func Read(keys journal.LogKeys, e journal.Entry) (Gap, error) {
+// Read reads a gap out of its entry, of which the caller has a proof, and of the head that it stands behind: the
+// directors kept that one, and whoever holds the log key could sign another of its size.
+func Read(keys journal.LogKeys, e journal.Entry, before journal.Head) (Gap, error) {
 	if e.Kind != Kind {
 		return Gap{}, fmt.Errorf("%w: entry %d is of kind %s", ErrGap, e.Seq, e.Kind)
 	}
@@ -216,7 +217,11 @@ func Read(keys journal.LogKeys, e journal.Entry) (Gap, error) {
 	if again, err := json.Marshal(&b); err != nil || !bytes.Equal(again, e.Body) {
 		return Gap{}, fmt.Errorf("%w: the entry is not in its one form", ErrGap)
 	}
-	return Open(keys, e.Seq, &b)
+	g, err := Open(keys, e.Seq, &b)
+	if err == nil && g.Kept != before {
+		return Gap{}, fmt.Errorf("%w: the entry stands behind root %s, and goes on after root %s of the same size: this is another history", ErrGap, before.Root, g.Kept.Root)
+	}
+	return g, err
 }
 
 // Names tells whether a signed head is one that the entry itself says was lost. Nothing else is taken for lost by an

@@ -107,7 +107,8 @@ func FuzzRead(f *testing.F) {
 	w := l.World
 	seq := w.State.Gaps()[0].Seq
 	good := w.Entries[seq]
-	if g, err := gap.Read(w.Genesis.Keys(), good); err != nil || len(g.Approvals) != 2 || len(g.Between) != 1 {
+	before := w.Receipt(seq).Before(w.Head().Size)
+	if g, err := gap.Read(w.Genesis.Keys(), good, before); err != nil || len(g.Approvals) != 2 || len(g.Between) != 1 {
 		f.Fatalf("a good gap is not read: %v", err)
 	}
 	f.Add(good.Body)
@@ -116,7 +117,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e := good
 		e.Body = body
-		g, err := gap.Read(w.Genesis.Keys(), e)
+		g, err := gap.Read(w.Genesis.Keys(), e, before)
 		if err != nil {
 			return
 		}

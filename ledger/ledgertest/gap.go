@@ -67,6 +67,19 @@ func (w *World) Receipt(seq uint64) journal.Receipt {
 	return journal.Receipt{Index: seq, Entry: w.Lines[seq], Proof: proof, Checkpoint: w.Checkpoint()}
 }
 
+// ForgedReceipt is Receipt over the lines as they stand now, under a head that the log key signs: what somebody who holds
+// that key could make.
+func (w *World) ForgedReceipt(seq uint64) journal.Receipt {
+	w.TB.Helper()
+	var err error
+	w.tree, err = journal.NewTree(0, nil)
+	w.check(err)
+	for _, line := range w.Lines {
+		w.tree.Append(journal.LeafHash(line))
+	}
+	return w.Receipt(seq)
+}
+
 // Consistency proves that the newest head extends the one of a size.
 func (w *World) Consistency(old, newer uint64) []journal.Hash {
 	w.TB.Helper()
