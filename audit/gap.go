@@ -41,21 +41,21 @@ func (v *verifier) gap() error {
 	return nil
 }
 
-// wasLost tells whether a gap names the auditor's earlier checkpoint. That is a failure, of this gap, unless the
-// auditor accepted it: a quorum that was misled may have named a head that was signed after the loss.
-func (v *verifier) wasLost(from journal.Head) (bool, error) {
+// wasLost is for an earlier checkpoint that a gap names. That is a failure, of this gap, unless the auditor accepted it:
+// a quorum that was misled may have named a head that was signed after the loss.
+func (v *verifier) wasLost(from journal.Head) error {
 	for _, g := range v.state.Gaps() {
 		if !g.Gap().Names(from) {
 			continue
 		}
 		said := fmt.Sprintf(noteFromLost, from.Size, g.Seq, g.Kept.Size)
-		if slices.Contains(v.accepted, g.Seq) {
-			v.fromLost = said
-			return true, nil
+		if !slices.Contains(v.accepted, g.Seq) {
+			return &Failure{g.Seq, g.Seq, FailFromLost, said + fmt.Sprintf("; ask the directors whether that was their decision, and accept the gap at entry %d", g.Seq)}
 		}
-		return true, &Failure{g.Seq, g.Seq, FailFromLost, said + fmt.Sprintf("; ask the directors whether that was their decision, and accept the gap at entry %d", g.Seq)}
+		v.fromLost = said
+		break
 	}
-	return false, nil
+	return nil
 }
 
 // perhapsLost says of a checkpoint that the journal does not extend whether a gap could be why.

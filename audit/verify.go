@@ -264,7 +264,7 @@ func (v *verifier) openFrom() (*journal.Head, error) {
 }
 
 func (v *verifier) extends(from journal.Head) error {
-	if lost, _ := v.wasLost(from); lost {
+	if v.state.Lost(from) {
 		return nil // whether the auditor accepts that is said in the end, when everything else is checked
 	}
 	if _, err := v.keys.Open(v.from); err != nil {
@@ -303,8 +303,8 @@ func (v *verifier) end(last bool, from *journal.Head) error {
 		return v.fail(FailTruncated, "the last input wants %d more entries, the next of kind %s", len(v.due), v.due[0].Kind)
 	}
 	if from != nil && v.report.From != from.Size {
-		if lost, err := v.wasLost(*from); lost {
-			return err
+		if v.state.Lost(*from) {
+			return v.wasLost(*from)
 		}
 		return v.fail(FailConsistency, "the export ends at size %d, the earlier checkpoint has size %d: something was cut off%s", v.tree.Head().Size, from.Size, perhapsLost(v.state.Gaps(), *from))
 	}

@@ -200,7 +200,7 @@ func join(path, name string) string {
 // appendString appends s as a JSON string with the fewest escapes. Invalid
 // UTF-8 comes out as U+FFFD: [Encode] compares and refuses it.
 func appendString(b []byte, s string) []byte {
-	b, _ = jsontext.AppendQuote(b, s)
+	b, _ = jsontext.AppendQuote(b, s) // the error is the UTF-8
 	return b
 }
 

@@ -112,7 +112,7 @@ func (s *server) handovers(rw http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	rw.Header().Set("Content-Type", "application/json")
-	_, _ = rw.Write(text)
+	_, _ = rw.Write(text) // the peer that went away asks again
 }
 
 func statusOf(err error) int {
@@ -177,5 +177,5 @@ func (s *server) checkpoint(rw http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = rw.Write(newest)
+	_, _ = rw.Write(newest) // as above
 }

@@ -17,11 +17,8 @@ var errUnbound = errors.New("the token is bound to no journal: found one with ku
 // genesisOf is the journal that the token is bound to. The token knows the hash of entry 0, and the entry itself says
 // the rest: the log key that it names may have been replaced since, and be gone from the token.
 func genesisOf(ctx context.Context, c *Config, t *token.Token, s journal.Store) (journal.Genesis, error) {
-	hash, bound, err := t.Genesis()
-	switch {
-	case err != nil:
-		return journal.Genesis{}, err
-	case !bound:
+	hash, bound := t.Genesis()
+	if !bound {
 		return journal.Genesis{}, errUnbound
 	}
 	for row, err := range s.Entries(ctx, 0, 1) {
@@ -59,8 +56,8 @@ func genesisIn(entry []byte, hash journal.Hash) (journal.Genesis, error) {
 
 // genesisLine is the line that everybody pins: as the running signer says, or from the store, which it has to itself.
 func genesisLine(ctx context.Context, c *Config, t *token.Token) (g journal.Genesis, err error) {
-	if _, bound, err := t.Genesis(); err != nil || !bound {
-		return g, errors.Join(err, errUnbound)
+	if _, bound := t.Genesis(); !bound {
+		return g, errUnbound
 	}
 	runs, err := running(c.StateDir)
 	if err != nil {

@@ -21,13 +21,13 @@ func lockState(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("open the lock: %w", err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
+		_ = f.Close() // what failed before is what is said
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, exit(exitBusy, fmt.Errorf("a signer, or a command that excludes one, is at work: it holds %s", path))
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return func() { _ = f.Close() }, nil
+	return func() { _ = f.Close() }, nil // nothing was written; closed or not, the lock ends with the process
 }
 
 // running tells whether a signer is at work on the state directory.

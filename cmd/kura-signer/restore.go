@@ -95,16 +95,12 @@ func restore(ctx context.Context, in *invocation) (err error) {
 
 // succeed founds the successor, unless a run that was interrupted has done so.
 func (x *ceremony) succeed(ctx context.Context, f signer.Founding) error {
-	_, bound, err := x.token.Genesis()
-	if err != nil {
-		return err
-	}
-	if !bound {
+	if _, bound := x.token.Genesis(); !bound {
 		_, err := x.found(ctx, f)
 		return err
 	}
 	var foreign error
-	err = x.record(ctx, func(s *ledger.State) []ledger.Input {
+	err := x.record(ctx, func(s *ledger.State) []ledger.Input {
 		genesis, _ := s.Genesis()
 		before := genesis.Predecessor
 		if before == nil || before.Genesis != f.Predecessor.Genesis || before.Checkpoint != f.Predecessor.Checkpoint || genesis.Policy != f.PolicyHash {

@@ -22,7 +22,7 @@ func answer[T any](ctx context.Context, terminal *os.File, ask func() (T, error)
 	}
 	value, left, err := await(ctx, ask)
 	if left {
-		_ = unix.IoctlSetTermios(fd, unix.TCSETS, settings)
+		_ = unix.IoctlSetTermios(fd, unix.TCSETS, settings) // where it fails the terminal has gone
 		say(terminal, "\n")
 		return none, fmt.Errorf("nobody answered the prompt: %w", err)
 	}
@@ -84,7 +84,7 @@ func hideInput(terminal *os.File) (restore func(), err error) {
 		return nil, fmt.Errorf("turn the terminal's echo off: %w", err)
 	}
 	return func() {
-		_ = unix.IoctlSetTermios(fd, unix.TCSETS, settings)
+		_ = unix.IoctlSetTermios(fd, unix.TCSETS, settings) // where it fails the terminal has gone
 		say(terminal, "\n")
 	}, nil
 }

@@ -82,22 +82,11 @@ type Approval struct {
 //
 // The keys may know of handovers behind the gap; those say nothing about what was lost before it.
 func Open(keys journal.LogKeys, seq uint64, b *Body) (Gap, error) {
-	gap, err := open(before(keys, seq), seq, b)
+	gap, err := open(keys.Below(seq), seq, b)
 	if err != nil {
 		return Gap{}, fmt.Errorf("%w: %w", ErrGap, err)
 	}
 	return gap, nil
-}
-
-// before returns the log keys as an entry finds them.
-func before(keys journal.LogKeys, seq uint64) journal.LogKeys {
-	known := keys.Genesis().Keys()
-	for _, h := range keys.Handovers() {
-		if h.Seq < seq {
-			known, _ = known.With(h) // it followed once
-		}
-	}
-	return known
 }
 
 func open(keys journal.LogKeys, seq uint64, b *Body) (Gap, error) {

@@ -123,7 +123,7 @@ func confine(paths Paths, binary string) (abi int, err error) {
 	if errno != 0 {
 		return 0, fmt.Errorf("make a Landlock ruleset: %w", errno)
 	}
-	defer func() { _ = unix.Close(int(ruleset)) }()
+	defer func() { _ = unix.Close(int(ruleset)) }() // the process keeps what it was restricted to
 
 	allow := func(rights uint64, names ...string) {
 		for _, name := range names {
@@ -172,7 +172,7 @@ func addPath(ruleset int, name string, rights uint64) error {
 	if err != nil {
 		return fmt.Errorf("allow %s: %w", name, err)
 	}
-	defer func() { _ = unix.Close(fd) }()
+	defer func() { _ = unix.Close(fd) }() // it only names the place
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
 		return fmt.Errorf("allow %s: %w", name, err)

@@ -112,7 +112,7 @@ func readStatus() (status, error) {
 	if err != nil {
 		return status{}, err
 	}
-	defer func() { _ = file.Close() }()
+	defer func() { _ = file.Close() }() // it was only read
 	var found status
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {

@@ -165,7 +165,7 @@ func (s *Server) answer(out *writer, call uint64, result any, failure error) {
 		panic(err) // a Problem made of strings always encodes
 	}
 	if b, err := f.encode(MaxAnswer); err == nil {
-		_ = out.send(b)
+		_ = out.send(b) // as above
 	}
 }
 

@@ -168,14 +168,14 @@ func (a *attacker) trySOPIN() error {
 }
 
 func (a *attacker) leave() {
-	_ = a.module.Close()
+	_ = a.module.Close() // the routes have their answers
 	a.module = nil
 }
 
 // renew replaces the session, which ends whatever operation a route left open
 // and every session object it made.
 func (a *attacker) renew() error {
-	_ = a.context.CloseSession(a.session)
+	_ = a.context.CloseSession(a.session) // a route may have closed it
 	session, err := a.module.OpenSession()
 	if err != nil {
 		return fmt.Errorf("open a session: %w", err)

@@ -300,7 +300,7 @@ func readElsewhere(a *attacker, v *victim) (string, [][]byte) {
 	if err != nil {
 		return "C_OpenSession: " + said(err), nil
 	}
-	defer func() { _ = a.context.CloseSession(other) }()
+	defer func() { _ = a.context.CloseSession(other) }() // the route has its answer
 	mine := a.session
 	a.session = other
 	defer func() { a.session = mine }()

@@ -180,7 +180,7 @@ func BenchmarkCustody(b *testing.B) {
 func bareCall(b *testing.B, tok *Token, custody string, ref WalletRef, sessions int, message []byte) func(int) error {
 	b.Helper()
 	m := tok.realModule()
-	genesis, _, _ := tok.Genesis()
+	genesis, _ := tok.Genesis()
 	handles := make([]pkcs11.SessionHandle, sessions)
 	for i := range handles {
 		var err error

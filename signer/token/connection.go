@@ -62,7 +62,7 @@ func (e *lostError) Unwrap() error { return e.cause }
 func newConnection(module cryptoki, count int, known *sync.Map) (*connection, error) {
 	info, err := module.TokenInfo()
 	if err != nil {
-		_ = module.Close()
+		_ = module.Close() // what failed before is what is said
 		return nil, fmt.Errorf("ask the token: %w", err)
 	}
 	c := &connection{
@@ -86,7 +86,7 @@ func newConnection(module cryptoki, count int, known *sync.Map) (*connection, er
 			for _, opened := range sessions {
 				opened.seed.Wipe()
 			}
-			_ = module.Close()
+			_ = module.Close() // what failed before is what is said
 			return nil, fmt.Errorf("open a session: %w", err)
 		}
 		sessions = append(sessions, s)
@@ -143,7 +143,7 @@ func (c *connection) retire() (idle <-chan struct{}) {
 	ended := make(chan struct{})
 	go func() {
 		c.live.Wait()
-		_ = c.module.Close()
+		_ = c.module.Close() // nobody uses it any more
 		close(ended)
 	}()
 	return ended
@@ -201,7 +201,7 @@ func (s *session) perform(work func(*session) error) error {
 // reopen replaces the session. It fails when the process is logged out: a session
 // without login finds no private object and calls that success.
 func (s *session) reopen() error {
-	_ = s.module.CloseSession(s.handle)
+	_ = s.module.CloseSession(s.handle) // it may be gone already
 	handle, err := s.module.OpenSession()
 	if err != nil {
 		return err

@@ -64,10 +64,10 @@ func (t *Token) readGenesis(ctx context.Context) error {
 
 // Genesis is the hash of the journal's entry 0 that the token is bound to; ok is
 // false when it is bound to none yet.
-func (t *Token) Genesis() (hash [32]byte, ok bool, err error) {
+func (t *Token) Genesis() (hash [32]byte, ok bool) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	return t.genesis, t.genesis != [32]byte{}, nil
+	return t.genesis, t.genesis != [32]byte{}
 }
 
 // BindGenesis writes the genesis hash into the token as a private data object.

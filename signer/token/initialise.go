@@ -82,7 +82,7 @@ func prepareToken(config Config, soPIN SOPIN) error {
 	if err := context.Initialize(); err != nil {
 		return fmt.Errorf("initialise module %s: %w", config.Module, err)
 	}
-	defer func() { _ = context.Finalize() }()
+	defer func() { _ = context.Finalize() }() // the token is initialised by then, or not
 
 	slots, err := slotsWithLabel(context, config.Label)
 	if err != nil {
@@ -173,7 +173,7 @@ func setPIN(context *pkcs11.Ctx, functions native, slot uint, pin, soPIN *PIN) e
 	if err != nil {
 		return fmt.Errorf("open a session: %w", err)
 	}
-	defer func() { _ = context.CloseSession(session) }()
+	defer func() { _ = context.CloseSession(session) }() // the PIN is set by then, or not
 	if err := functions.login(session, pkcs11.CKU_SO, soPIN); err != nil {
 		return fmt.Errorf("as security officer: %w", loginError(err))
 	}

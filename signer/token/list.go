@@ -20,7 +20,7 @@ func (t *Token) List() ([]ObjectReport, error) {
 		if err := s.probe(); err != nil {
 			return nil, err
 		}
-		genesis, _, _ := t.Genesis()
+		genesis, _ := t.Genesis()
 		reports := make([]ObjectReport, 0, len(objects))
 		for _, handle := range objects {
 			report, err := s.report(handle, genesis)

@@ -29,12 +29,12 @@ func NewSecret(size int) (*Secret, error) {
 	}
 	for _, advice := range []int{unix.MADV_DONTDUMP, unix.MADV_DONTFORK} {
 		if err := unix.Madvise(page, advice); err != nil {
-			_ = unix.Munmap(page)
+			_ = unix.Munmap(page) // what failed before is what is said
 			return nil, fmt.Errorf("keep locked memory out of dumps and children: %w", err)
 		}
 	}
 	if err := unix.Mlock(page); err != nil {
-		_ = unix.Munmap(page)
+		_ = unix.Munmap(page) // what failed before is what is said
 		return nil, fmt.Errorf("lock %d bytes of memory (is ulimit -l too low?): %w", length, err)
 	}
 	return &Secret{page: page, size: size}, nil
@@ -54,7 +54,7 @@ func (s *Secret) Wipe() {
 		return
 	}
 	clear(s.page)
-	_ = unix.Munmap(s.page)
+	_ = unix.Munmap(s.page) // it fails for no page that was mapped; this one is wiped
 	s.page, s.size = nil, 0
 }
 

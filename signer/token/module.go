@@ -113,7 +113,7 @@ func connectModule(path, label string, pin *PIN) (cryptoki, error) {
 	}
 	m := &module{context: context, crypto: crypto, native: functions}
 	if err := m.enter(label, pin); err != nil {
-		_ = m.Close()
+		_ = m.Close() // what failed before is what is said
 		return nil, err
 	}
 	return m, nil
@@ -140,7 +140,7 @@ func (m *module) enter(label string, pin *PIN) error {
 		return fmt.Errorf("open a session: %w", err)
 	}
 	// The login holds for every session of the process; crypto11 keeps one open.
-	defer func() { _ = m.CloseSession(session) }()
+	defer func() { _ = m.CloseSession(session) }() // the login does not end with it
 	if err := m.native.login(session, pkcs11.CKU_USER, pin); err != nil {
 		return loginError(err)
 	}
@@ -187,7 +187,7 @@ func (m *module) Find(session pkcs11.SessionHandle, template []*pkcs11.Attribute
 	for {
 		some, _, err := m.context.FindObjects(session, 100)
 		if err != nil {
-			_ = m.context.FindObjectsFinal(session)
+			_ = m.context.FindObjectsFinal(session) // what failed before is what is said
 			return nil, err
 		}
 		if len(some) == 0 {

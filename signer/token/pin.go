@@ -81,7 +81,7 @@ func readPINFile(path string, forbidden uint32) (*PIN, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read PIN file %s: %w", path, err)
 	}
-	defer func() { _ = unix.Close(fd) }()
+	defer func() { _ = unix.Close(fd) }() // it was only read
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
 		return nil, fmt.Errorf("read PIN file %s: %w", path, err)
@@ -103,7 +103,7 @@ func ReadPINFD(fd int) (*PIN, error) {
 	if fd < 0 {
 		return nil, fmt.Errorf("read PIN: descriptor %d is negative", fd)
 	}
-	defer func() { _ = unix.Close(fd) }()
+	defer func() { _ = unix.Close(fd) }() // it was only read
 	return readPIN(fd, fmt.Sprintf("descriptor %d", fd))
 }
 
@@ -121,12 +121,12 @@ func PromptPIN(terminal *os.File, prompt string) (*PIN, error) {
 	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &silent); err != nil {
 		return nil, fmt.Errorf("read PIN: turn the terminal's echo off: %w", err)
 	}
-	defer func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, settings) }()
+	defer func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, settings) }() // where it fails the terminal has gone
 	if _, err := io.WriteString(terminal, prompt); err != nil {
 		return nil, fmt.Errorf("read PIN: write the prompt: %w", err)
 	}
 	pin, err := readPIN(fd, "terminal")
-	_, _ = io.WriteString(terminal, "\n")
+	_, _ = io.WriteString(terminal, "\n") // for the eye alone
 	return pin, err
 }
 
@@ -195,7 +195,7 @@ func (p *PIN) WriteFile(path string) error {
 		err = closing
 	}
 	if err != nil {
-		_ = os.Remove(path)
+		_ = os.Remove(path) // what failed before is what is said
 		return fmt.Errorf("write PIN file: %w", err)
 	}
 	return nil

@@ -35,14 +35,12 @@ type SeedBackup struct {
 // Keys that were generated in the token are not in it: the token's own backup
 // keeps those.
 func (t *Token) Backup(ctx context.Context, wallets []string, imports []SeedBackup, custodians []backup.Custodian, threshold int) (backup.Archive, error) {
-	genesis, ok, err := t.Genesis()
-	if err != nil {
-		return backup.Archive{}, err
-	}
+	genesis, ok := t.Genesis()
 	if !ok {
 		return backup.Archive{}, fmt.Errorf("back up: %w: it is bound to none", ErrGenesis)
 	}
 	if len(wallets) == 0 {
+		var err error
 		if wallets, err = sealedNames(t.config.StateDir); err != nil {
 			return backup.Archive{}, err
 		}
@@ -117,10 +115,7 @@ func (t *Token) openSeed(ctx context.Context, b *blob) (*Secret, error) {
 // same key is passed over, so an interrupted restore is run again; its ceremony is
 // among the others all the same.
 func (t *Token) Restore(ctx context.Context, contents []byte, shares [][]byte) ([]Ceremony, error) {
-	genesis, ok, err := t.Genesis()
-	if err != nil {
-		return nil, err
-	}
+	genesis, ok := t.Genesis()
 	if !ok {
 		return nil, fmt.Errorf("restore: %w: it is bound to none: a restore opens a successor journal first", ErrGenesis)
 	}

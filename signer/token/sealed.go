@@ -222,7 +222,7 @@ func writeBlob(stateDir string, b *blob, replace bool) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write a sealed wallet: %w", err)
 	}
-	defer func() { _ = os.Remove(file.Name()) }()
+	defer func() { _ = os.Remove(file.Name()) }() // gone already when all went well
 	_, err = file.Write(text)
 	if err == nil {
 		err = file.Sync()

@@ -19,7 +19,7 @@ func ReadPrivateKeyFD(chain nem.Chain, fd int) (*Secret, error) {
 	if fd < 0 {
 		return nil, fmt.Errorf("read private key: descriptor %d is negative", fd)
 	}
-	defer func() { _ = unix.Close(fd) }()
+	defer func() { _ = unix.Close(fd) }() // it was only read
 	text, err := NewSecret(maxKeyText)
 	if err != nil {
 		return nil, err

@@ -111,7 +111,7 @@ func open(ctx context.Context, config Config, wrap func(cryptoki) cryptoki) (*To
 		return nil, err
 	}
 	if err := t.start(ctx); err != nil {
-		_ = t.Close()
+		_ = t.Close() // what failed before is what is said
 		return nil, fmt.Errorf("open token %q: %w", config.Label, err)
 	}
 	return t, nil

@@ -84,10 +84,7 @@ func (t *Token) checkSpec(spec WalletSpec) error {
 	if CustodyOf(spec.Network) == "" {
 		return fmt.Errorf("wallet %q: no network is given", spec.Name)
 	}
-	genesis, ok, err := t.Genesis()
-	if err != nil {
-		return err
-	}
+	genesis, ok := t.Genesis()
 	if !ok || genesis != spec.Genesis {
 		return fmt.Errorf("wallet %q: %w: the token is not bound to %x", spec.Name, ErrGenesis, spec.Genesis)
 	}
@@ -300,7 +297,7 @@ func (t *Token) Ceremony(ctx context.Context, wallet string) (Ceremony, error) {
 		key, ceremony.SealingKey = b.sealingKey[:], hex.EncodeToString(b.sealingKey[:])
 		template = func(s *session) []*pkcs11.Attribute { return s.sealingTemplate(key) }
 	} else {
-		genesis, _, _ := t.Genesis()
+		genesis, _ := t.Genesis()
 		key = walletKeyID(genesis, info.Network, wallet)
 		template = func(s *session) []*pkcs11.Attribute {
 			return s.quirk.without(ed25519PrivateTemplate(walletLabel(info.Network, wallet), key))

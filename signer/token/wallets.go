@@ -27,10 +27,7 @@ type WalletInfo struct {
 // are sealed in the state directory, by name. One that is bound to another genesis
 // or whose key is not as it has to be is listed with its problem.
 func (t *Token) Wallets() ([]WalletInfo, error) {
-	genesis, _, err := t.Genesis()
-	if err != nil {
-		return nil, err
-	}
+	genesis, _ := t.Genesis()
 	wallets, err := answer(context.Background(), t, "list wallets", func(s *session) ([]WalletInfo, error) {
 		return s.tokenWallets(genesis)
 	})
@@ -50,10 +47,7 @@ func (t *Token) Wallets() ([]WalletInfo, error) {
 
 // Wallet is what Wallets would say of one wallet; ErrNoKey when there is none.
 func (t *Token) Wallet(ctx context.Context, name string) (WalletInfo, error) {
-	genesis, _, err := t.Genesis()
-	if err != nil {
-		return WalletInfo{}, err
-	}
+	genesis, _ := t.Genesis()
 	network, there, err := t.networkOf(name)
 	switch {
 	case err != nil:

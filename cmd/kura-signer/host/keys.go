@@ -90,11 +90,11 @@ func parseKey(n nem.Network, text []byte) (*token.Secret, error) {
 }
 
 func (k Keys) spec(name string, n nem.Network) (token.WalletSpec, error) {
-	genesis, ok, err := k.Genesis()
-	if err == nil && !ok {
-		err = errors.New("the token is bound to no journal")
+	genesis, ok := k.Genesis()
+	if !ok {
+		return token.WalletSpec{}, errors.New("the token is bound to no journal")
 	}
-	return token.WalletSpec{Name: name, Network: n, Genesis: genesis}, err
+	return token.WalletSpec{Name: name, Network: n, Genesis: genesis}, nil
 }
 
 // Record is a ceremony in the form of the journal.

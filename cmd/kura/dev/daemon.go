@@ -74,11 +74,11 @@ func (d *daemon) untilReady(ctx context.Context, within time.Duration, check fun
 }
 
 func (d *daemon) stop() {
-	_ = d.cmd.Process.Signal(syscall.SIGTERM)
+	_ = d.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	select {
 	case <-d.done:
 	case <-time.After(stopGrace):
-		_ = d.cmd.Process.Kill()
+		_ = d.cmd.Process.Kill() // as above
 		<-d.done
 	}
 }
