@@ -2,9 +2,14 @@ package signer_test
 
 import (
 	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
+	"kura/audit"
 	"kura/journal"
 	"kura/journal/postgres"
 	"kura/journal/postgres/pgtest"
@@ -14,7 +19,8 @@ import (
 	"kura/statement"
 )
 
-// TestStrayRows puts a row into the database as whoever has the service's role can: the signer goes on, and says so.
+// TestStrayRows puts a row into the database as whoever has the service's role can: the signer goes on, and says so, and
+// an export that docs/journal.md makes with psql is without it. The owner removes it as docs/operations.md says.
 func TestStrayRows(t *testing.T) {
 	db := pgtest.Open(t)
 	store, err := postgres.Open(t.Context(), db.Service)
@@ -35,6 +41,45 @@ func TestStrayRows(t *testing.T) {
 		return r.Ready && hasReason(r, "stray_rows")
 	})
 	pay()
+	_ = d.Stop()
+
+	dir := t.TempDir()
+	export := exec.CommandContext(t.Context(), "bash", "-ec", "cd \"$DIR\"\n"+documented(t, "../docs/journal.md", "(printf", "journal.export"))
+	export.Env = []string{"PATH=" + os.Getenv("PATH"), "DIR=" + dir, "GENESIS=" + d.Genesis.String(),
+		"DSN=" + strings.Replace(db.Service, "search_path=", "options=-csearch_path%3D", 1)} // psql's spelling
+	if out, err := export.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	f, err := os.Open(filepath.Join(dir, "journal.export"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if report, err := audit.Verify(t.Context(), f, audit.Options{Genesis: d.Genesis.String()}); err != nil || !report.OK || report.Counts.Signatures != 2 {
+		t.Errorf("psql's export: %v, %+v", err, report)
+	}
+
+	pgtest.Exec(t, db.Owner, documented(t, "../docs/operations.md", "begin; alter table", "commit;"))
+	if stray, err := store.Stray(t.Context()); err != nil || stray.Rows != 0 {
+		t.Errorf("after the owner's removal: %+v, %v", stray, err)
+	}
+	d.Start()
+	pay()
+}
+
+// documented returns the lines of a page from one that begins so to one that ends so.
+func documented(t *testing.T, page, begin, end string) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "    "+begin)
+	lines, _, ended := strings.Cut(rest, end+"\n")
+	if !ok || !ended {
+		t.Fatalf("%s has no %q … %q", page, begin, end)
+	}
+	return begin + lines + end
 }
 
 // TestDatabaseKilled kills PostgreSQL under a running signer, with appends under way: signing stops and says why, and
