@@ -36,7 +36,7 @@ func (s *server) freeze(rw http.ResponseWriter, r *http.Request) {
 	}
 	s.log.Error("this witness cosigns no more", "reason", reason)
 	if s.relay != nil {
-		s.relay(raw)
+		go s.relay(raw) // whoever froze hears at once that this witness stopped, however silent the gateway is
 	}
 	fmt.Fprintln(rw, "stopped:", reason)
 }

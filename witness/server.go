@@ -34,7 +34,7 @@ type Stoppers map[statement.Key]string // key → the person's name
 //	GET  /checkpoint       the last head cosigned, with its signatures
 //	POST /freeze           an envelope of a freeze/1 about everything, by one of the stoppers: stops cosigning
 //
-// relay, if not nil, is handed the bytes of an accepted freeze, to take them to
+// relay, if not nil, is handed the bytes of an accepted freeze in a goroutine of its own, to take them to
 // the gateway by a way of its own.
 func (w *Witness) Handler(stoppers Stoppers, relay func(envelope []byte), log *slog.Logger) http.Handler {
 	s := &server{witness: w, stoppers: stoppers, relay: relay, log: log}

@@ -146,7 +146,8 @@ func (f witnessFile) stoppers() (witness.Stoppers, error) {
 	return stoppers, nil
 }
 
-// relay returns what passes a freeze on to the gateway, nil if there is none.
+// relay returns what passes a freeze on to the gateway, nil if there is none. It asks again, with the same text, until
+// an answer comes or the freeze has expired.
 func (f witnessFile) relay(log *slog.Logger) (func([]byte), error) {
 	if f.Relay == "" {
 		return nil, nil
@@ -157,22 +158,44 @@ func (f witnessFile) relay(log *slog.Logger) (func([]byte), error) {
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}}
 	return func(envelope []byte) {
-		ctx, cancel := context.WithTimeout(context.Background(), witness.WriteTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(statement.MaxLife(statement.TypeFreeze))*time.Millisecond)
 		defer cancel()
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.Relay+"/v1/freezes", bytes.NewReader(envelope))
-		if err != nil {
-			log.Error("freeze not relayed", "reason", err)
-			return
+		for {
+			status, err := post(ctx, client, f.Relay+"/v1/freezes", envelope)
+			switch {
+			case err == nil && status < http.StatusMultipleChoices:
+				log.Info("freeze relayed", "status", status)
+				return
+			case err == nil && status < http.StatusInternalServerError && status != http.StatusTooManyRequests:
+				log.Error("freeze refused by the signer", "status", status)
+				return
+			}
+			log.Error("freeze not relayed: the gateway is asked again", "status", status, "reason", err)
+			select {
+			case <-time.After(relayAgain):
+			case <-ctx.Done():
+				return
+			}
 		}
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := client.Do(req)
-		if err != nil {
-			log.Error("freeze not relayed", "reason", err)
-			return
-		}
-		resp.Body.Close()
-		log.Info("freeze relayed", "status", resp.StatusCode)
 	}, nil
+}
+
+// relayAgain is how long a gateway that did not take a freeze is left alone; relayWait is how long it may take.
+const relayAgain, relayWait = 5 * time.Second, 10 * time.Second
+
+func post(ctx context.Context, client *http.Client, url string, body []byte) (status int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, relayWait)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
 }
 
 func newWitnessServe() *cobra.Command {
