@@ -88,14 +88,24 @@ func (c *Courier) once(ctx context.Context, query rpc.WitnessQuery) (size uint64
 	return query.Size, nil
 }
 
-// add has a head cosigned. A witness that has cosigned something else already is asked to show it: its own signature
-// tells the signer more than its refusal.
+// add has a head cosigned, after the handover that the witness has to know of for it. Whatever it answers to that, the
+// head is sent: a witness that is none of Kura's may refuse what it does not know in any way, and was told of the log
+// key by whoever runs it.
 func (c *Courier) add(ctx context.Context, task rpc.WitnessTask) (size uint64, err error) {
+	var refused error
 	if task.Handover != nil {
-		if err := c.addHandover(ctx, task.Handover); err != nil {
-			return task.Old, err
-		}
+		refused = c.addHandover(ctx, task.Handover)
 	}
+	size, err = c.addHead(ctx, task)
+	if err != nil {
+		err = errors.Join(refused, err)
+	}
+	return size, err
+}
+
+// addHead has a head cosigned. A witness that has cosigned something else already is asked to show it: its own signature
+// tells the signer more than its refusal.
+func (c *Courier) addHead(ctx context.Context, task rpc.WitnessTask) (size uint64, err error) {
 	status, answer, err := c.do(ctx, http.MethodPost, "/add-checkpoint", addCheckpoint(task), maxCosignature)
 	if err != nil {
 		return task.Old, err
@@ -125,19 +135,15 @@ func (c *Courier) add(ctx context.Context, task rpc.WitnessTask) (size uint64, e
 	}
 }
 
-// addHandover tells the witness which log key the next head is signed by. A witness that has no such way (it is none
-// of Kura's) was told by whoever runs it, or it refuses the head.
+// addHandover tells the witness which log key the next head is signed by.
 func (c *Courier) addHandover(ctx context.Context, h *rpc.Handover) error {
 	body, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
 	status, answer, err := c.do(ctx, http.MethodPost, "/add-handover", body, maxCosignature)
-	switch {
-	case err != nil:
+	if err != nil || status == http.StatusOK {
 		return err
-	case status == http.StatusOK, status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
-		return nil
 	}
 	return fmt.Errorf("the witness answers %d to the handover of the log key in entry %d: %.200q", status, h.Index, answer)
 }

@@ -91,7 +91,8 @@ func TestCourier(t *testing.T) {
 		{name: "shows nonsense of handovers", task: rpc.WitnessTask{Ask: rpc.WitnessShow}, replies: []witnessReply{{200, theirs}}, chain: `[{"enter":""}]`, requests: []string{shown, chain}, notes: []string{"w.test: " + theirs}, size: 4},
 		{name: "is told of a handover", task: handing, replies: []witnessReply{{200, "learned\n"}, {200, "— w line\n"}}, requests: []string{handed, posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
 		{name: "is not one of Kura's", task: handing, replies: []witnessReply{{404, "what?"}, {200, "— w line\n"}}, requests: []string{handed, posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
-		{name: "refuses a handover", task: handing, replies: []witnessReply{{403, "not signed"}}, requests: []string{handed}, size: 3, trouble: "handover"},
+		{name: "is not one of Kura's, and forbids what it does not know", task: handing, replies: []witnessReply{{403, "no"}, {200, "— w line\n"}}, requests: []string{handed, posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
+		{name: "refuses a handover", task: handing, replies: []witnessReply{{403, "not signed"}, {403, "unknown key"}}, requests: []string{handed, posted}, size: 3, trouble: "handover of the log key in entry 2: \"not signed\""},
 		{name: "is between two stages", task: stage, replies: []witnessReply{{409, "9\n"}}, requests: []string{"POST /w/add-checkpoint old 0||head"}, size: 9},
 		{name: "is left alone", task: rpc.WitnessTask{}},
 	} {

@@ -62,7 +62,14 @@ func (s *World) Gaps(context.Context) (rpc.Gaps, error) {
 	out := rpc.Gaps{Gaps: []rpc.Receipt{}}
 	for _, g := range s.world.State.Gaps() {
 		r := s.world.Receipt(g.Seq)
-		out.Gaps = append(out.Gaps, rpc.Receipt{Entry: r.Entry, Index: r.Index, Proof: hashes(r.Proof), Checkpoint: r.Checkpoint})
+		out.Gaps = append(out.Gaps, rpc.Receipt{Entry: r.Entry, Index: r.Index, Proof: hashes(r.Proof), Checkpoint: r.Checkpoint, Handovers: handovers(s.world.Chain)})
 	}
 	return out, nil
+}
+
+// LogKeys implements rpc.Gateway.
+func (s *World) LogKeys(context.Context) (rpc.LogKeys, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return rpc.LogKeys{Genesis: s.world.Genesis.String(), Handovers: append([]rpc.Handover{}, handovers(s.world.Chain)...)}, nil
 }

@@ -86,9 +86,9 @@ func (c *Client) openGap(told rpc.Receipt) (Gap, error) {
 	return Gap{Gap: g, Clock: e.Clock, under: under}, err
 }
 
-// explain looks for a gap that is why the journal does not extend a head. It returns the error that it was given if
-// there is none.
-func (c *Client) explain(ctx context.Context, old journal.Head, newest journal.Checkpoint, head journal.Head, err error) error {
+// explain looks for a gap that is why the journal does not extend a checkpoint that was kept. It returns the error that
+// it was given if there is none.
+func (c *Client) explain(ctx context.Context, last journal.Checkpoint, newest journal.Checkpoint, head journal.Head, err error) error {
 	if _, ok := errors.AsType[*Contradiction](err); !ok {
 		return err
 	}
@@ -97,7 +97,9 @@ func (c *Client) explain(ctx context.Context, old journal.Head, newest journal.C
 		return errors.Join(err, gapErr)
 	}
 	for _, g := range gaps {
-		if !g.Spans(old) {
+		// What was lost is older than every handover behind the gap, whatever its size.
+		old, err := c.logKeys().Below(g.Seq).Open(last)
+		if err != nil || !g.Spans(old) {
 			continue
 		}
 		// The receipt's head and the newest one must be of one history: the one with the gap.

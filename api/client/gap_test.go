@@ -69,3 +69,40 @@ func TestAdvanceOverAGap(t *testing.T) {
 		t.Errorf("a rollback behind the gap: %v", err)
 	}
 }
+
+// TestAdvanceOverAGapAndAHandover: a head that was lost is explained, too, when its size belongs to another log key since.
+func TestAdvanceOverAGapAndAHandover(t *testing.T) {
+	w := ledgertest.New(t)
+	size := len(w.Entries)
+	for range 100 {
+		w.Restart()
+	}
+	lost, had := w.Checkpoint(), w.Head()
+	w.Restart()
+	unnamed := w.Checkpoint() // behind the newest one that the directors knew of
+	l := w.Lose(size)
+	l.Lost = lost
+	l.Approve()
+	l.Continue()
+	w.Advance(1000) // what was born before the gap's clock counts no more
+	w.HandOver()
+	w.Restart()
+	if w.Head().Size >= uint64(size)+100 {
+		t.Fatal("the journal has outgrown what it lost")
+	}
+	g := apitest.StartBefore(t, apitest.NewWorld(w), apitest.Options{})
+	c := newClient(t, client.Config{URL: g.URL, Genesis: w.Genesis, TLS: g.TLS})
+	_, _, err := c.Advance(t.Context(), lost)
+	tail := new(client.LostTail)
+	if !errors.As(err, &tail) || !tail.Named || tail.Head != w.Head() || tail.Kept != had {
+		t.Errorf("the head that the gap names: %v", err)
+	}
+	if _, _, err := c.Advance(t.Context(), unnamed); !is[*client.Contradiction](err) || errors.As(err, &tail) {
+		t.Errorf("one that it does not: %v", err)
+	}
+	forged := append(journal.Checkpoint{}, lost...)
+	forged[len(forged)-5] ^= 1 // in the signature
+	if _, _, err := c.Advance(t.Context(), forged); !is[*client.Contradiction](err) {
+		t.Errorf("one that no log key signed: %v", err)
+	}
+}

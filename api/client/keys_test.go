@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,27 @@ func TestAnOldLogKeyContradicts(t *testing.T) {
 	}
 	if _, err := fresh.Export(t.Context(), new(bytes.Buffer)); err == nil {
 		t.Error("an export under the old key's late head was taken")
+	}
+}
+
+// TestNoOutcomeUnderAnOldLogKey: whoever has an old log key can prove anything below its handover. A client that knows of
+// the handover takes no outcome from them; one that does not is misled.
+func TestNoOutcomeUnderAnOldLogKey(t *testing.T) {
+	g, thief := apitest.Start(t, apitest.Options{}), apitest.Start(t, apitest.Options{}) // the same genesis
+	g.Signer.Grow(40)
+	g.Signer.HandOver()
+	g.Signer.Grow(1)
+	c := connect(t, g)
+	if _, _, err := c.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w := apitest.Withdrawal(t, thief.Signer.Genesis())
+	if _, err := connect(t, thief).Submit(t.Context(), w); err != nil {
+		t.Fatalf("the thief's journal proves nothing to anybody: %v", err)
+	}
+	knows := newClient(t, client.Config{URL: thief.URL, Genesis: thief.Signer.Genesis(), TLS: thief.TLS, Handovers: c.Handovers(), Patience: 50 * time.Millisecond, Pause: time.Millisecond})
+	if o, err := knows.Submit(t.Context(), w); err == nil || !strings.Contains(err.Error(), "of a log key that was handed over since") {
+		t.Errorf("%+v, %v", o, err)
 	}
 }
 

@@ -50,10 +50,12 @@ func (c *Client) Advance(ctx context.Context, last journal.Checkpoint) (journal.
 	}
 	old, err := c.open(ctx, last)
 	if err != nil {
-		return nil, journal.Head{}, fmt.Errorf("the kept checkpoint: %w", err)
+		err = fmt.Errorf("the kept checkpoint: %w", err)
+	} else {
+		err = c.CheckConsistency(ctx, old, head)
 	}
-	if err := c.CheckConsistency(ctx, old, head); err != nil {
-		return nil, journal.Head{}, c.explain(ctx, old, newest, head, err)
+	if err != nil {
+		return nil, journal.Head{}, c.explain(ctx, last, newest, head, err)
 	}
 	return newest, head, nil
 }
