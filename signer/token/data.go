@@ -81,7 +81,7 @@ func (t *Token) BindGenesis(hash [32]byte) error {
 	if err := t.readGenesis(ctx); err != nil {
 		return err
 	}
-	err := t.do(ctx, "bind the genesis", func(s *session) error {
+	err := t.create(ctx, "bind the genesis", func(s *session) error {
 		objects, err := s.dataObjects(labelGenesis)
 		if err != nil {
 			return err
@@ -130,7 +130,7 @@ func (t *Token) WriteAnchor(ctx context.Context, checkpoint []byte) error {
 		return fmt.Errorf("write the anchor: a checkpoint has 1 to %d bytes, not %d", maxAnchor, len(checkpoint))
 	}
 	checkpoint = bytes.Clone(checkpoint)
-	return t.do(ctx, "write the anchor", func(s *session) error {
+	return t.create(ctx, "write the anchor", func(s *session) error {
 		objects, err := s.dataObjects(labelAnchor)
 		if err != nil {
 			return err

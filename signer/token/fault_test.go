@@ -58,7 +58,7 @@ func TestEveryOperationSurvivesEveryFault(t *testing.T) {
 				t.Error(err)
 			}
 		}},
-		{"create in the token", []string{"Find", "GenerateEd25519", "Attribute", "Sign"}, create(nem.SymbolTestnet)},
+		{"create in the token", []string{"Find", "LoggedIn", "GenerateEd25519", "Attribute", "Sign"}, create(nem.SymbolTestnet)},
 		{"create sealed", []string{"Random", "Find", "SealGCM", "Attribute", "DecryptGCM"}, create(nem.NIS1Testnet)},
 		{"import into the token", []string{"Find", "CreateObject", "Attribute", "Sign"}, func(t *testing.T) {
 			made++
@@ -84,16 +84,16 @@ func TestEveryOperationSurvivesEveryFault(t *testing.T) {
 				t.Errorf("anchor %q, %v; want %q", anchor, err, checkpoint)
 			}
 		}},
-		{"health", []string{"TokenInfo", "Sign"}, func(t *testing.T) {
+		{"health", []string{"TokenInfo", "LoggedIn", "Sign"}, func(t *testing.T) {
 			if err := tok.Health(ctx); err != nil {
 				t.Error(err)
 			}
 		}},
 	}
-	troubles := []pkcs11.Error{pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_OBJECT_HANDLE_INVALID}
-	if os.Getenv("KURA_SOAK") != "" { // the campaign has the time for all of them
-		troubles = append(troubles, pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_RECOGNIZED,
-			pkcs11.CKR_USER_NOT_LOGGED_IN, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
+	troubles := []pkcs11.Error{pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_OBJECT_HANDLE_INVALID}
+	if os.Getenv("KURA_SOAK") != "" { // the campaign has the time for all that pkcs11.md, section 7, names
+		troubles = append(troubles, pkcs11.CKR_DEVICE_MEMORY, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_RECOGNIZED,
+			pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_SESSION_READ_ONLY_EXISTS, pkcs11.CKR_USER_NOT_LOGGED_IN, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
 	}
 	if err := tok.WriteAnchor(ctx, []byte("the first")); err != nil {
 		t.Fatal(err)
@@ -130,6 +130,27 @@ func TestEveryOperationSurvivesEveryFault(t *testing.T) {
 	for id, count := range ids {
 		if count != 1 {
 			t.Errorf("%d keys with CKA_ID %s: a fault after the effect made a second one", count, id)
+		}
+	}
+}
+
+// What pkcs11.md, section 7, says of each answer: which costs a session, which a
+// handle, which the connection, and which asks the token whether it is there.
+func TestAnswersOfTheToken(t *testing.T) {
+	want := map[failure][]pkcs11.Error{
+		failureHandle: {0x60, 0x82},
+		failureDoubt:  {0x05},
+		failureDevice: {0x30, 0x31, 0x32, 0xE0, 0xE1, 0x101, 0x190},
+		failurePlain:  {0x10, 0x11, 0x40, 0x68, 0x70, 0xA0, 0xA4, 0x150},
+	}
+	for rv := pkcs11.Error(0xB0); rv <= 0xB8; rv++ {
+		want[failureSession] = append(want[failureSession], rv)
+	}
+	for class, answers := range want {
+		for _, rv := range answers {
+			if got := failureOf(fmt.Errorf("sign: %w", rv)); got != class {
+				t.Errorf("%v is taken for %d, not %d", rv, got, class)
+			}
 		}
 	}
 }
@@ -196,8 +217,17 @@ func TestUnavailableSaysWhy(t *testing.T) {
 }
 
 // A PIN that is refused during a recovery is the end: one attempt, a mark on the
-// disk, and no attempt by the next process either.
+// disk, and no attempt by the next process either. It is the same whether the token
+// refused it or let the process in and said that it had not.
 func TestRefusedPINIsNeverTriedAgain(t *testing.T) {
+	for _, refusal := range []pkcs11.Error{pkcs11.CKR_PIN_LOCKED, pkcs11.CKR_PIN_INCORRECT} {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%x/after=%t", uint(refusal), after), func(t *testing.T) { refusedPIN(t, refusal, after) })
+		}
+	}
+}
+
+func refusedPIN(t *testing.T, refusal pkcs11.Error, after bool) {
 	b := initialised(t)
 	plan := &faultPlan{}
 	tok := b.openWrapped(plan.wrap)
@@ -206,12 +236,20 @@ func TestRefusedPINIsNeverTriedAgain(t *testing.T) {
 	attempts := 0
 	tok.connect = func() (cryptoki, error) {
 		attempts++
-		return nil, loginError(pkcs11.Error(pkcs11.CKR_PIN_LOCKED))
+		if after {
+			in, err := connectModule(softHSM, b.label, tok.config.PIN)
+			if err != nil {
+				t.Error(err)
+			} else if err := in.Close(); err != nil { // as connectModule does when C_Login fails
+				t.Error(err)
+			}
+		}
+		return nil, loginError(refusal)
 	}
 	plan.once("Sign", &fault{err: pkcs11.Error(pkcs11.CKR_DEVICE_ERROR)})
 	for range 3 {
 		if _, err := tok.Sign(context.Background(), ref, []byte("m")); !errors.Is(err, ErrPIN) {
-			t.Errorf("with a locked PIN: %v", err)
+			t.Errorf("with a refused PIN: %v", err)
 		}
 	}
 	if err := tok.Close(); err != nil {
@@ -263,11 +301,12 @@ func TestHangingCalls(t *testing.T) {
 	t.Cleanup(func() { _ = tok.Close() })
 	ref := wallet(t, tok, "w", nem.SymbolTestnet)
 	release := make(chan struct{})
+	hang := func() { <-release }
 	hanging := 0
 	plan.set(func(operation string) *fault {
 		if operation == "Sign" && hanging < 1 {
 			hanging++
-			return &fault{block: release}
+			return &fault{hang: hang}
 		}
 		return nil
 	})
@@ -285,7 +324,7 @@ func TestHangingCalls(t *testing.T) {
 	}
 	plan.set(func(operation string) *fault {
 		if operation == "Sign" {
-			return &fault{block: release}
+			return &fault{hang: hang}
 		}
 		return nil
 	})
@@ -305,6 +344,98 @@ func TestHangingCalls(t *testing.T) {
 		if _, err := tok.Sign(context.Background(), ref, []byte("m")); err != nil {
 			t.Errorf("when it answers again: %v", err)
 		}
+	}
+}
+
+// TestLateAnswers has each call that makes something hang, before its effect or
+// after it, until its caller has left. Whoever asks again meanwhile is told that the
+// token is unavailable, and afterwards everything is there once: what is made late is
+// not made a second time.
+func TestLateAnswers(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after=%t", after), func(t *testing.T) { lateAnswers(t, after) })
+	}
+}
+
+func lateAnswers(t *testing.T, after bool) {
+	b := initialised(t)
+	plan := &faultPlan{}
+	tok := b.openWrapped(plan.wrap)
+	seed := seedOf(t, randomBytes(32))
+	defer seed.Wipe()
+	checkpoint := []byte("nothing")
+	spec := func(name string, network nem.Network) WalletSpec {
+		return WalletSpec{Name: name, Network: network, Genesis: testGenesis}
+	}
+	for _, operation := range []struct {
+		call string
+		run  func(context.Context) error
+	}{
+		{"GenerateEd25519", func(ctx context.Context) error {
+			_, err := tok.CreateWallet(ctx, spec("created", nem.SymbolTestnet))
+			return err
+		}},
+		{"CreateObject", func(ctx context.Context) error {
+			_, err := tok.ImportWallet(ctx, spec("imported", nem.SymbolTestnet), seed)
+			return err
+		}},
+		{"SealGCM", func(ctx context.Context) error {
+			_, err := tok.CreateWallet(ctx, spec("sealed", nem.NIS1Testnet))
+			return err
+		}},
+		{"CreateObject", func(ctx context.Context) error {
+			checkpoint = fmt.Appendf(nil, "after %s", checkpoint)
+			return tok.WriteAnchor(ctx, checkpoint)
+		}},
+		{"GenerateEd25519", func(ctx context.Context) error {
+			_, err := tok.NextLogKey(ctx)
+			return err
+		}},
+		{"GenerateSecretKey", func(ctx context.Context) error {
+			_, err := tok.makeNextSealingKey(ctx)
+			return err
+		}},
+	} {
+		impatient, leave := context.WithCancel(context.Background())
+		release, answered := make(chan struct{}), make(chan struct{})
+		plan.once(operation.call, &fault{
+			after: after,
+			hang: func() {
+				leave()
+				<-release
+			},
+			answered: func() { close(answered) },
+		})
+		if err := operation.run(impatient); !errors.Is(err, context.Canceled) {
+			t.Fatalf("%s hangs: %v", operation.call, err)
+		}
+		shortly, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		if err := operation.run(shortly); err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrWalletExists) {
+			t.Errorf("%s hangs, asked again: %v", operation.call, err)
+		}
+		cancel()
+		plan.set(nil)
+		close(release)
+		<-answered
+		if err := operation.run(context.Background()); err != nil && !errors.Is(err, ErrWalletExists) {
+			t.Errorf("%s has answered: %v", operation.call, err)
+		}
+	}
+	if err := tok.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tok = b.open() // which refuses two log keys, or two sealing keys, of one generation
+	wallets, err := tok.Wallets()
+	if err != nil || len(wallets) != 3 {
+		t.Errorf("%d wallets, %v", len(wallets), err)
+	}
+	for _, w := range wallets {
+		if _, err := tok.Sign(context.Background(), WalletRef{w.Name, w.Network, w.PublicKey}, []byte("m")); err != nil {
+			t.Errorf("%s (%s): %v", w.Name, w.Problem, err)
+		}
+	}
+	if anchor, err := tok.ReadAnchor(context.Background()); err != nil || !bytes.Equal(anchor, checkpoint) {
+		t.Errorf("anchor %q, %v; the last is %q", anchor, err, checkpoint)
 	}
 }
 

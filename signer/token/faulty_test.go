@@ -23,8 +23,12 @@ type faultPlan struct {
 
 type fault struct {
 	err   error
-	after bool          // fail after the effect
-	block chan struct{} // hang until closed, then go through
+	after bool // fail, or hang, after the effect
+	// hang is called before the effect or after it, and when it has come back, the call
+	// goes on as the token does.
+	hang func()
+	// answered is called last after hang; nil for nothing.
+	answered func()
 }
 
 func (p *faultPlan) set(next func(operation string) *fault) {
@@ -63,9 +67,17 @@ func call[T any](f *faulty, operation string, real func() (T, error)) (T, error)
 	switch {
 	case planned == nil:
 		return real()
-	case planned.block != nil:
-		<-planned.block
-		return real()
+	case planned.hang != nil:
+		if planned.answered != nil {
+			defer planned.answered()
+		}
+		if !planned.after {
+			planned.hang()
+			return real()
+		}
+		result, err := real()
+		planned.hang()
+		return result, err
 	case planned.after:
 		if _, err := real(); err != nil {
 			return none, err
@@ -81,6 +93,10 @@ func callOnly(f *faulty, operation string, real func() error) error {
 
 func (f *faulty) TokenInfo() (pkcs11.TokenInfo, error) {
 	return call(f, "TokenInfo", f.cryptoki.TokenInfo)
+}
+
+func (f *faulty) LoggedIn(session pkcs11.SessionHandle) (bool, error) {
+	return call(f, "LoggedIn", func() (bool, error) { return f.cryptoki.LoggedIn(session) })
 }
 
 func (f *faulty) OpenSession() (pkcs11.SessionHandle, error) {

@@ -214,7 +214,7 @@ func (t *Token) initialise(ctx context.Context) (Setup, error) {
 		return Setup{}, err
 	}
 	setup := Setup{Leaky: t.leak != ""}
-	err = t.do(ctx, "make the sealing key", func(s *session) error {
+	err = t.create(ctx, "make the sealing key", func(s *session) error {
 		keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
 		if err != nil {
 			return err
@@ -228,7 +228,7 @@ func (t *Token) initialise(ctx context.Context) (Setup, error) {
 	if err != nil {
 		return Setup{}, err
 	}
-	err = t.do(ctx, "make the log key", func(s *session) error {
+	err = t.create(ctx, "make the log key", func(s *session) error {
 		keys, err := s.generations(pkcs11.CKO_PRIVATE_KEY, labelLog)
 		if err != nil {
 			return err

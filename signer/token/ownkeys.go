@@ -223,8 +223,13 @@ func (s *session) signEd25519(key foundKey, message []byte) (signature [64]byte,
 // answer is do for work that has a result. Only the work's success hands it over:
 // a caller that left early never looks at it again.
 func answer[T any](ctx context.Context, t *Token, what string, work func(*session) (T, error)) (T, error) {
+	return answerOf(ctx, t.do, what, work)
+}
+
+// answerOf is answer with create, or whatever else does the work.
+func answerOf[T any](ctx context.Context, do func(context.Context, string, func(*session) error) error, what string, work func(*session) (T, error)) (T, error) {
 	var result T
-	err := t.do(ctx, what, func(s *session) error {
+	err := do(ctx, what, func(s *session) error {
 		got, err := work(s)
 		if err == nil {
 			result = got

@@ -62,9 +62,7 @@ func (t *Token) RotateSealingKey(ctx context.Context) (SealingRotation, error) {
 // makeNextSealingKey gives the CKA_IDs of all sealing keys, oldest first, of which
 // there are at least two afterwards.
 func (t *Token) makeNextSealingKey(ctx context.Context) ([][]byte, error) {
-	t.making.Lock()
-	defer t.making.Unlock()
-	return answer(ctx, t, "make the next sealing key", func(s *session) ([][]byte, error) {
+	return answerOf(ctx, t.create, "make the next sealing key", func(s *session) ([][]byte, error) {
 		keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
 		if err == nil && len(keys) == 0 {
 			err = fmt.Errorf("%w: there is no sealing key: run token init", ErrNoKey)
@@ -186,9 +184,7 @@ func (t *Token) NextLogKey(ctx context.Context) ([32]byte, error) {
 	if err != nil {
 		return [32]byte{}, err
 	}
-	t.making.Lock() // two at once would make two keys of one generation, which no start takes
-	defer t.making.Unlock()
-	return answer(ctx, t, "make the next log key", func(s *session) ([32]byte, error) {
+	return answerOf(ctx, t.create, "make the next log key", func(s *session) ([32]byte, error) {
 		keys, err := s.logKeys()
 		if err != nil {
 			return [32]byte{}, err

@@ -64,8 +64,24 @@ func newBench(t testing.TB) *bench {
 	t.Helper()
 	softhsmtest.Need(t, 1, softhsmtest.Missing())
 	b := &bench{t: t, label: "test-" + fmt.Sprintf("%x", randomBytes(6)), stateDir: filepath.Join(t.TempDir(), "state")}
+	t.Cleanup(func() { clearTokens(t) })
 	b.digits, b.so = fmt.Sprintf("%x", randomBytes(16)), fmt.Sprintf("%x", randomBytes(16))
 	return b
+}
+
+// clearTokens removes the tokens of a test that has ended: the library reads all there
+// are whenever it is initialised.
+func clearTokens(t testing.TB) {
+	t.Helper()
+	tokens, err := os.ReadDir(tokenDirectory)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, one := range tokens {
+		if err := os.RemoveAll(filepath.Join(tokenDirectory, one.Name())); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func randomBytes(n int) []byte {

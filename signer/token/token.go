@@ -52,7 +52,7 @@ type Token struct {
 	randomised atomic.Bool // a trial saw two signatures of one message differ
 	wallets    walletCache
 
-	making sync.Mutex // held while the next key of a kind is made
+	making chan struct{} // capacity 1: full while something is made in the token
 
 	mutex   sync.Mutex
 	genesis [32]byte      // zero: not bound; set once
@@ -134,6 +134,7 @@ func unstarted(config Config, wrap func(cryptoki) cryptoki) (*Token, error) {
 		pause:   backOff,
 		changed: make(chan struct{}),
 		closing: make(chan struct{}),
+		making:  make(chan struct{}, 1),
 	}
 	t.connect = func() (cryptoki, error) {
 		module, err := connectModule(config.Module, config.Label, config.PIN)
@@ -219,6 +220,47 @@ func (t *Token) do(ctx context.Context, what string, work func(*session) error) 
 			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
+}
+
+// create is do for work that makes objects: one such work at a time, to the end of
+// the last call, even when its caller has left before. A call that hangs may yet have
+// its effect; who made the same meanwhile would have made it twice, and of two keys
+// with one name Kura uses neither.
+func (t *Token) create(ctx context.Context, what string, work func(*session) error) error {
+	ctx, cancel := context.WithTimeout(ctx, t.config.Timeout)
+	defer cancel()
+	select {
+	case t.making <- struct{}{}:
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return fmt.Errorf("%s: %w", what, ctx.Err())
+		}
+		return fmt.Errorf("%s: %w, retry: what is being made in the token has not been answered: %w", what, ErrUnavailable, ctx.Err())
+	}
+	var running sync.Mutex
+	left := false
+	finish := func() {
+		left = true
+		running.Unlock()
+		<-t.making
+	}
+	err := t.do(ctx, what, func(s *session) error {
+		running.Lock()
+		defer running.Unlock()
+		if left {
+			return context.Canceled
+		}
+		return work(s)
+	})
+	if running.TryLock() {
+		finish()
+		return err
+	}
+	go func() {
+		running.Lock()
+		finish()
+	}()
+	return err
 }
 
 // connection waits for a connection that is up.

@@ -114,7 +114,7 @@ func (t *Token) CreateWallet(ctx context.Context, spec WalletSpec) (Ceremony, er
 		return t.sealWallet(ctx, spec, seed, false)
 	}
 	id, label := walletKeyID(spec.Genesis, spec.Network, spec.Name), walletLabel(spec.Network, spec.Name)
-	err := t.do(ctx, "create wallet "+spec.Name, func(s *session) error {
+	err := t.create(ctx, "create wallet "+spec.Name, func(s *session) error {
 		// A second run finds the key of a first whose answer was lost.
 		if _, err := s.findOne(id, pkcs11.CKO_PRIVATE_KEY); !errors.Is(err, ErrNoKey) {
 			return err
@@ -155,7 +155,7 @@ func (t *Token) importKey(ctx context.Context, spec WalletSpec, seed *Secret) er
 	id, label := walletKeyID(spec.Genesis, spec.Network, spec.Name), walletLabel(spec.Network, spec.Name)
 	public := PublicKeyOf(spec.Network, seed)
 	return lend(seed, func(own *Secret) error {
-		return t.do(ctx, "import wallet "+spec.Name, func(s *session) error {
+		return t.create(ctx, "import wallet "+spec.Name, func(s *session) error {
 			if _, err := s.findOne(id, pkcs11.CKO_PRIVATE_KEY); !errors.Is(err, ErrNoKey) {
 				return err
 			}
