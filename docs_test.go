@@ -17,7 +17,9 @@ var (
 	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading  = regexp.MustCompile(`(?m)^#+ +(.+)$`)
 	ownFile  = regexp.MustCompile(`^(\.?[a-z0-9_-]+/)+[A-Za-z0-9_.-]*\.(md|go|sql|yaml|toml|conf|service|sysusers|json|sh)$`)
+	ownPage  = regexp.MustCompile(`[A-Za-z0-9./_-]+\.md\b`)
 	makeCall = regexp.MustCompile(`(?:^|\s)make ([a-z][a-z-]*)`)
+	testName = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)\w*)\(`)
 	testCall = regexp.MustCompile(`(?:^|\s)go test (.*)`)
 )
 
@@ -39,6 +41,14 @@ func TestDocumentsPointSomewhere(t *testing.T) {
 				t.Errorf("%s links to %s: %v", page, m[1], err)
 			} else if anchor != "" && !slices.Contains(anchors(pages[target]), anchor) {
 				t.Errorf("%s links to %s, and there is no such heading", page, m[1])
+			}
+		}
+		for _, name := range ownPage.FindAllString(text, -1) {
+			if !slices.ContainsFunc([]string{filepath.Dir(page), ".", "docs"}, func(dir string) bool {
+				_, err := os.Stat(filepath.Join(dir, name))
+				return err == nil
+			}) {
+				t.Errorf("%s names %s, which is not there", page, name)
 			}
 		}
 		for _, code := range docstest.Code(text) {
@@ -107,7 +117,7 @@ func holdTestCommand(t *testing.T, page, args string) {
 			pattern, _, _ = strings.Cut(words[i+1], "/")
 		}
 	}
-	wanted, err := regexp.Compile(`(?m)^func (?:Test|Benchmark|Fuzz)?\w*(?:` + pattern + `)`)
+	wanted, err := regexp.Compile(pattern)
 	if err != nil {
 		t.Errorf("%s: go test %s: %v", page, args, err)
 		return
@@ -128,7 +138,7 @@ func holdTestCommand(t *testing.T, page, args string) {
 		}
 		if !slices.ContainsFunc(files, func(file string) bool {
 			text, err := os.ReadFile(file)
-			return err == nil && wanted.Match(text)
+			return err == nil && slices.ContainsFunc(testName.FindAllSubmatch(text, -1), func(m [][]byte) bool { return wanted.Match(m[1]) })
 		}) {
 			t.Errorf("%s: go test %s: nothing of that name in %s", page, args, word)
 		}

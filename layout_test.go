@@ -1,6 +1,6 @@
 // Package kura_test holds the layout of the whole module: which package may
 // import which, where the dangerous libraries may stand, and what the pure core
-// must never touch. It is the written form of style.md's tree and arrows; a
+// must never touch. It is the written form of the module's tree and arrows; a
 // change of architecture starts by changing this file.
 package kura_test
 
@@ -227,8 +227,7 @@ func calls(t *testing.T, file string) []string {
 	return found
 }
 
-// TestTheSignerCannotSetItsClock holds design.md section 3: only kura-sim has a
-// settable clock, so kura-signer must not even link it.
+// TestTheSignerCannotSetItsClock: only kura-sim has a settable clock, so kura-signer must not even link it.
 func TestTheSignerCannotSetItsClock(t *testing.T) {
 	for _, dep := range list(t)["kura/cmd/kura-signer"].Deps {
 		if strings.HasPrefix(dep, "kura/cmd/kura-sim") {

@@ -88,7 +88,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 			t.Errorf("%s is described and not served", path)
 		}
 	}
-	// The names that design.md, section 9, promises to others.
+	// The names that programs of others rely on: they are added to and never changed.
 	for _, promised := range []string{
 		"POST /v1/withdrawals", "POST /v1/sessions", "GET /v1/withdrawals/{id}", "POST /v1/verdicts", "POST /v1/proposals", "POST /v1/freezes",
 		"GET /v1/wallets", "GET /v1/limits", "GET /v1/log/checkpoint", "GET /v1/export", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json",

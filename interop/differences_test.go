@@ -11,12 +11,11 @@ import (
 	"kura/nem"
 )
 
-// Each test here asserts one difference between an SDK and the node, which
-// nem.md names. When one fails, the SDK has changed, and this list must.
+// Each test here asserts one difference between an SDK and the node. When one fails, the SDK has changed, and this list must.
 
 func TestT1_SymbolSDKOrdersModificationsByRawAddress(t *testing.T) {
 	o := startOracle(t)
-	// nem.md's example a4: TC5X… comes before TCAV… in ASCII, digits first.
+	// TC5X… comes before TCAV… in ASCII, digits first.
 	first := must(nem.ParsePublicKey("3664CF2761D7A28749F64CED4067530973D68ED7F25EB59DD05456BC10FA450E"))
 	second := must(nem.ParsePublicKey("B03234E85CB53199B07EE42784C6EB20D1D34505E025448F477481E591E8C8F3"))
 	r := rand.New(rand.NewPCG(1, 1))

@@ -4,7 +4,7 @@
 // Random transactions of both chains are built from the same fields by both
 // sides; each side decodes, verifies and hashes what the other made, and the
 // bytes, signatures and hashes must be equal. Where the SDKs differ from the
-// nodes (nem.md, traps T1, T2, T3, T11, T12, and the fee of aggregates), the
+// nodes (differences_test.go, and the fee of aggregates), the
 // difference itself is asserted, by name, so that it cannot pass unnoticed when
 // an SDK mends it.
 //

@@ -27,7 +27,7 @@ var ErrEntry = errors.New("malformed entry")
 type Entry struct {
 	Seq   uint64 // position in the journal, from 0
 	Clock int64  // the signer's clock, unix milliseconds
-	Time  int64  // policy time, unix milliseconds (design.md, section 7)
+	Time  int64  // policy time, unix milliseconds (docs/operations.md, "Policy time")
 	Kind  string // a name and a version, like "outcome/1"
 	Body  []byte // one JSON object on one line
 }

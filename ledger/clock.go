@@ -2,7 +2,7 @@ package ledger
 
 import "errors"
 
-// Policy time (design.md, section 7). Windows, time-locks and delays run on it, so it must not be possible
+// Policy time (docs/operations.md). Windows, time-locks and delays run on it, so it must not be possible
 // to make it run by turning a clock.
 const (
 	// startCredit is how much time that nobody vouched for is given after starts of the machine, in all,

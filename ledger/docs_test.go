@@ -147,3 +147,31 @@ func FuzzDecodeBody(f *testing.F) {
 		}
 	})
 }
+
+// TestDocumentedCodes: every code of a denial, a refusal or an alarm that this package gives stands in docs/journal.md.
+func TestDocumentedCodes(t *testing.T) {
+	page, err := os.ReadFile("../docs/journal.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\b(?:Code|Alarm)[A-Z]\w+ += "([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+			found++
+			if !strings.Contains(string(page), "`"+m[1]+"`") {
+				t.Errorf("docs/journal.md says nothing of %s", m[1])
+			}
+		}
+	}
+	if found < 30 {
+		t.Errorf("only %d codes found", found)
+	}
+}

@@ -31,7 +31,7 @@ func signedAtOnce(w *ledgertest.World) *ledger.Request {
 	return r
 }
 
-// TestTransitions walks every arrow of the state diagram in design.md, section 7.
+// TestTransitions walks every way that a withdrawal can go (docs/journal.md, outcome/1).
 func TestTransitions(t *testing.T) {
 	coolingOff := func(doc *policy.Document) {
 		for i := range doc.Rules {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// examples is nem.md's worked examples: transactions of both chains made with
+// examples is worked examples: transactions of both chains made with
 // symbol-sdk 3.3.2 and nem-sdk 1.6.11, with the keys that signed them. The copy
 // in testdata is always run; the vectors test compares it with the shared one.
 type examples struct {

@@ -20,7 +20,7 @@ import (
 	"kura/signer/signertest"
 )
 
-// The first vector of NIS1's key derivation (nem.md, section 1), and where it leads.
+// The first of the vectors of NIS1's key derivation, and where it leads.
 const (
 	nis1Key    = "575DBB3062267EFF57C970A336EBBC8FBCFE12C5BD3ED7BC11EB0481D7704CED"
 	nis1Public = "C5F54BA980FCBB657DBAAA42700539B207873E134D2375EFEAB5F1AB52F87844"

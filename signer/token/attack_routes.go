@@ -17,7 +17,7 @@ type route struct {
 	try  func(*attacker, *victim) (answer string, taken [][]byte)
 }
 
-// routes is pkcs11.md, section 8, in its order.
+// routes are the ways by which a key has come out of one token or another.
 var routes = concat(
 	[]route{
 		{name: "read CKA_VALUE", try: readValue},

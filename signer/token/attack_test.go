@@ -44,7 +44,7 @@ func TestAttackReportsWhatSoftHSMLets(t *testing.T) {
 		delete(stolen, theft)
 	}
 	for theft := range stolen {
-		t.Errorf("stolen, which pkcs11.md does not know: %s", theft)
+		t.Errorf("stolen, and not known before: %s", theft)
 	}
 	if restarted*2 != len(rows) {
 		t.Errorf("%d of %d rows are after the restart", restarted, len(rows))

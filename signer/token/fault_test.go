@@ -478,8 +478,8 @@ func TestWrongSignatureIsWithheld(t *testing.T) {
 }
 
 // A token may sign with random nonces: every signature is right and none the
-// same. The double takes the keys out of SoftHSM, by the route that pkcs11.md
-// begins with, and signs with its own nonce.
+// same. The double takes the keys out of SoftHSM, by C_DigestKey
+// (softhsm/README.md), and signs with its own nonce.
 func TestRandomisedSignaturesAreNoticed(t *testing.T) {
 	b := initialised(t)
 	tok := b.openWrapped(func(real cryptoki) cryptoki {

@@ -74,7 +74,7 @@ func TestImportGivesTheAccountThatTheToolsShow(t *testing.T) {
 	b := initialised(t)
 	tok := b.open()
 	ctx := context.Background()
-	// nem.md, section 1: a private key's text and the public key it leads to.
+	// A private key's text and the public key it leads to, from NIS1's vectors.
 	text, err := NewSecret(64)
 	if err != nil {
 		t.Fatal(err)

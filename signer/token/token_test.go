@@ -19,7 +19,7 @@ func TestLifeOfAToken(t *testing.T) {
 		t.Error("SoftHSM's Ed25519 is deterministic")
 	}
 	if tok.Leak() != leakByDigest {
-		t.Error("SoftHSM 2.6 answers C_DigestKey; if this one does not, pkcs11.md has to be read again")
+		t.Error("SoftHSM 2.6 answers C_DigestKey; if this one does not, softhsm/README.md is not true any more")
 	}
 	if err := tok.Health(ctx); err != nil {
 		t.Fatal(err)
