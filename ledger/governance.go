@@ -56,6 +56,15 @@ func (j *judgement) proposal(p *statement.Proposal, actor policy.Actor, code str
 	return res, nil
 }
 
+// CheckProposal tells what would be refused about a proposal's document in this
+// state, in a sentence for whoever is about to sign it.
+func (s *State) CheckProposal(p *statement.Proposal) error {
+	return policy.CheckProposal(policy.ProposalInput{
+		Policy: s.policy, Overlay: s.overlay, Book: s.book, Proposal: p, Retired: s.retired, LogKey: s.keys.Used,
+		Knew: func(statement.Hash) bool { return true },
+	})
+}
+
 // proposalInput is everything that the state of a proposal depends on.
 func (j *judgement) proposalInput(p *Proposal) policy.ProposalInput {
 	return policy.ProposalInput{

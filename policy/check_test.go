@@ -271,7 +271,7 @@ func TestSimulate(t *testing.T) {
 		t.Errorf("%+v", s.Limits)
 	}
 	table, sheet := s.Table(p), s.CSV()
-	for _, want := range []string{"4 withdrawals, 1 would have come out otherwise", "5 XEM", "1 of treasury (most)", "10.2 XEM", "12 XEM"} {
+	for _, want := range []string{"APPROVAL OF", "2 withdrawals", "4 withdrawals, 1 would have come out otherwise", "5 XEM", "1 of treasury (most)", "10.2 XEM", "12 XEM"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
 		}

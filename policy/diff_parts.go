@@ -215,9 +215,9 @@ func (d *differ) governance() {
 	}
 	switch {
 	case b.Veto > a.Veto:
-		d.say(Loosens, "a veto takes %d directors instead of %d", b.Veto, a.Veto)
+		d.say(Loosens, "a veto takes %s instead of %d", plural(b.Veto, "director"), a.Veto)
 	case b.Veto < a.Veto:
-		d.say(Tightens, "a veto takes %d directors instead of %d", b.Veto, a.Veto)
+		d.say(Tightens, "a veto takes %s instead of %d", plural(b.Veto, "director"), a.Veto)
 	}
 }
 
@@ -322,7 +322,7 @@ func approvalWords(a *Approval) string {
 	if a.CoolingOff > 0 {
 		words += ", then " + a.CoolingOff.String() + " of cooling-off"
 	}
-	return words + fmt.Sprintf(", within %s, ended by %d rejections", a.Expiry, a.Rejections)
+	return words + fmt.Sprintf(", within %s, ended by %s", a.Expiry, plural(a.Rejections, "rejection"))
 }
 
 func quorumWords(anyOf []Quorum) string {

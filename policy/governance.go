@@ -298,6 +298,15 @@ func (in *ProposalInput) directors(actors []Actor) int {
 	return count
 }
 
+// CheckProposal tells what stands against a proposal's document, whoever proposes
+// it: what a person is told before anything is sent.
+func CheckProposal(in ProposalInput) error {
+	if refusal := in.document(); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
 // document judges what is proposed.
 func (in *ProposalInput) document() *Refusal {
 	text := []byte(in.Proposal.Document)

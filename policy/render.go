@@ -40,15 +40,33 @@ func (p *Policy) Show(ref AssetRef, amount Units) string {
 	return decimal(amount.String(), int(a.Divisibility)) + " " + a.Name
 }
 
+// ShowLimit writes a number of the limit with a name: an amount in whole units, or
+// how many withdrawals.
+func (p *Policy) ShowLimit(name string, n Units) string {
+	l, ok := p.Limit(name)
+	if !ok {
+		return n.String()
+	}
+	return p.limitUnit(l, n)
+}
+
 // limitUnit writes a number of a limit: an amount, or how many withdrawals.
 func (p *Policy) limitUnit(l *Limit, n Units) string {
 	if l.Of == ofCount {
-		return decimal(n.String(), 0) + " withdrawals"
+		return plural(uint64(n), "withdrawal")
 	}
 	if len(l.Asset) == 1 {
 		return p.Show(l.Asset[0], n)
 	}
 	return n.String()
+}
+
+// plural writes how many there are of something, "1 director" or "2 directors".
+func plural[T ~int | ~uint64](n T, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return decimal(fmt.Sprint(n), 0) + " " + thing + "s"
 }
 
 // moment writes a policy time for people.

@@ -22,6 +22,7 @@ type Recorded struct {
 	Last     Now // when it was last judged; First if only once
 	Outcome  Outcome
 	Code     string
+	Rule     string // that decided; "" if none did
 }
 
 // Simulation is a recorded history decided anew under another policy.
@@ -146,7 +147,7 @@ func (s *simulator) decide(r *Recorded, now Now) (SimulatedRow, error) {
 	w := r.Request.Withdrawal
 	row := SimulatedRow{
 		Statement: r.Request.Hash, ID: w.ID.String(), Time: r.First.Time, Client: r.Request.Client, Wallet: w.Wallet, Destination: w.Destination,
-		Recorded:  SimulatedDecision{Outcome: r.Outcome, Code: r.Code},
+		Recorded:  SimulatedDecision{r.Outcome, r.Code, r.Rule},
 		Simulated: SimulatedDecision{d.Outcome, d.Code, d.Rule},
 		Differs:   d.Outcome != r.Outcome,
 	}
@@ -228,7 +229,31 @@ func needs(waits []Wait) string {
 	return strings.Join(words, "; ")
 }
 
-// Table writes what would have come out otherwise, and how full the limits were.
+// approvals counts, for each approval that anything would have waited for, what
+// would have waited for it.
+func (s *Simulation) approvals() string {
+	var names []string
+	counts := map[string]int{}
+	for _, r := range s.Rows {
+		if name := needs(r.Needs); name != "" {
+			if counts[name] == 0 {
+				names = append(names, name)
+			}
+			counts[name]++
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	lines := "\nAPPROVAL OF\tFOR\n"
+	for _, name := range names {
+		lines += fmt.Sprintf("%s\t%s\n", name, plural(counts[name], "withdrawal"))
+	}
+	return lines
+}
+
+// Table writes what would have come out otherwise, who would have been asked, and
+// how full the limits were.
 func (s *Simulation) Table(p *Policy) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d withdrawals, %d would have come out otherwise\n\n", s.Total, s.Differs)
@@ -246,6 +271,7 @@ func (s *Simulation) Table(p *Policy) string {
 			r.Recorded.Outcome.String(), r.Simulated.Outcome.String(), r.Simulated.Code, needs(r.Needs),
 		}, "\t") + "\n"
 	}
+	lines += s.approvals()
 	lines += "\nLIMIT\tPEAK\tMAX\tAT\tNO ROOM\n"
 	for _, l := range s.Limits {
 		source, ok := p.Limit(l.Limit)

@@ -170,10 +170,17 @@ func (c *Client) withdrawal(ctx context.Context, id string, about *statement.Has
 }
 
 // NotFrozen says that a freeze is not proven to be in the journal. Whoever sent it must treat everything as
-// running, and freeze in another way.
-type NotFrozen struct{ Err error }
+// running, and freeze in another way. Code is not empty if the journal provably refused it: then another way
+// is refused, too, unless it is another party's.
+type NotFrozen struct {
+	Err  error
+	Code string
+}
 
 func (e *NotFrozen) Error() string {
+	if e.Code != "" {
+		return "NOT FROZEN: " + e.Err.Error()
+	}
 	return "NOT FROZEN: " + e.Err.Error() +
 		"; freeze another way: kura-signer freeze on the signer's host, a witness, another officer through another network"
 }
@@ -188,14 +195,14 @@ func (c *Client) Freeze(ctx context.Context, env statement.Envelope) (Outcome, e
 		err = fmt.Errorf("this is a %s", body.Type())
 	}
 	if err != nil {
-		return Outcome{}, &NotFrozen{err}
+		return Outcome{}, &NotFrozen{Err: err}
 	}
 	o, err := c.Submit(ctx, env)
-	if err == nil && o.State != rpc.StateInForce {
-		err = fmt.Errorf("the journal says %s (%s)", o.State, o.Code)
-	}
 	if err != nil {
-		return Outcome{}, &NotFrozen{err}
+		return Outcome{}, &NotFrozen{Err: err}
+	}
+	if o.State != rpc.StateInForce {
+		return Outcome{}, &NotFrozen{fmt.Errorf("the journal says %s (%s)", o.State, o.Code), o.Code}
 	}
 	return o, nil
 }

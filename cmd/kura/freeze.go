@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"kura/api/client"
 	"kura/nem"
 	"kura/statement"
 )
@@ -53,12 +56,15 @@ func newLower() *cobra.Command {
 	var asJSON, printOnly bool
 	cmd := &cobra.Command{
 		Use:   "lower LIMIT NUMBER",
-		Short: "Lower the number of a limit, at once (smallest units, or a count)",
+		Short: "Lower the number of a limit, at once: '20000 XEM', a count, or smallest units",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			amount, err := nem.ParseAmount(args[1])
 			if err != nil {
-				return usageError(err)
+				amount, err = readLimit(cmd, args[0], args[1])
+			}
+			if err != nil {
+				return failure(err)
 			}
 			return failure(sendFreeze(cmd, statement.Freeze{
 				Action: statement.ActionLower, Target: statement.Target{Kind: statement.TargetLimit, Name: args[0]},
@@ -70,6 +76,37 @@ func newLower() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
 	cmd.Flags().BoolVar(&printOnly, "print", false, "print the signed envelope, send nothing")
 	return cmd
+}
+
+// readLimit reads a limit's number with its unit, as the policy in force says what
+// it is of.
+func readLimit(cmd *cobra.Command, name, text string) (nem.Amount, error) {
+	var amount nem.Amount
+	err := withMirror(cmd, func(_ *connection, m *mirror) error {
+		p := m.state.PolicyInForce()
+		l, ok := p.Limit(name)
+		if !ok {
+			return usagef("the policy in force has no limit %s", statement.Quote(name, 64))
+		}
+		if len(l.Asset) != 1 || l.Of != "amount" {
+			return usagef("limit %s counts withdrawals: want plain digits", name)
+		}
+		asset, _ := p.AssetRef(l.Asset[0])
+		network, err := nem.ParseNetwork(asset.Network)
+		if err != nil {
+			return err
+		}
+		value, err := readAmount(p, network, text)
+		if err == nil && value.Asset != asset.ID {
+			err = fmt.Errorf("%s: the limit is of %s", statement.Quote(text, 64), asset.Name)
+		}
+		if err != nil {
+			return usageError(err)
+		}
+		amount = nem.Amount(value.Amount)
+		return nil
+	})
+	return amount, err
 }
 
 // parseTarget reads "all" or KIND:NAME. A key's fingerprint has a colon of its own.
@@ -101,6 +138,10 @@ func sendFreeze(cmd *cobra.Command, f statement.Freeze, asJSON, printOnly bool) 
 		return err
 	}
 	o, err := c.Freeze(cmd.Context(), env)
+	if not, ok := errors.AsType[*client.NotFrozen](err); ok && not.Code != "" {
+		done := map[statement.FreezeAction]string{statement.ActionSuspend: "SUSPENDED", statement.ActionLower: "LOWERED"}
+		return withExit(exitNotProven, fmt.Errorf("NOT %s: %s (%s)", cmp.Or(done[f.Action], "FROZEN"), words(not.Code), not.Code))
+	}
 	if err != nil {
 		return err
 	}

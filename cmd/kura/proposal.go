@@ -16,8 +16,11 @@ import (
 // proposalLife is how long a proposal may gather verdicts, unless said otherwise.
 const proposalLife = 7 * 24 * time.Hour
 
-// propose signs a proposal and sends it.
+// propose signs a proposal and sends it, unless it could not come into force.
 func (c *connection) propose(cmd *cobra.Command, m *mirror, p statement.Proposal, asJSON bool) error {
+	if err := m.state.CheckProposal(&p); err != nil {
+		return fmt.Errorf("nothing was sent: %w", err)
+	}
 	p.Journal, p.Base = statement.Hash(c.genesis.Hash), m.state.PolicyInForce().Hash()
 	p.ID, p.Expires = c.newCommon(proposalLife)
 	env, err := c.sign(cmd, &p)

@@ -102,7 +102,7 @@ func (h *history) visit(e journal.Entry, body ledger.Body, _ *ledger.State) {
 			if r.First == (policy.Now{}) {
 				r.First = now
 			}
-			r.Last, r.Outcome, r.Code = now, d.Outcome, d.Code
+			r.Last, r.Outcome, r.Code, r.Rule = now, d.Outcome, d.Code, d.Rule
 		}
 	}
 }

@@ -45,6 +45,9 @@ func (m *mirror) showStop(p *page, hash statement.Hash) error {
 		m.showSuspendedKey(p, f)
 	} else if s, ok := m.state.Overlay().Find(hash); ok {
 		p.field("stops", "%s %s %s", s.Action, s.Kind, s.Name)
+		if s.Action == statement.ActionLower {
+			p.field("to", "%s", m.state.PolicyInForce().ShowLimit(s.Name, s.Amount))
+		}
 		p.field("by", "%s at %s", s.By, statement.FormatTime(s.At))
 		if s.Until != 0 {
 			p.field("until", "%s, when it ends by itself", statement.FormatTime(s.Until))
