@@ -26,7 +26,7 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 		f.StringVar(&configPath, "config", "", "configuration file")
 		f.Var((*repeated)(&recipients), "recipient", "a custodian's age recipient, with a name if wanted: NAME=age1…; once for each")
 		f.IntVar(&need, "need", 0, "how many custodians restore together, at least 2")
-		f.StringVar(&out, "out", "", "the backup; it must not exist")
+		f.StringVar(&out, "out", "", "the backup, which must not exist; - for standard output")
 		f.Var((*repeated)(&names), "name", "a sealed wallet; once for each; without it, all of them")
 		f.Var((*repeated)(&imports), "imported", "NAME=FD: a wallet imported into the token, and the descriptor to read its private key from once more; once for each")
 	}, "config", "recipient", "out")
@@ -41,18 +41,26 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: this command is uid %d, the owner of the state directory, and has to be able to write there", err, os.Geteuid())
-	}
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err = errors.Join(err, file.Close()); err != nil {
-			err = errors.Join(err, os.Remove(out))
+	write, report, where := in.stdout.Write, in.stderr, "on standard output"
+	if out != "-" {
+		file, failure := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if errors.Is(failure, fs.ErrPermission) {
+			return fmt.Errorf("%w: this command is uid %d, the owner of the state directory, and has to be able to write there; or give --out - and redirect the output", failure, os.Geteuid())
 		}
-	}()
+		if failure != nil {
+			return failure
+		}
+		defer func() {
+			if err = errors.Join(err, file.Close()); err != nil {
+				err = errors.Join(err, os.Remove(out))
+			}
+		}()
+		write = func(text []byte) (int, error) {
+			n, err := file.Write(text)
+			return n, errors.Join(err, file.Sync())
+		}
+		report, where = in.stdout, "in "+out
+	}
 	t, err := openToken(ctx, c, slog.New(slog.NewTextHandler(in.stderr, nil)))
 	if err != nil {
 		return err
@@ -88,13 +96,10 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := file.Write(text); err != nil {
+	if _, err := write(text); err != nil {
 		return err
 	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	f.describe(in.stdout, out, missing)
+	f.describe(report, where, missing)
 	return nil
 }
 
@@ -172,8 +177,8 @@ func (f *backupFile) fill(archive backup.Archive) (err error) {
 }
 
 // describe says what the backup contains, and what it does not.
-func (f *backupFile) describe(w io.Writer, path string, missing []token.WalletInfo) {
-	say(w, "backup %s in %s: any %d of %d custodians restore it\n", f.Backup, path, f.Threshold, len(f.Shares))
+func (f *backupFile) describe(w io.Writer, where string, missing []token.WalletInfo) {
+	say(w, "backup %s %s: any %d of %d custodians restore it\n", f.Backup, where, f.Threshold, len(f.Shares))
 	for _, s := range f.Shares {
 		say(w, "  %s\n", s.Custodian)
 	}

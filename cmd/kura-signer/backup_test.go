@@ -98,6 +98,10 @@ func TestBackupAndRestore(t *testing.T) {
 	if _, stderr, code := x.run(append([]string{"wallet", "backup", "--config", x.config, "--need", "2", "--out", kept}, people.flags...)...); code == exitOK {
 		t.Errorf("a backup was replaced: %s", stderr)
 	}
+	printed, stderr, code := x.run(append([]string{"wallet", "backup", "--config", x.config, "--need", "2", "--out", "-"}, people.flags...)...)
+	if f, err := parseBackup([]byte(printed)); err != nil || code != exitOK || len(f.Wallets) != 1 || !strings.Contains(stderr, "on standard output: any 2 of 3") {
+		t.Errorf("a backup on standard output: exit %d, %v\n%s", code, err, stderr)
+	}
 	x.stop()
 	before := x.export(t)
 	checkpoint := save(t, x.dir, "last", before.checkpoint)

@@ -76,7 +76,7 @@ func commands() []command {
 		{"wallet suspend", "--config F --name N --reason TEXT", "take a wallet's key out of service, until the unfreeze quorum lifts that", walletState(suspended)},
 		{"wallet retire", "--config F --name N --reason TEXT", "take a wallet's key out of service for ever", walletState("retired")},
 		{"wallet compromised", "--config F --name N --reason TEXT", "note that others may know a wallet's key: out of service for ever", walletState("compromised")},
-		{"wallet backup", "--config F --recipient [NAME=]age1… [--recipient …] --need K --out FILE [--name N …] [--imported N=FD …]", "encrypt the keys of sealed wallets so that any K custodians restore them", walletBackup},
+		{"wallet backup", "--config F --recipient [NAME=]age1… [--recipient …] --need K --out FILE|- [--name N …] [--imported N=FD …]", "encrypt the keys of sealed wallets so that any K custodians restore them", walletBackup},
 		{"restore", "--config F --backup FILE --share F | --identity F […] --predecessor LINE --predecessor-checkpoint F [--predecessor-keys F] --policy F --policy-hash HEX --verdicts F --present NAME […]", "open a successor journal on a fresh token and put a backup's wallets into it", restore},
 		{"recover-tail", "--config F [--head FILE …] [--until TIME] [--out FILE] [--gap F --verdicts F]", "show which entries the journal lost; with the directors' verdicts go on without them", recoverTail},
 		{"freeze", "--config F --reason TEXT", "stop every signature of this signer, in the journal", freeze},
