@@ -280,7 +280,7 @@ func (c *cosigning) meanwhile() string {
 	if c.BeforeRelease {
 		return "nothing new leaves until they do"
 	}
-	return "a rollback of this host could go unnoticed"
+	return "rollback of this host: unbounded meanwhile"
 }
 
 // unfinished returns the size of the head that waits for its quorum, 0 if none does.

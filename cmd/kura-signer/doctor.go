@@ -218,7 +218,7 @@ func (x *examination) openAll(ctx context.Context) {
 	}
 	x.journal(ctx, t)
 	if len(x.config.Witnesses) == 0 {
-		x.warn("no_witness", "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed")
+		x.warn("no_witness", rollbackUnbounded)
 	} else {
 		if !x.config.CosignBeforeRelease {
 			x.warn("cosigned_behind", "witnesses cosign behind the answers (cosign_before_release = false): a rollback of this host is unbounded")

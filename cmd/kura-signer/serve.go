@@ -118,11 +118,14 @@ func signerConfig(ctx context.Context, c *Config, t *token.Token, s store) (sign
 	}), nil
 }
 
+// rollbackUnbounded is said wherever nobody keeps the newest head out of this host's reach.
+const rollbackUnbounded = "rollback of this host: unbounded: no witness elsewhere keeps the newest head, so nobody would notice"
+
 // warnings are what stays true while this process runs and does not stop it.
 func (d *daemon) warnings() []rpc.Reason {
 	var w []rpc.Reason
 	if len(d.config.Witnesses) == 0 {
-		w = append(w, rpc.Reason{Code: "no_witness", Detail: "no witness elsewhere keeps the newest head: a rollback of this host would go unnoticed"})
+		w = append(w, rpc.Reason{Code: "no_witness", Detail: rollbackUnbounded})
 	}
 	if leak := d.token.Leak(); leak != "" {
 		w = append(w, rpc.Reason{
