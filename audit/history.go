@@ -118,7 +118,7 @@ func (h *history) visit(e journal.Entry, body ledger.Body, s *ledger.State) {
 	case *ledger.Statement:
 		h.statement(e, b, s)
 	case *ledger.Outcome:
-		h.outcome(e, b, s)
+		h.outcome(e, b)
 	case *ledger.Reasons:
 		h.reasons(b)
 	case *ledger.Signature:
@@ -225,7 +225,7 @@ func whole(a nem.Amount, decimals uint8) string {
 	return digits[:len(digits)-int(decimals)] + "." + digits[len(digits)-int(decimals):]
 }
 
-func (h *history) outcome(e journal.Entry, b *ledger.Outcome, s *ledger.State) {
+func (h *history) outcome(e journal.Entry, b *ledger.Outcome) {
 	if p := h.requests[b.About]; p != nil {
 		h.payment(p, b)
 		return

@@ -119,8 +119,8 @@ func (j *judgement) login(actor policy.Actor, code string, res Result) Result {
 	return res
 }
 
-func (j *judgement) writeStatement(in statement.Signed, actor policy.Actor) uint64 {
-	return j.write(&Statement{
+func (j *judgement) writeStatement(in statement.Signed, actor policy.Actor) {
+	j.write(&Statement{
 		Hash: in.Hash, Type: in.Body.Type(), By: byActor(actor), Key: string(in.Key),
 		Statement: in.Statement, Signature: in.Signature,
 	})

@@ -18,31 +18,31 @@ func (s *State) succeeds() bool { return s.genesis != nil && s.genesis.Predecess
 
 // Check holds the predecessor's parts together: the checkpoint is one of that journal, under the log key of its size.
 func (p *Predecessor) Check() error {
-	_, _, err := p.open()
+	_, err := p.open()
 	return err
 }
 
-func (p *Predecessor) open() (journal.Genesis, journal.Head, error) {
+func (p *Predecessor) open() (journal.Genesis, error) {
 	g, err := journal.ParseGenesis(p.Genesis)
 	if err != nil {
-		return g, journal.Head{}, err
+		return g, err
 	}
 	keys, err := g.Keys().Learn(p.Handovers)
 	if err != nil {
-		return g, journal.Head{}, err
+		return g, err
 	}
 	head, err := keys.Open([]byte(p.Checkpoint))
 	if err == nil && head.Size < 2 {
 		err = errors.New("the checkpoint is of a journal without a policy")
 	}
-	return g, head, err
+	return g, err
 }
 
 // checkVerdict demands that a director of the predecessor approves this very succession: going on under the
 // policy that was in force, after the head that the genesis names. A verdict for the founding of a journal,
 // or for another head, is no help to a thief.
 func (p *Predecessor) checkVerdict(v *statement.Verdict, first *policy.Policy, now policy.Now) error {
-	g, _, err := p.open()
+	g, err := p.open()
 	if err != nil {
 		return err
 	}

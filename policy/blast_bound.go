@@ -123,7 +123,7 @@ func (r *radius) together(ways []way, asset int) bound {
 	for _, w := range ways {
 		life = max(life, r.p.doc.Wallets[w.wallet].Life)
 	}
-	return r.nested(caps, life, asset)
+	return r.nested(caps, life)
 }
 
 // bounding gives the limit as it bounds the ways, false if it does not: it must
@@ -233,7 +233,7 @@ type term struct {
 // which admits its amount, and a rest that is bounded in the same way; a shorter
 // one admits the amount once. The least over all choices is the bound. With one
 // limit it is (floor((span + life) / window) + 1) · amount.
-func (r *radius) nested(caps []bounding, life Millis, asset int) bound {
+func (r *radius) nested(caps []bounding, life Millis) bound {
 	interval := int64(r.opt.Span) + int64(life)
 	if r.opt.Stolen.Clock {
 		interval += interval/1000 + int64(10*minute)

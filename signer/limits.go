@@ -54,7 +54,7 @@ func (p *probe) limit(l *policy.Limit) []rpc.Limit {
 	seen := map[string]bool{}
 	var rows []rpc.Limit
 	for _, c := range d.Clients {
-		if l.Client != nil && !slices.Contains(l.Client, c.ID) || p.others(l, c.ID) {
+		if l.Client != nil && !slices.Contains(l.Client, c.ID) || p.others(c.ID) {
 			continue
 		}
 		for _, w := range d.Wallets {
@@ -80,7 +80,7 @@ func (p *probe) limit(l *policy.Limit) []rpc.Limit {
 }
 
 // others tells whether a client asks about windows of another one.
-func (p *probe) others(l *policy.Limit, c policy.ClientID) bool {
+func (p *probe) others(c policy.ClientID) bool {
 	return p.actor.Kind == policy.ClientActor && string(c) != p.actor.ID
 }
 

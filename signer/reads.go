@@ -97,7 +97,7 @@ const walletMissing = "missing"
 
 // Entries implements rpc.Gateway.
 func (s *Signer) Entries(ctx context.Context, bearer string, from, to uint64) (rpc.Entries, error) {
-	if _, err := s.officer(bearer); err != nil {
+	if err := s.officer(bearer); err != nil {
 		return rpc.Entries{}, err
 	}
 	size := s.durable.Load()

@@ -83,14 +83,14 @@ func (s *Signer) reader(bearer string) (policy.Actor, error) {
 	return one.actor, nil
 }
 
-// officer returns whose session a bearer is if they may read everything: a person or a service, not a client.
-func (s *Signer) officer(bearer string) (policy.Actor, error) {
+// officer refuses a bearer who may not read everything: a client, or nobody.
+func (s *Signer) officer(bearer string) error {
 	actor, err := s.reader(bearer)
 	if err != nil {
-		return actor, err
+		return err
 	}
 	if actor.Kind != policy.PersonActor && actor.Kind != policy.ServiceActor {
-		return actor, refusedUnjudged(codeForbidden, "a "+actor.Kind.String()+" reads only what is its own")
+		return refusedUnjudged(codeForbidden, "a "+actor.Kind.String()+" reads only what is its own")
 	}
-	return actor, nil
+	return nil
 }

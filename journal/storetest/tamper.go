@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -338,8 +339,8 @@ func rewrite(v *victim, rows Rows) expectation {
 			rows.SetEntry(row)
 		}
 		forger.Rows = nil
-		_, signature, _ := splitNote(g.Checkpoint)
-		text, _, _ := splitNote(forged.Checkpoint)
+		_, signature := splitNote(g.Checkpoint)
+		text, _ := splitNote(forged.Checkpoint)
 		rows.SetHead(g.Head.Size, journal.StoredHead{Prev: forged.Prev, Checkpoint: append(text, signature...)})
 	}
 	return func(err error, _ journal.Stray) string {
@@ -352,12 +353,9 @@ func rewrite(v *victim, rows Rows) expectation {
 }
 
 // splitNote cuts a note into text and signatures.
-func splitNote(c journal.Checkpoint) (text, signatures []byte, ok bool) {
-	i := slices.IndexFunc([]byte(c), func(b byte) bool { return b == 0xe2 }) // the dash before a signature
-	if i < 0 {
-		return nil, nil, false
-	}
-	return slices.Clone(c[:i]), c[i:], true
+func splitNote(c journal.Checkpoint) (text, signatures []byte) {
+	i := bytes.IndexByte(c, 0xe2) // the dash before a signature
+	return slices.Clone(c[:i]), c[i:]
 }
 
 // undoRows remembers what was there before the first edit of each row.

@@ -108,8 +108,7 @@ func (t *Token) reseal(ctx context.Context, old *blob) error {
 	if err != nil {
 		return err
 	}
-	_, err = writeBlob(t.config.StateDir, renewed, true)
-	return err
+	return writeBlob(t.config.StateDir, renewed, true)
 }
 
 // DestroySealingKey removes a sealing key that a rotation replaced, named by its

@@ -210,17 +210,17 @@ func sealedNames(stateDir string) ([]string, error) {
 }
 
 // writeBlob puts the file in place whole or not at all, durable before it
-// returns, and gives its SHA-256 in hex. Unless replace is set, an existing file
-// stays and ErrWalletExists is returned.
-func writeBlob(stateDir string, b *blob, replace bool) (string, error) {
+// returns. Unless replace is set, an existing file stays and ErrWalletExists is
+// returned.
+func writeBlob(stateDir string, b *blob, replace bool) error {
 	text, err := b.encode()
 	if err != nil {
-		return "", err
+		return err
 	}
 	directory := walletDirectory(stateDir)
 	file, err := os.CreateTemp(directory, "."+b.wallet+".*")
 	if err != nil {
-		return "", fmt.Errorf("write a sealed wallet: %w", err)
+		return fmt.Errorf("write a sealed wallet: %w", err)
 	}
 	defer func() { _ = os.Remove(file.Name()) }() // gone already when all went well
 	_, err = file.Write(text)
@@ -237,16 +237,15 @@ func writeBlob(stateDir string, b *blob, replace bool) (string, error) {
 		err = os.Link(file.Name(), path)
 	}
 	if errors.Is(err, os.ErrExist) {
-		return "", fmt.Errorf("write a sealed wallet: %w: %s is there", ErrWalletExists, path)
+		return fmt.Errorf("write a sealed wallet: %w: %s is there", ErrWalletExists, path)
 	}
 	if err == nil {
 		err = syncDirectory(directory)
 	}
 	if err != nil {
-		return "", fmt.Errorf("write a sealed wallet: %w", err)
+		return fmt.Errorf("write a sealed wallet: %w", err)
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
+	return nil
 }
 
 func syncDirectory(path string) error {

@@ -244,7 +244,7 @@ func (t *Token) sealWallet(ctx context.Context, spec WalletSpec, seed *Secret, i
 	if err != nil {
 		return Ceremony{}, err
 	}
-	if _, err := writeBlob(t.config.StateDir, b, false); err != nil {
+	if err := writeBlob(t.config.StateDir, b, false); err != nil {
 		return Ceremony{}, err
 	}
 	t.forgetBlobs()
