@@ -46,8 +46,13 @@ type Actor struct {
 	ID   string    `json:"id"`
 }
 
-// String is "person alice", for people.
-func (a Actor) String() string { return a.Kind.String() + " " + a.ID }
+// String is "person alice", for people; of who is in no policy the name alone, like "host".
+func (a Actor) String() string {
+	if a.Kind == Nobody && a.ID != "" {
+		return a.ID
+	}
+	return a.Kind.String() + " " + a.ID
+}
 
 // Attribute tells whose key this is. It says nothing about last days and
 // suspensions; Active and Overlay do.

@@ -225,7 +225,7 @@ func TestAttribute(t *testing.T) {
 		t.Error("last days are not judged by the later time")
 	}
 	var none policy.ActorKind
-	if none.UnmarshalText([]byte("king")) == nil || policy.ActorKind(77).String() != "nobody" {
+	if none.UnmarshalText([]byte("king")) == nil || policy.ActorKind(77).String() != "nobody" || (policy.Actor{ID: "host"}).String() != "host" {
 		t.Error("an unknown kind is something")
 	}
 }

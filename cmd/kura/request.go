@@ -172,7 +172,7 @@ func (m *mirror) alarms(w io.Writer) {
 		}
 	}
 	for _, s := range m.state.Overlay().Stops() {
-		fmt.Fprintf(w, "STOPPED %s %s: %s by %s\n", s.Kind, s.Name, s.Action, s.By)
+		fmt.Fprintf(w, "STOPPED %s: %s by %s\n", strings.TrimSpace(string(s.Kind)+" "+s.Name), s.Action, s.By)
 	}
 	for _, f := range m.state.Freezes() {
 		if f.Wallet != "" {

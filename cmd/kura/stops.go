@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,7 @@ func (m *mirror) showStop(p *page, hash statement.Hash) error {
 	if f.Wallet != "" {
 		m.showSuspendedKey(p, f)
 	} else if s, ok := m.state.Overlay().Find(hash); ok {
-		p.field("stops", "%s %s %s", s.Action, s.Kind, s.Name)
+		p.field("stops", "%s %s", s.Action, strings.TrimSpace(string(s.Kind)+" "+s.Name))
 		if s.Action == statement.ActionLower {
 			p.field("to", "%s", m.state.PolicyInForce().ShowLimit(s.Name, s.Amount))
 		}
