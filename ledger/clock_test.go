@@ -94,6 +94,18 @@ func TestWindowsDoNotRefillWithTheClock(t *testing.T) {
 	if res := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1)); res.Code != policy.CodeLimit {
 		t.Errorf("with a clock that is ahead: %+v", res)
 	}
+
+	// What the blast radius says of a quorum for resuming that has the clock too: nothing bounds it.
+	doc, err := json.Marshal(policy.Resume{Time: w.Clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := w.Propose("alice", statement.ProposeResume, string(doc), "")
+	w.Verdict("alice", statement.Approve, p.About)
+	w.Verdict("bob", statement.Approve, p.About)
+	if res := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1)); res.Code == policy.CodeLimit {
+		t.Errorf("with a quorum that vouches for it: %+v", res)
+	}
 }
 
 func TestTimesThatTheRuleForbids(t *testing.T) {

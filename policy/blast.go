@@ -117,7 +117,7 @@ type Blast struct {
 	// Totals bound each asset over all wallets of its network together.
 	Totals []BlastRow `json:"totals"`
 	// UnboundedFrom is the time after the theft from which nothing bounds it any
-	// more (a quorum's time-lock ends), 0 if there is none.
+	// more (a quorum's time-lock ends), 0 if there is none or nothing bounds it at once.
 	UnboundedFrom Millis   `json:"unboundedFrom"`
 	Notes         []string `json:"notes"`
 }
@@ -184,8 +184,11 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 		row := r.row(here, k, open)
 		b.Totals = append(b.Totals, row)
 	}
-	if opt.Stolen.Clock {
-		b.Notes = append(b.Notes, "with the clock: policy time runs at most 1 in 1000 fast, and 10 minutes ahead after a start")
+	switch {
+	case r.timeless():
+		b.Notes = append(b.Notes, "the stolen set has the clock and is a quorum for resuming: it says how late it is, so that every window has room again and every time-lock ends whenever it likes")
+	case opt.Stolen.Clock:
+		b.Notes = append(b.Notes, "with the clock: policy time runs at most 1 in 1000 fast, and 10 minutes ahead after a start, as long as no quorum of the witnesses is the thief's too")
 	}
 	return b
 }
@@ -199,12 +202,19 @@ func (b *Blast) governance(r *radius) string {
 		if !r.fills(anyOf, nil) {
 			return
 		}
-		if b.UnboundedFrom == 0 || lock < b.UnboundedFrom {
+		if !r.timeless() && (b.UnboundedFrom == 0 || lock < b.UnboundedFrom) {
 			b.UnboundedFrom = lock
 		}
 		word := "bounded until the time-lock ends after " + lock.String() + ", then unbounded" + rest
+		if r.timeless() {
+			word = "unbounded at once, since the time-lock of " + lock.String() + " ends when it says so"
+		}
 		b.Notes = append(b.Notes, fmt.Sprintf("the stolen set is a quorum for %s: %s", what, word))
-		if r.opt.Span > lock && open == "" {
+		switch {
+		case open != "":
+		case r.timeless():
+			open = fmt.Sprintf("the thief proposes and approves %s, turns the clock past its time-lock of %s, vouches for it, and then takes everything", what, lock)
+		case r.opt.Span > lock:
 			open = fmt.Sprintf("the thief proposes and approves %s, waits out its time-lock of %s, and then takes everything", what, lock)
 		}
 	}
@@ -213,12 +223,22 @@ func (b *Blast) governance(r *radius) string {
 		reach("a recovery", g.Recovery.AnyOf, g.Recovery.TimeLock, ", unless a quorum of directors vetoes")
 	}
 	if r.fills(g.Addresses.AnyOf, nil) {
-		b.Notes = append(b.Notes, "the stolen set is a quorum for addresses: after "+g.Addresses.TimeLock.String()+" listed destinations can be the thief's")
+		after := "after " + g.Addresses.TimeLock.String()
+		if r.timeless() {
+			after = "at once"
+		}
+		b.Notes = append(b.Notes, "the stolen set is a quorum for addresses: "+after+" listed destinations can be the thief's")
 	}
 	if r.fills(g.Unfreeze.AnyOf, nil) {
 		b.Notes = append(b.Notes, "the stolen set is a quorum for unfreezing: it can lift freezes, and sweep wallets, but only to their rescue addresses")
 	}
 	return open
+}
+
+// timeless tells whether the thief says how late it is: policy time goes where the clock stands and a quorum for
+// resuming vouches for it, and neither waits for anybody's veto.
+func (r *radius) timeless() bool {
+	return r.opt.Stolen.Clock && r.fills(r.p.doc.Governance.Resume.AnyOf, nil)
 }
 
 // fills tells whether the stolen parties complete a quorum, for a client if one

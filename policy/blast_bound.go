@@ -37,6 +37,10 @@ func (r *radius) row(ways []way, asset int, open string) BlastRow {
 		return row
 	}
 	row.Listed = !slices.ContainsFunc(ways, func(w way) bool { return !r.onlyListed(w) })
+	if r.timeless() {
+		row.Unbounded, row.Formula, row.Schedule = true, "unbounded", "the thief turns the clock on and vouches for it, again and again, and each time every window has room"
+		return row
+	}
 	b := r.split(ways, asset)
 	if b.amount == nil {
 		row.Unbounded, row.Formula, row.Schedule = true, "unbounded: no limit counts it", "everything at once"

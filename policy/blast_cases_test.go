@@ -95,6 +95,14 @@ func TestBlastRadius(t *testing.T) {
 		}, "client:c1,officer:ann", hours(24), "xem", "0", ""},
 		{"directors before the time-lock", nil, "officer:bob,officer:cat", hours(24), "xem", "0", "bounded until the time-lock ends after 1d, then unbounded, unless 2 directors veto"},
 		{"directors after the time-lock", nil, "officer:bob,officer:cat", hours(25), "xem", "", "quorum for unfreezing"},
+		{"resuming without the clock", nil, "client:c1,officer:bob,officer:cat", hours(1), "xem", "200000000", ""},
+		{"resuming with the clock", nil, "officer:bob,officer:cat,clock", hours(1), "xem", "", "turns the clock past its time-lock of 1d"},
+		{"resuming with the clock, and no more", func(d *policy.Document) {
+			d.Governance.Resume.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}
+		}, "client:c1,officer:dan,clock", hours(1), "xem", "", "each time every window has room"},
+		{"resuming with the clock, and no way", func(d *policy.Document) {
+			d.Governance.Resume.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}
+		}, "officer:dan,clock", hours(1), "xem", "0", "it says how late it is"},
 		{"recovery", nil, "officer:eve", hours(15 * 24), "xem", "", "a recovery"},
 		{"rollback without a witness", nil, "client:c1,database,anchor-file", hours(1), "xem", "", "it is put back again and again"},
 	}
