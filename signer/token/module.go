@@ -132,7 +132,7 @@ func (m *module) enter(label string, pin *PIN) error {
 	if err != nil {
 		return fmt.Errorf("ask token %q: %w", label, err)
 	}
-	if err := mayLogin(info); err != nil {
+	if err := errors.Join(mayLogin(info), checkStrength(m.context, m.slot, info, pin)); err != nil {
 		return err
 	}
 	session, err := m.OpenSession()

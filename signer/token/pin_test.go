@@ -196,6 +196,23 @@ func TestWeakPINIsRefusedOnASoftwareToken(t *testing.T) {
 	}
 }
 
+// A PIN that was made weaker with another tool is not used, whether it opens the token or not.
+func TestWeakPINIsNotUsed(t *testing.T) {
+	b := initialised(t)
+	b.digits = "1234567890"
+	for name, try := range map[string]func() error{
+		"open":   func() error { _, err := Open(context.Background(), b.config()); return err },
+		"attack": func() error { _, err := Attack(context.Background(), b.config()); return err },
+	} {
+		if err := try(); !errors.Is(err, ErrWeakPIN) || errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := os.Stat(refusedPINPath(b.stateDir)); err == nil {
+		t.Error("it was tried")
+	}
+}
+
 func TestLeakyTokenNeedsAReason(t *testing.T) {
 	b := initialised(t)
 	config := b.config()

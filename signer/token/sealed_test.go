@@ -200,6 +200,25 @@ func FuzzDecodeBlob(f *testing.F) {
 	})
 }
 
+func TestPointInItsThreeEncodings(t *testing.T) {
+	point := bytes.Repeat([]byte{7}, 32)
+	for name, text := range map[string][]byte{
+		"raw": point, "OCTET STRING": append([]byte{0x04, 0x20}, point...), "BIT STRING": append([]byte{0x03, 0x21, 0x00}, point...),
+	} {
+		if public, err := parsePoint(text); err != nil || !bytes.Equal(public[:], point) {
+			t.Errorf("%s: %s, %v", name, public, err)
+		}
+	}
+	for name, text := range map[string][]byte{
+		"nothing": nil, "all zero": make([]byte, 32), "cut off": point[:31], "another tag": append([]byte{0x05, 0x20}, point...),
+		"unused bits": append([]byte{0x03, 0x21, 0x01}, point...), "another length": append([]byte{0x04, 0x21}, point...),
+	} {
+		if public, err := parsePoint(text); err == nil {
+			t.Errorf("%s was read as %s", name, public)
+		}
+	}
+}
+
 func FuzzParsePoint(f *testing.F) {
 	point := bytes.Repeat([]byte{7}, 32)
 	f.Add(point)

@@ -153,6 +153,9 @@ func (t *Token) start(ctx context.Context) error {
 			t.refusedPIN(err)
 			return err
 		}
+		if errors.Is(err, ErrWeakPIN) {
+			return err
+		}
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	t.mutex.Lock()
