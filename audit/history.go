@@ -199,12 +199,12 @@ func (h *history) stop(hash statement.Hash, x *stop) {
 
 // assets fills in what a payment moves, in whole units beside the raw numbers.
 func (p *payment) assets(w *statement.Withdrawal, in *policy.Policy) {
-	network, _, _, _, known := in.WalletAccount(policy.WalletID(w.Wallet))
+	account, known := in.Account(policy.WalletID(w.Wallet))
 	var parts []string
 	for _, a := range w.Assets {
 		name, decimals := a.Asset, uint8(0)
-		if id, err := nem.ParseAssetID(network.Chain(), a.Asset); known && err == nil {
-			if listed, ok := in.AssetOf(network, id); ok {
+		if id, err := nem.ParseAssetID(account.Network.Chain(), a.Asset); known && err == nil {
+			if listed, ok := in.AssetOf(account.Network, id); ok {
 				name, decimals = listed.Name, listed.Divisibility
 			}
 		}

@@ -101,16 +101,17 @@ func (j *judgement) uniqueBytes(t nem.Transfer, life int64) (unsigned []byte, de
 // by member and from the statement itself, not from what they were built of. It returns what differs, as
 // an unfitError.
 func (s *State) selfCheck(unsigned []byte, said intent) error {
-	network, key, address, _, ok := s.policy.WalletAccount(said.wallet)
+	account, ok := s.policy.Account(said.wallet)
 	if !ok {
 		return unfit("the policy has no such wallet")
 	}
+	network := account.Network
 	tx, err := nem.Decode(network, unsigned)
 	if err != nil {
 		return unfit("the bytes do not decode: %v", err)
 	}
 	switch {
-	case said.WalletAddress != address || key.Address(network) != address || tx.Signer() != key:
+	case said.WalletAddress != account.Address || account.Key.Address(network) != account.Address || tx.Signer() != account.Key:
 		return unfit("the bytes pay from another account than the statement's wallet")
 	case tx.Fee() != said.fee || tx.Fee() > said.maxFee:
 		return unfit("the fee is not the one that was counted, or above the client's cap")
@@ -125,7 +126,7 @@ func (s *State) selfCheck(unsigned []byte, said intent) error {
 	if effect.Control {
 		return unfit("the transaction %s", effect.Why)
 	}
-	return comparePayment(effect.Outflows, said.Payment, key, tx.Fee(), network)
+	return comparePayment(effect.Outflows, said.Payment, account.Key, tx.Fee(), network)
 }
 
 // justBefore tells whether a time is within the second up to the clock.

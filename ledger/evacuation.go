@@ -32,11 +32,11 @@ func (j *judgement) evacuation(p *Proposal) (*TransactionRecord, error) {
 
 // evacuated is what an evacuation's document says, read apart from how its transfer was made.
 func (s *State) evacuated(e *policy.Evacuation) (intent, error) {
-	network, _, address, rescue, _ := s.policy.WalletAccount(e.Wallet)
+	account, _ := s.policy.Account(e.Wallet)
 	said := intent{wallet: e.Wallet, maxFee: nem.Amount(e.MaxFee)}
-	said.WalletAddress, said.Destination, said.Message = address, rescue, nem.NoMessage()
+	said.WalletAddress, said.Destination, said.Message = account.Address, account.Rescue, nem.NoMessage()
 	for _, value := range e.Assets {
-		id, err := s.assetID(network, value.Asset)
+		id, err := s.assetID(account.Network, value.Asset)
 		if err != nil {
 			return intent{}, err
 		}

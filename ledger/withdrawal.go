@@ -69,9 +69,9 @@ func (s *State) walletReady(id policy.WalletID) string {
 // hasKey tells whether a wallet of the policy had a ceremony with the policy's public key, whatever became of
 // the key since.
 func (s *State) hasKey(id policy.WalletID) bool {
-	network, key, _, _, named := s.policy.WalletAccount(id)
+	account, named := s.policy.Account(id)
 	w := s.wallets[string(id)]
-	return named && w != nil && w.PublicKey == key.String() && w.Network == network.String()
+	return named && w != nil && w.PublicKey == account.Key.String() && w.Network == account.Network.String()
 }
 
 // replaces judges the rule for a request that stands in for an earlier one (I3): the earlier one must be

@@ -106,9 +106,9 @@ func heap() int64 {
 }
 
 func benchInput(p *policy.Policy, book *policy.Book, u *policy.Usage, to nem.Address) policy.Input {
-	_, _, address, _, _ := p.WalletAccount("w1")
+	account, _ := p.Account("w1")
 	w := &statement.Withdrawal{
-		ID: statementtest.ID(base, 1), Expires: base + 2*day, Wallet: "w1", WalletAddress: address.String(), Destination: to.String(),
+		ID: statementtest.ID(base, 1), Expires: base + 2*day, Wallet: "w1", WalletAddress: account.Address.String(), Destination: to.String(),
 		Assets: []statement.AssetAmount{{Asset: "nem:xem", Amount: 5_000_000}}, Message: statement.Message{Kind: "text", Value: "1029384756"}, MaxFee: 1_000_000, Customer: "customer 77",
 	}
 	now := base + benchEvents + 10

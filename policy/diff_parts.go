@@ -38,8 +38,8 @@ func (d *differ) wallets() {
 	pair(d.old.doc.Wallets, d.next.doc.Wallets, func(x *Wallet) WalletID { return x.ID }, func(old, next *Wallet) {
 		switch {
 		case old == nil:
-			_, _, address, _, _ := d.next.WalletAccount(next.ID)
-			d.say(Loosens, "wallet %s enters: %s on %s, custody %s", next.ID, address, next.Network, next.Custody)
+			account, _ := d.next.Account(next.ID)
+			d.say(Loosens, "wallet %s enters: %s on %s, custody %s", next.ID, account.Address, next.Network, next.Custody)
 		case next == nil:
 			d.say(Tightens, "wallet %s is out: nothing is signed for it any more", old.ID)
 		default:

@@ -134,15 +134,22 @@ func (p *Policy) Wallet(id WalletID) (*Wallet, bool) {
 	return &p.doc.Wallets[i], true
 }
 
-// WalletAccount gives what a wallet's texts mean: its network, key and address,
-// and the rescue address (zero if it has none).
-func (p *Policy) WalletAccount(id WalletID) (network nem.Network, key nem.PublicKey, address, rescue nem.Address, ok bool) {
+// An Account is what a wallet's texts mean.
+type Account struct {
+	Network nem.Network
+	Key     nem.PublicKey
+	Address nem.Address
+	Rescue  nem.Address // zero if it has none
+}
+
+// Account finds a wallet's account by the wallet's name.
+func (p *Policy) Account(id WalletID) (Account, bool) {
 	i, ok := p.wallets[id]
 	if !ok {
-		return 0, nem.PublicKey{}, nem.Address{}, nem.Address{}, false
+		return Account{}, false
 	}
 	f := p.walletList[i]
-	return f.network, f.key, f.address, f.rescue, true
+	return Account{f.network, f.key, f.address, f.rescue}, true
 }
 
 // Client finds a client by its name.

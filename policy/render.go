@@ -163,12 +163,12 @@ func Explain(p *Policy, w *statement.Withdrawal, d *Decision) string {
 
 // Payment writes what a withdrawal pays, whole units beside the raw numbers.
 func Payment(p *Policy, w *statement.Withdrawal) string {
-	network, _, _, _, _ := p.WalletAccount(WalletID(w.Wallet))
+	from, _ := p.Account(WalletID(w.Wallet))
 	parts := make([]string, len(w.Assets))
 	for i, a := range w.Assets {
 		parts[i] = fmt.Sprintf("%s of %s (smallest units)", a.Amount, quoted(a.Asset))
 		for k := range p.assetList {
-			if f := &p.assetList[k]; f.network == network && f.id.String() == a.Asset {
+			if f := &p.assetList[k]; f.network == from.Network && f.id.String() == a.Asset {
 				parts[i] = fmt.Sprintf("%s (%s of %s)", p.Show(p.doc.Assets[k].ID, Units(a.Amount)), a.Amount, a.Asset)
 			}
 		}

@@ -52,8 +52,8 @@ func TestUnseenNames(t *testing.T) {
 	}{
 		"the same": {func(*policy.Input) {}, []policy.Units{1, 1, 1, 1, 1, 1}},
 		"another wallet": {func(in *policy.Input) {
-			_, _, address, _, _ := p.WalletAccount("w2")
-			in.Request.Withdrawal.Wallet, in.Request.Withdrawal.WalletAddress = "w2", address.String()
+			account, _ := p.Account("w2")
+			in.Request.Withdrawal.Wallet, in.Request.Withdrawal.WalletAddress = "w2", account.Address.String()
 		}, []policy.Units{0, 1, 1, 0, 1, 0}},
 		"another client": {func(in *policy.Input) { in.Request.Client = "c2" }, []policy.Units{1, 0, 1, 0, 0, 1}},
 		"another asset":  {func(in *policy.Input) { in.Request.Withdrawal.Assets[0].Asset = "mint:gold" }, []policy.Units{1, 1, 0, 1, 0, 0}},

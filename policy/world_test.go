@@ -267,9 +267,10 @@ func newWorld(t testing.TB, r *rand.Rand) *world {
 func (w *world) withdrawal() policy.Request {
 	r := w.r
 	wallet := pick(r, w.p.Document().Wallets)
-	network, _, address, _, _ := w.p.WalletAccount(wallet.ID)
+	account, _ := w.p.Account(wallet.ID)
+	network := account.Network
 	x := &statement.Withdrawal{
-		ID: statementtest.ID(w.now, w.counter), Expires: w.now + pick(r, []int64{-second, 0, hour, day}), Wallet: string(wallet.ID), WalletAddress: address.String(),
+		ID: statementtest.ID(w.now, w.counter), Expires: w.now + pick(r, []int64{-second, 0, hour, day}), Wallet: string(wallet.ID), WalletAddress: account.Address.String(),
 		Destination: payee(network, r.IntN(5)).String(), MaxFee: pick(r, []nem.Amount{1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_000_000, 200_000, 50_000, 2_000_000}),
 		Customer: pick(r, []string{"", "kim", "lee"}),
 		Message:  pick(r, []statement.Message{{Kind: "none"}, {Kind: "none"}, {Kind: "text", Value: "1234"}, {Kind: "text", Value: "12"}, {Kind: "hex", Value: "0031323334"}, {Kind: "hex", Value: "31323334"}}),

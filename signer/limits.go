@@ -101,14 +101,14 @@ func windowKey(l *policy.Limit, c policy.ClientID, w policy.WalletID, a policy.A
 }
 
 func (p *probe) ask(l *policy.Limit, c policy.ClientID, w policy.Wallet, a policy.Asset) (policy.LimitTrace, bool) {
-	_, _, address, _, ok := p.policy.WalletAccount(w.ID)
+	account, ok := p.policy.Account(w.ID)
 	if !ok {
 		return policy.LimitTrace{}, false
 	}
 	d := policy.Decide(policy.Input{
 		Policy: p.policy, Overlay: p.overlay, Book: p.book, Usage: p.usage, Now: p.now,
 		Request: policy.Request{Client: c, Since: p.now.Time, Withdrawal: &statement.Withdrawal{
-			Expires: p.now.Clock, Wallet: string(w.ID), WalletAddress: address.String(), Destination: address.String(),
+			Expires: p.now.Clock, Wallet: string(w.ID), WalletAddress: account.Address.String(), Destination: account.Address.String(),
 			Assets:  []statement.AssetAmount{{Asset: a.Asset, Amount: 1}},
 			Message: statement.Message{Kind: statement.MessageNone}, MaxFee: nem.Amount(w.MaxFee),
 		}},

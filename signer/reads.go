@@ -71,9 +71,9 @@ func (s *Signer) wallets() []rpc.Wallet {
 	p := s.state.PolicyInForce()
 	all := []rpc.Wallet{}
 	for _, w := range p.Document().Wallets {
-		_, key, address, _, _ := p.WalletAccount(w.ID)
+		account, _ := p.Account(w.ID)
 		one := rpc.Wallet{
-			ID: string(w.ID), Network: w.Network, Address: address.String(), PublicKey: key.String(), Custody: w.Custody,
+			ID: string(w.ID), Network: w.Network, Address: account.Address.String(), PublicKey: account.Key.String(), Custody: w.Custody,
 			Named: true, State: walletMissing, Frozen: s.state.Covered(w.ID),
 		}
 		if c, ok := s.state.Wallet(string(w.ID)); ok {

@@ -65,13 +65,13 @@ const testMessage = "kura tests a key: this pays nothing"
 func (s *Signer) testWallets(ctx context.Context) {
 	for _, wallet := range s.conditions.about(walletConditions...) {
 		s.mu.RLock()
-		network, key, _, _, named := s.state.PolicyInForce().WalletAccount(policy.WalletID(wallet))
+		account, named := s.state.PolicyInForce().Account(policy.WalletID(wallet))
 		s.mu.RUnlock()
 		if !named { // no policy lets it sign any more
 			s.conditions.clear(wallet, walletConditions...)
 			continue
 		}
-		if s.testWallet(ctx, Key{Wallet: wallet, Network: network, PublicKey: key}) == nil {
+		if s.testWallet(ctx, Key{Wallet: wallet, Network: account.Network, PublicKey: account.Key}) == nil {
 			s.conditions.clear(wallet, walletConditions...)
 		}
 	}

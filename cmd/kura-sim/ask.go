@@ -48,7 +48,7 @@ const requestLife = 12 * hour
 
 // withdrawal writes an ask as a statement, for a journal and an id.
 func (a *ask) withdrawal(p *policy.Policy, journal statement.Hash, id statement.ID) (*statement.Withdrawal, error) {
-	_, _, address, _, ok := p.WalletAccount(a.wallet)
+	account, ok := p.Account(a.wallet)
 	asset, registered := p.AssetRef(a.asset)
 	if !ok || !registered {
 		return nil, fmt.Errorf("the policy has no wallet %s or no asset %s", a.wallet, a.asset)
@@ -56,7 +56,7 @@ func (a *ask) withdrawal(p *policy.Policy, journal statement.Hash, id statement.
 	w, _ := p.Wallet(a.wallet)
 	out := &statement.Withdrawal{
 		Journal: journal, ID: id, Expires: a.at + min(requestLife, int64(p.Document().WithdrawalLife)),
-		Wallet: string(a.wallet), WalletAddress: address.String(), Destination: a.to.String(),
+		Wallet: string(a.wallet), WalletAddress: account.Address.String(), Destination: a.to.String(),
 		Assets:  []statement.AssetAmount{{Asset: asset.Asset, Amount: nem.Amount(a.amount)}},
 		Message: statement.Message{Kind: a.message}, MaxFee: nem.Amount(w.MaxFee),
 		Reference: "withdrawal", Customer: a.customer,
@@ -102,9 +102,9 @@ func (d *deployment) withdraw(ctx context.Context, client policy.ClientID, a ask
 // takes verifies a signed transaction by the rules of its chain and says what leaves the wallet when it is announced.
 // One whose deadline is over by then takes nothing.
 func (d *deployment) takes(a ask, t *rpc.Transaction) ([]nem.Outflow, error) {
-	n, key, _, _, _ := d.policy.WalletAccount(a.wallet)
+	account, _ := d.policy.Account(a.wallet)
 	body := []byte(t.Announce.Body)
-	if v := nem.VerifyLine(n, body); !v.Valid {
+	if v := nem.VerifyLine(account.Network, body); !v.Valid {
 		return nil, fmt.Errorf("the signed transaction does not verify: %s", v.Reason)
 	}
 	var signed struct {
@@ -118,19 +118,19 @@ func (d *deployment) takes(a ask, t *rpc.Transaction) ([]nem.Outflow, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx, err := nem.Decode(n, raw)
+	tx, err := nem.Decode(account.Network, raw)
 	if err != nil {
 		return nil, err
 	}
-	effect := nem.Effects(tx, d.policy.Assets(n))
+	effect := nem.Effects(tx, d.policy.Assets(account.Network))
 	if effect.Control {
 		return nil, fmt.Errorf("a transaction was signed that is no transfer: %s", effect.Why)
 	}
-	if nem.UnixMillis(n, tx.Deadline()) < a.announce {
+	if nem.UnixMillis(account.Network, tx.Deadline()) < a.announce {
 		return nil, nil
 	}
 	for _, o := range effect.Outflows {
-		if o.Payer != key {
+		if o.Payer != account.Key {
 			return nil, fmt.Errorf("a transaction was signed that takes %s from another account", o.Asset)
 		}
 	}

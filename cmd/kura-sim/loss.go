@@ -54,9 +54,9 @@ func (t *takings) total() *big.Int {
 func sum(p *policy.Policy, answers []answer) (map[stockKey]*takings, error) {
 	all := map[stockKey]*takings{}
 	for _, a := range answers {
-		n, _, _, _, _ := p.WalletAccount(a.wallet)
+		account, _ := p.Account(a.wallet)
 		for _, o := range a.moved {
-			asset, ok := p.AssetOf(n, o.Asset)
+			asset, ok := p.AssetOf(account.Network, o.Asset)
 			if !ok {
 				return nil, fmt.Errorf("%s left, which is not in the registry", o.Asset)
 			}

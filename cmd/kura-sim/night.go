@@ -38,11 +38,12 @@ func aim(p *policy.Policy) (target, error) {
 		return target{}, exit(exitPolicy, errors.New("the policy has no wallet: there is nothing to rob"))
 	}
 	at := max(0, slices.IndexFunc(d.Wallets, func(w policy.Wallet) bool {
-		n, _, _, _, _ := p.WalletAccount(w.ID)
-		return n.Chain() == nem.NIS1
+		account, _ := p.Account(w.ID)
+		return account.Network.Chain() == nem.NIS1
 	}))
 	w := &d.Wallets[at]
-	n, _, _, _, _ := p.WalletAccount(w.ID)
+	account, _ := p.Account(w.ID)
+	n := account.Network
 	asset, ok := p.AssetOf(n, nem.Currency(n))
 	if !ok {
 		return target{}, exit(exitPolicy, fmt.Errorf("the registry does not have the currency of %s: wallet %s can pay nothing, not even a fee", n, w.ID))
@@ -63,7 +64,7 @@ func names[T comparable](list []T, one T) bool { return list == nil || slices.Co
 // playNight asks what was asked in 2018, at the same times of day, and lets the clock run on to when it was noticed.
 func (d *deployment) playNight(ctx context.Context, t target) ([]answer, error) {
 	asset, _ := d.policy.AssetRef(t.asset)
-	n, _, _, _, _ := d.policy.WalletAccount(t.wallet)
+	account, _ := d.policy.Account(t.wallet)
 	var all []answer
 	for i, x := range adversary.Theft {
 		at := midnight + x.Minute*minute
@@ -72,7 +73,7 @@ func (d *deployment) playNight(ctx context.Context, t target) ([]answer, error) 
 		}
 		a, err := d.withdraw(ctx, t.client, ask{
 			at: at, announce: at, wallet: t.wallet, asset: t.asset, amount: policy.Units(inUnits(x.XEM, asset.Divisibility)),
-			to: throwAway(n), message: statement.MessageNone, customer: "c-" + strconv.Itoa(i+1),
+			to: throwAway(account.Network), message: statement.MessageNone, customer: "c-" + strconv.Itoa(i+1),
 		})
 		if err != nil {
 			return nil, err

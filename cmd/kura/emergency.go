@@ -71,7 +71,7 @@ What a wallet holds stands on the chain: give it with --amount, less the fee.`,
 
 // readEvacuation makes an evacuation's document out of what a person typed.
 func readEvacuation(p *policy.Policy, id policy.WalletID, amounts []string, maxFee string) (*policy.Evacuation, error) {
-	network, _, _, _, ok := p.WalletAccount(id)
+	account, ok := p.Account(id)
 	w, named := p.Wallet(id)
 	if !ok || !named {
 		return nil, fmt.Errorf("the policy in force has no wallet %s", statement.Quote(string(id), 64))
@@ -88,7 +88,7 @@ func readEvacuation(p *policy.Policy, id policy.WalletID, amounts []string, maxF
 		return nil, fmt.Errorf("give --amount: what the wallet holds, less the fee")
 	}
 	for _, text := range amounts {
-		value, err := readAmount(p, network, text)
+		value, err := readAmount(p, account.Network, text)
 		if err != nil {
 			return nil, fmt.Errorf("--amount: %w", err)
 		}

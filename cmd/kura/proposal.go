@@ -154,14 +154,14 @@ func (m *mirror) showEvacuation(page *page, document string) error {
 		return fmt.Errorf("the proposed evacuation: %w", err)
 	}
 	p := m.state.PolicyInForce()
-	network, _, _, rescue, ok := p.WalletAccount(e.Wallet)
+	account, ok := p.Account(e.Wallet)
 	if !ok {
 		return fmt.Errorf("the proposed evacuation is of wallet %q, which the policy in force does not have", e.Wallet)
 	}
-	page.field("sweeps", "%s on %s", e.Wallet, network)
-	page.field("to", "%s, its rescue address by the policy in force", rescue)
+	page.field("sweeps", "%s on %s", e.Wallet, account.Network)
+	page.field("to", "%s, its rescue address by the policy in force", account.Rescue)
 	for _, s := range m.state.Overlay().Stops() {
-		if s.Kind == statement.TargetAddress && s.Name == rescue.String() {
+		if s.Kind == statement.TargetAddress && s.Name == account.Rescue.String() {
 			page.field("SUSPENDED", "by %s at %s: who approves an evacuation that was proposed later overrides that", s.By, statement.FormatTime(s.At))
 		}
 	}

@@ -32,17 +32,17 @@ type pendingView struct {
 // view decodes a held request and decides about it again, here and now.
 func (m *mirror) view(r *ledger.Request, now policy.Now) (*pendingView, error) {
 	p := m.state.PolicyInForce()
-	network, _, _, _, ok := p.WalletAccount(r.Wallet)
+	account, ok := p.Account(r.Wallet)
 	if !ok {
 		return nil, fmt.Errorf("%s: the policy in force has no wallet %q", r.ID, r.Wallet)
 	}
-	payment, err := r.Withdrawal.Resolve(network)
+	payment, err := r.Withdrawal.Resolve(account.Network)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.ID, err)
 	}
-	v := &pendingView{request: r, payment: payment, network: network, policy: p, held: time.UnixMilli(r.Since)}
+	v := &pendingView{request: r, payment: payment, network: account.Network, policy: p, held: time.UnixMilli(r.Since)}
 	for _, a := range payment.Assets {
-		asset, ok := p.AssetOf(network, a.ID)
+		asset, ok := p.AssetOf(account.Network, a.ID)
 		if !ok {
 			asset = &policy.Asset{ID: policy.AssetRef(a.ID.String())} // shown in smallest units
 		}

@@ -152,10 +152,10 @@ func (t *thief) keep(in policy.Input, d *policy.Decision) bool {
 func (t *thief) input(v variant, amount uint64, now int64) policy.Input {
 	t.serial++
 	wallet := &t.g.p.Document().Wallets[v.wallet]
-	network, _, address, _, _ := t.g.p.WalletAccount(wallet.ID)
+	account, _ := t.g.p.Account(wallet.ID)
 	target, _ := t.g.p.AssetRef(t.g.target.Asset)
 	w := &statement.Withdrawal{
-		ID: identity(now, t.serial), Expires: now + int64(t.g.p.Document().WithdrawalLife), Wallet: string(wallet.ID), WalletAddress: address.String(),
+		ID: identity(now, t.serial), Expires: now + int64(t.g.p.Document().WithdrawalLife), Wallet: string(wallet.ID), WalletAddress: account.Address.String(),
 		Assets: []statement.AssetAmount{{Asset: target.Asset, Amount: nem.Amount(amount)}}, Message: statement.Message{Kind: statement.MessageNone},
 		MaxFee: nem.Amount(wallet.MaxFee), Customer: fmt.Sprint("customer ", t.serial),
 	}
@@ -173,7 +173,7 @@ func (t *thief) input(v variant, amount uint64, now int64) policy.Input {
 		}
 	} else {
 		seed := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("thief "), t.serial%64))
-		w.Destination = nem.PublicKey(seed).Address(network).String()
+		w.Destination = nem.PublicKey(seed).Address(account.Network).String()
 	}
 	return policy.Input{
 		Policy: t.g.p, Book: t.g.book, Usage: t.usage,
