@@ -27,7 +27,7 @@ func TestUnits(t *testing.T) {
 			"RuntimeDirectoryMode=0750", "StateDirectoryMode=0700", "Group=kura-socket",
 		},
 		"kura-gateway": {"SupplementaryGroups=kura-socket", "ExecReload=/bin/kill -HUP $MAINPID"},
-		"kura-witness": {"LoadCredential=witness_key:/etc/kura-witness/witness.key", "StateDirectoryMode=0700"},
+		"kura-witness": {"StateDirectory=kura-witness", "StateDirectoryMode=0700"},
 	}
 	users, err := os.ReadFile("deploy/systemd/kura.sysusers")
 	if err != nil {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -41,4 +44,34 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 	}
 	walk(root)
+}
+
+// TestDocumentedSettings: docs/cli.md shows every setting of a witness, in a form that is read, and names every setting
+// of a home.
+func TestDocumentedSettings(t *testing.T) {
+	page, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "`kura witness serve --config witness.toml`")
+	_, example, _ = strings.Cut(example, "\n\n")
+	example, _, _ = strings.Cut(example, "\n\nIt serves")
+	path := filepath.Join(t.TempDir(), "witness.toml")
+	if err := os.WriteFile(path, []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := readWitnessFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, value := range reflect.ValueOf(f).Fields() {
+		if value.IsZero() {
+			t.Errorf("docs/cli.md does not show %s of witness.toml", field.Tag.Get("toml"))
+		}
+	}
+	for field := range reflect.TypeFor[homeFile]().Fields() {
+		if !strings.Contains(string(page), "`"+field.Tag.Get("toml")+"` (") {
+			t.Errorf("docs/cli.md says nothing of %s of kura.toml", field.Tag.Get("toml"))
+		}
+	}
 }
