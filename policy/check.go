@@ -42,7 +42,7 @@ func (c *checker) find(level Level, code, path, text string, args ...any) {
 // Check looks for what is unwise: rules that never match, limits that never
 // bind, quorums that cannot be reached or that few losses make unreachable,
 // wallets without rescue, paths that nothing bounds, grants that are stale. book
-// may be nil; now says which last days are over.
+// may be nil; now says which last days are over. The worst come first.
 func Check(p *Policy, book *Book, now Now) []Finding {
 	c := &checker{p: p, book: book, now: now, lists: map[listKey]int{}}
 	c.parties()
@@ -52,6 +52,8 @@ func Check(p *Policy, book *Book, now Now) []Finding {
 	c.quorums()
 	c.governance()
 	c.entries()
+	worst := []Level{Danger, Warning, Note}
+	slices.SortStableFunc(c.out, func(a, b Finding) int { return slices.Index(worst, a.Level) - slices.Index(worst, b.Level) })
 	return c.out
 }
 
@@ -153,15 +155,8 @@ func (c *checker) rules() {
 	for i := range c.p.rules {
 		r := &c.p.rules[i]
 		path := fmt.Sprintf("rules[%d]", i)
-		if !c.matchable(r) {
-			c.find(Warning, "rule_never_matches", path, "rule %s never matches: none of its wallets and assets are on one network", r.id)
-			continue
-		}
-		for k := range i {
-			if c.p.rules[k].covers(r) {
-				c.find(Warning, "rule_never_matches", path, "rule %s never matches: rule %s above it takes everything that it could", r.id, c.p.rules[k].id)
-				break
-			}
+		if len(d.Wallets) > 0 {
+			c.neverMatches(i)
 		}
 		if r.listed && c.book != nil && c.book.Len() > 0 && !slices.ContainsFunc(c.book.Entries(), func(e Entry) bool {
 			at, ok := c.p.books[e.Book]
@@ -175,62 +170,6 @@ func (c *checker) rules() {
 			c.find(Note, "book_unused", fmt.Sprintf("books[%d]", i), "no rule refers to book %s; its entries still say which message their addresses need", book)
 		}
 	}
-}
-
-// matchable tells whether some wallet and asset of the rule are on one network.
-func (c *checker) matchable(r *rule) bool {
-	for i := range c.p.walletList {
-		for a := range c.p.assetList {
-			if r.wallets.has(i) && r.assets.has(a) && c.p.walletList[i].network == c.p.assetList[a].network {
-				return true
-			}
-		}
-	}
-	return len(c.p.walletList) == 0
-}
-
-// covers tells whether everything that meets the other rule's conditions meets
-// this one's.
-func (r *rule) covers(other *rule) bool {
-	within := func(outer, inner set) bool {
-		if outer == nil {
-			return true
-		}
-		if inner == nil {
-			return false
-		}
-		for i := range inner {
-			if inner[i]&^outer[i] != 0 {
-				return false
-			}
-		}
-		return true
-	}
-	if !within(r.wallets, other.wallets) || !within(r.clients, other.clients) || !within(r.assets, other.assets) {
-		return false
-	}
-	if r.listed && (!other.listed || !within(r.books, other.books) || (other.then == thenDeny && r.then != thenDeny)) {
-		return false
-	}
-	for _, kind := range messageKind {
-		if r.messages != nil && !slices.Contains(r.messages, kind) && (other.messages == nil || slices.Contains(other.messages, kind)) {
-			return false
-		}
-	}
-	if r.amount != nil && (other.amount == nil || !r.amount.covers(other.amount)) {
-		return false
-	}
-	if r.lastDay != "" && (other.lastDay == "" || other.lastDay > r.lastDay) {
-		return false
-	}
-	return r.hours == nil || (other.hours != nil && *r.hours == *other.hours)
-}
-
-func (r *Range) covers(other *Range) bool {
-	if r.Above != nil && (other.Above == nil || *other.Above < *r.Above) {
-		return false
-	}
-	return r.UpTo == nil || (other.UpTo != nil && *other.UpTo <= *r.UpTo)
 }
 
 func (c *checker) limits() {

@@ -1,6 +1,8 @@
 package policy_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +33,7 @@ func TestCheck(t *testing.T) {
 	if got := policy.Check(republic(t, nil), nil, now); slices.ContainsFunc(got, func(f policy.Finding) bool { return f.Level == policy.Danger }) {
 		t.Errorf("a sound policy is in danger: %v", got)
 	}
+	before, unchanged := policy.Check(republic(t, closed), nil, now), republic(t, closed).Hash()
 	cases := []struct {
 		want   string
 		change func(*policy.Document)
@@ -89,9 +92,112 @@ func TestCheck(t *testing.T) {
 	}
 	for i, c := range cases {
 		p := republic(t, func(d *policy.Document) { closed(d); c.change(d) })
-		if got := codesOf(policy.Check(p, nil, now)); !slices.Contains(got, c.want) {
-			t.Errorf("case %d: no %s in %v", i, c.want, got)
+		got := policy.Check(p, nil, now)
+		found := slices.ContainsFunc(got, func(f policy.Finding) bool {
+			return f.Code == c.want && (p.Hash() == unchanged || !slices.Contains(before, f))
+		})
+		if !found {
+			t.Errorf("case %d: no new %s in %v", i, c.want, got)
 		}
+		if !slices.IsSortedFunc(got, func(a, b policy.Finding) int { return severity(a) - severity(b) }) {
+			t.Errorf("case %d: the worst do not come first: %v", i, got)
+		}
+	}
+}
+
+func severity(f policy.Finding) int {
+	return slices.Index([]policy.Level{policy.Danger, policy.Warning, policy.Note}, f.Level)
+}
+
+// TestRulesThatNeverMatch: by one rule above, by several between them, and what
+// only looks like it.
+func TestRulesThatNeverMatch(t *testing.T) {
+	xem := []policy.AssetRef{"xem"}
+	upTo := func(above, upTo uint64) *policy.Range {
+		r := &policy.Range{}
+		if above > 0 {
+			r.Above = units(above)
+		}
+		if upTo > 0 {
+			r.UpTo = units(upTo)
+		}
+		return r
+	}
+	friday := func(from string) *policy.Hours {
+		return &policy.Hours{Offset: "+00:00", Days: []string{"fri"}, From: from, To: "18:00"}
+	}
+	cases := []struct {
+		name  string
+		says  string // "" if the last rule can match
+		rules []policy.When
+		last  func(*policy.Rule)
+	}{
+		{"the same", "rule r0 above it", []policy.When{{}, {}}, nil},
+		{"tiers without a gap", "the rules r0, r1 above it", []policy.When{{Asset: xem, Amount: upTo(0, 5)}, {Asset: xem, Amount: upTo(5, 0)}, {}}, nil},
+		{"tiers with a gap", "", []policy.When{{Asset: xem, Amount: upTo(0, 5)}, {Asset: xem, Amount: upTo(6, 0)}, {}}, nil},
+		{"a tier within", "rule r0 above it", []policy.When{{Asset: xem, Amount: upTo(1, 9)}, {Asset: xem, Amount: upTo(2, 9)}}, nil},
+		{"kinds of message", "the rules r0, r1 above it", []policy.When{{Message: []string{"none", "hex"}}, {Message: []string{"text"}}, {}}, nil},
+		{"not every kind", "", []policy.When{{Message: []string{"none"}}, {Message: []string{"text"}}, {}}, nil},
+		{"books", "the rules r0, r1 above it", []policy.When{{Destination: []string{"friends"}}, {Destination: []string{"shops"}}, {Destination: []string{"friends", "shops"}}}, nil},
+		{"books, and what is in none", "", []policy.When{{Destination: []string{"friends"}}, {Destination: []string{"shops"}}, {}}, nil},
+		{"a refusal looks at the address alone", "", []policy.When{{Destination: []string{"friends"}}, {Destination: []string{"friends"}}}, func(r *policy.Rule) { r.Then = "deny" }},
+		{"the same hours", "rule r0 above it", []policy.When{{Hours: friday("09:00")}, {Hours: friday("09:00")}}, nil},
+		{"other hours", "", []policy.When{{Hours: friday("09:00")}, {Hours: friday("08:00")}}, nil},
+		{"no rule for ever", "", []policy.When{{}, {}}, func(r *policy.Rule) { r.ID = "until" }},
+	}
+	for _, c := range cases {
+		p := republic(t, func(d *policy.Document) {
+			d.Rules = nil
+			for i, when := range c.rules {
+				d.Rules = append(d.Rules, policy.Rule{ID: fmt.Sprint("r", i), Then: "sign", When: when})
+			}
+			if c.name == "no rule for ever" {
+				d.Rules[0].LastDay = "2027-01-01"
+			}
+			if c.last != nil {
+				c.last(&d.Rules[len(d.Rules)-1])
+			}
+		})
+		var says []string
+		for _, f := range policy.Check(p, nil, at(base)) {
+			if f.Code == "rule_never_matches" {
+				says = append(says, f.Path+" "+f.Text)
+			}
+		}
+		if (c.says == "") != (says == nil) || (c.says != "" && (len(says) != 1 || !strings.HasPrefix(says[0], fmt.Sprintf("rules[%d]", len(c.rules)-1)) || !strings.Contains(says[0], c.says))) {
+			t.Errorf("%s: %q, want %q", c.name, says, c.says)
+		}
+	}
+}
+
+// TestRulesThatNeverMatchNeverDo: what is said to match nothing decides nothing,
+// whatever is asked.
+func TestRulesThatNeverMatchNeverDo(t *testing.T) {
+	found := 0
+	for seed := range uint64(300) {
+		w := newWorld(t, rand.New(rand.NewPCG(seed, 3)))
+		never := map[string]bool{}
+		for _, f := range policy.Check(w.p, nil, at(base)) {
+			if f.Code == "rule_never_matches" {
+				found++
+				never[strings.Fields(f.Text)[1]] = true
+			}
+		}
+		if len(never) == 0 {
+			continue
+		}
+		for range 100 {
+			w.step()
+			in := w.input()
+			d := policy.Decide(in)
+			// (Of what is denied anyway, for a client that is none, the rest is worked out all the same.)
+			if never[d.Rule] && (d.Outcome != policy.Deny || d.Code == policy.CodeDeniedByRule) {
+				t.Fatalf("world %d: rule %s matches\n%s\n%s", seed, d.Rule, w.p.Text(), policy.Explain(w.p, in.Request.Withdrawal, &d))
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d rules were found", found)
 	}
 }
 

@@ -31,15 +31,21 @@ func newPolicy() *cobra.Command {
 // readPolicy compiles a policy file, YAML or JSON. Every mistake is in the error,
 // a line each.
 func readPolicy(cmd *cobra.Command, name string) (*policy.Policy, error) {
+	p, _, err := readPolicyText(cmd, name)
+	return p, err
+}
+
+// readPolicyText gives the file's text beside the policy, to find lines in.
+func readPolicyText(cmd *cobra.Command, name string) (*policy.Policy, []byte, error) {
 	text, err := readAll(cmd, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p, err := source.Compile(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s:\n%w", name, err)
+		return nil, nil, fmt.Errorf("%s:\n%w", name, err)
 	}
-	return p, nil
+	return p, text, nil
 }
 
 // readBook makes an address book of a change file, YAML or JSON; nil for "".
@@ -90,10 +96,17 @@ func newPolicyCompile() *cobra.Command {
 
 // checkView is what `kura policy check --json` prints.
 type checkView struct {
-	OK       bool             `json:"ok"` // nothing dangerous was found
-	Hash     string           `json:"hash"`
-	Version  int              `json:"version"`
-	Findings []policy.Finding `json:"findings"`
+	OK       bool        `json:"ok"` // nothing dangerous was found
+	Hash     string      `json:"hash"`
+	Version  int         `json:"version"`
+	Findings []foundView `json:"findings"`
+}
+
+// foundView is a finding with the line of the file where its part stands, 0 if it
+// is about nothing in the file.
+type foundView struct {
+	policy.Finding
+	Line int `json:"line"`
 }
 
 func newPolicyCheck() *cobra.Command {
@@ -107,7 +120,7 @@ func newPolicyCheck() *cobra.Command {
 paths that nothing bounds). Exit 1 if it is wrong or something in it is dangerous.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := readPolicy(cmd, args[0])
+			p, text, err := readPolicyText(cmd, args[0])
 			if err != nil {
 				return err
 			}
@@ -115,9 +128,11 @@ paths that nothing bounds). Exit 1 if it is wrong or something in it is dangerou
 			if err != nil {
 				return err
 			}
-			view := checkView{OK: true, Hash: p.Hash().String(), Version: p.Document().Version, Findings: policy.Check(p, b, wallTime())}
-			for _, f := range view.Findings {
+			view := checkView{OK: true, Hash: p.Hash().String(), Version: p.Document().Version}
+			line := source.Lines(text)
+			for _, f := range policy.Check(p, b, wallTime()) {
 				view.OK = view.OK && f.Level != policy.Danger
+				view.Findings = append(view.Findings, foundView{f, line(f.Path)})
 			}
 			return view.print(cmd, asJSON)
 		},
@@ -135,7 +150,11 @@ func (v checkView) print(cmd *cobra.Command, asJSON bool) error {
 	} else {
 		p := newPage(cmd.OutOrStdout())
 		for _, f := range v.Findings {
-			p.field(string(f.Level), "%s: %s", f.Path, f.Text)
+			where := f.Path
+			if f.Line > 0 {
+				where = fmt.Sprintf("line %d, %s", f.Line, f.Path)
+			}
+			p.field(string(f.Level), "%s: %s", where, f.Text)
 		}
 		p.line("policy %d, hash %s: well-formed, %d findings", v.Version, v.Hash, len(v.Findings))
 		if err := p.flush(); err != nil {

@@ -63,6 +63,22 @@ func Addresses(file []byte) (*policy.BookChange, error) {
 	return checked, nil
 }
 
+// Lines gives what tells in which line of a file a part of its document stands, or
+// the smallest part around it that is written out; 0 if that is not known. Parts
+// are named as in mistakes and findings, "rules[2].approval".
+func Lines(file []byte) func(path string) int {
+	all := places{}
+	if root, mistake := parse(file); mistake == nil {
+		all.note(root, "")
+	}
+	return func(path string) int {
+		if n := all.around(path); n != nil {
+			return n.line
+		}
+		return 0
+	}
+}
+
 // compileJSON takes compiled JSON with any white space.
 func compileJSON(file []byte) (*policy.Policy, error) {
 	compact := jsontext.Value(bytes.Clone(file))
@@ -106,6 +122,21 @@ func (p places) note(n *node, path string) {
 	}
 }
 
+// around finds the part with a path, or the smallest one around it; nil if there
+// is none but the whole document.
+func (p places) around(path string) *node {
+	for {
+		if n, ok := p[path]; ok {
+			return n
+		}
+		i := strings.LastIndexAny(path, ".[")
+		if i < 0 {
+			return nil
+		}
+		path = path[:i]
+	}
+}
+
 // locate gives a document's errors their places: that of the part, or of the
 // smallest one around it.
 func (p places) locate(err error) error {
@@ -116,14 +147,8 @@ func (p places) locate(err error) error {
 	out := make(Mistakes, len(list))
 	for i, e := range list {
 		out[i] = &Mistake{Path: e.Path, What: e.What, Want: e.Want}
-		for path := e.Path; ; path = path[:strings.LastIndexAny(path, ".[")] {
-			if n, ok := p[path]; ok {
-				out[i].Line, out[i].Column = n.line, n.column
-				break
-			}
-			if !strings.ContainsAny(path, ".[") {
-				break
-			}
+		if n := p.around(e.Path); n != nil {
+			out[i].Line, out[i].Column = n.line, n.column
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *Mistake) int { return a.Line - b.Line })
