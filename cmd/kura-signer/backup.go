@@ -41,26 +41,11 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	write, report, where := in.stdout.Write, in.stderr, "on standard output"
-	if out != "-" {
-		file, failure := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if errors.Is(failure, fs.ErrPermission) {
-			return fmt.Errorf("%w: this command is uid %d, the owner of the state directory, and has to be able to write there; or give --out - and redirect the output", failure, os.Geteuid())
-		}
-		if failure != nil {
-			return failure
-		}
-		defer func() {
-			if err = errors.Join(err, file.Close()); err != nil {
-				err = errors.Join(err, os.Remove(out))
-			}
-		}()
-		write = func(text []byte) (int, error) {
-			n, err := file.Write(text)
-			return n, errors.Join(err, file.Sync())
-		}
-		report, where = in.stdout, "in "+out
+	file, err := in.openBackup(out)
+	if err != nil {
+		return err
 	}
+	defer func() { err = file.end(err) }()
 	t, err := openToken(ctx, c, slog.New(slog.NewTextHandler(in.stderr, nil)))
 	if err != nil {
 		return err
@@ -96,11 +81,50 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := write(text); err != nil {
+	if err := file.write(text); err != nil {
 		return err
 	}
-	f.describe(report, where, missing)
+	f.describe(file.report, file.where, missing)
 	return nil
+}
+
+// A backupOut is where a backup goes, and where the report of it goes then.
+type backupOut struct {
+	file   *os.File // nil for standard output
+	out    io.Writer
+	report io.Writer
+	where  string
+}
+
+// openBackup makes the file, before anything is decrypted for it.
+func (in *invocation) openBackup(path string) (*backupOut, error) {
+	if path == "-" {
+		return &backupOut{out: in.stdout, report: in.stderr, where: "on standard output"}, nil
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w: this command is uid %d, the owner of the state directory, and has to be able to write there; or give --out - and redirect the output", err, os.Geteuid())
+	}
+	return &backupOut{file, file, in.stdout, "in " + path}, err
+}
+
+func (o *backupOut) write(text []byte) error {
+	_, err := o.out.Write(text)
+	if o.file != nil {
+		err = errors.Join(err, o.file.Sync())
+	}
+	return err
+}
+
+// end closes the file, and removes it if anything went wrong: half a backup is none.
+func (o *backupOut) end(err error) error {
+	if o.file == nil {
+		return err
+	}
+	if err = errors.Join(err, o.file.Close()); err != nil {
+		err = errors.Join(err, os.Remove(o.file.Name()))
+	}
+	return err
 }
 
 // parseCustodians reads NAME=RECIPIENT; a recipient without a name is called by its number.

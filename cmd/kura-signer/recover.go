@@ -16,52 +16,13 @@ import (
 
 // recoverTail goes on after entries that the journal lost: its store ends before a head that the anchors prove. Without
 // verdicts it only shows what is lost and what the directors are to sign, and writes that down; with that text and their
-// verdicts it goes on. Interrupted anywhere it is run again with the
-// same arguments and finishes what was begun.
+// verdicts it goes on. Interrupted anywhere it is run again with the same arguments and finishes what was begun.
 func recoverTail(ctx context.Context, in *invocation) (err error) {
-	var configPath, untilText, gapPath, verdictsPath, outPath string
-	var headPaths []string
-	err = in.flags("recover-tail", func(f *flag.FlagSet) {
-		f.StringVar(&configPath, "config", "", "configuration file")
-		f.Var((*repeated)(&headPaths), "head", "a checkpoint that a witness holds, or what --out wrote on another signer's host; once for each")
-		f.StringVar(&untilText, "until", "", "the clock under which the lost entries were written stood at most at this time, later than what is known here")
-		f.StringVar(&outPath, "out", "", "write what the directors are asked to this file (it must not exist)")
-		f.StringVar(&gapPath, "gap", "", "with --verdicts: what --out wrote, and the directors were asked")
-		f.StringVar(&verdictsPath, "verdicts", "", "the directors' approvals, one envelope a line: go on")
-	}, "config")
+	o, err := in.tailOrder()
 	if err != nil {
 		return err
 	}
-	switch {
-	case (gapPath == "") != (verdictsPath == ""):
-		return exit(exitUsage, errors.New("--verdicts and --gap go together: the verdicts, and what they are about"))
-	case gapPath != "" && (untilText != "" || outPath != ""):
-		return exit(exitUsage, errors.New("--until and --out are for asking the directors; with --gap they have been asked"))
-	}
-	var until int64
-	if untilText != "" {
-		if until, err = statement.ParseTime(untilText); err != nil {
-			return exit(exitUsage, fmt.Errorf("--until: %w", err))
-		}
-	}
-	var verdicts []statement.Envelope
-	if verdictsPath != "" {
-		if verdicts, err = readVerdicts(verdictsPath); err != nil {
-			return err
-		}
-	}
-	var question []byte
-	if gapPath != "" {
-		if question, err = os.ReadFile(gapPath); err != nil {
-			return err
-		}
-		headPaths = append(headPaths, gapPath) // the heads of others need not be given again
-	}
-	more, err := readHeads(headPaths)
-	if err != nil {
-		return err
-	}
-	x, err := in.begin(ctx, configPath)
+	x, err := in.begin(ctx, o.configPath)
 	if err != nil {
 		return err
 	}
@@ -78,26 +39,73 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	r := &signer.Recovery{Config: c, More: more, Until: until}
+	r := &signer.Recovery{Config: c, More: o.heads, Until: o.until}
 	tail, err := r.Find(ctx)
 	switch {
 	case err != nil:
 		return err
-	case tail == nil && (verdictsPath == "" || len(r.Gaps()) == 0):
+	case tail == nil && (!o.answered() || len(r.Gaps()) == 0):
 		say(in.stdout, "nothing is lost: the journal extends every head that is known here, or says itself that it goes on without it\n")
 		return nil
-	case tail == nil: // a run that was interrupted had made the gap durable; the anchors may still hold what was lost
-		if err := r.Finish(ctx); err != nil {
-			return err
-		}
-		return in.reportGap(r)
-	case verdictsPath == "":
-		return x.showTail(in, r, tail, outPath)
+	case tail != nil && !o.answered():
+		return in.showTail(r, tail, o.outPath)
+	case tail != nil:
+		err = r.GoOn(ctx, o.question, o.verdicts)
+	default: // a run that was interrupted had made the gap durable; the anchors may still hold what was lost
+		err = r.Finish(ctx)
 	}
-	if err := r.GoOn(ctx, question, verdicts); err != nil {
+	if err != nil {
 		return err
 	}
 	return in.reportGap(r)
+}
+
+// A tailOrder is what recover-tail is told, by its flags and the files that they name.
+type tailOrder struct {
+	configPath, outPath string
+	heads               []signer.HeldHead
+	until               int64 // unix milliseconds; 0: nobody says
+	question            []byte
+	verdicts            []statement.Envelope // of the directors who were asked the question
+}
+
+// answered tells whether the directors were asked.
+func (o *tailOrder) answered() bool { return o.question != nil }
+
+// tailOrder reads all that is told before anything is opened.
+func (in *invocation) tailOrder() (o tailOrder, err error) {
+	var untilText, gapPath, verdictsPath string
+	var headPaths []string
+	err = in.flags("recover-tail", func(f *flag.FlagSet) {
+		f.StringVar(&o.configPath, "config", "", "configuration file")
+		f.Var((*repeated)(&headPaths), "head", "a checkpoint that a witness holds, or what --out wrote on another signer's host; once for each")
+		f.StringVar(&untilText, "until", "", "the clock under which the lost entries were written stood at most at this time, later than what is known here")
+		f.StringVar(&o.outPath, "out", "", "write what the directors are asked to this file (it must not exist)")
+		f.StringVar(&gapPath, "gap", "", "with --verdicts: what --out wrote, and the directors were asked")
+		f.StringVar(&verdictsPath, "verdicts", "", "the directors' approvals, one envelope a line: go on")
+	}, "config")
+	switch {
+	case err != nil:
+		return o, err
+	case (gapPath == "") != (verdictsPath == ""):
+		return o, exit(exitUsage, errors.New("--verdicts and --gap go together: the verdicts, and what they are about"))
+	case gapPath != "" && (untilText != "" || o.outPath != ""):
+		return o, exit(exitUsage, errors.New("--until and --out are for asking the directors; with --gap they have been asked"))
+	case gapPath != "":
+		if o.verdicts, err = readVerdicts(verdictsPath); err != nil {
+			return o, err
+		}
+		if o.question, err = os.ReadFile(gapPath); err != nil {
+			return o, err
+		}
+		headPaths = append(headPaths, gapPath) // the heads of others need not be given again
+	case untilText != "":
+		if o.until, err = statement.ParseTime(untilText); err != nil {
+			return o, exit(exitUsage, fmt.Errorf("--until: %w", err))
+		}
+	}
+	o.heads, err = readHeads(headPaths)
+	return o, err
 }
 
 // readHeads reads checkpoints from files, or out of the questions that other signers' hosts asked.
@@ -134,7 +142,7 @@ func (in *invocation) reportGap(r *signer.Recovery) error {
 }
 
 // showTail says what is lost and what the directors are to sign.
-func (x *ceremony) showTail(in *invocation, r *signer.Recovery, tail *signer.LostTail, outPath string) error {
+func (in *invocation) showTail(r *signer.Recovery, tail *signer.LostTail, outPath string) error {
 	heads := tail.Heads()
 	say(in.stdout, "kept    size %d root %s\n", heads.Kept.Size, heads.Kept.Root)
 	say(in.stdout, "        its last entry was written %s\n", statement.FormatTime(tail.Last.Clock))
