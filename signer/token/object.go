@@ -102,6 +102,37 @@ func (s *session) problems(template []*pkcs11.Attribute, values map[uint][]byte)
 				attributeText(want.Type, value), attributeText(want.Type, want.Value)))
 		}
 	}
+	return append(found, s.history(template, values)...)
+}
+
+// history is what the token says of a key's past, where it says anything: it was made
+// in the token and could never be read. Only a wallet's key may come from outside.
+func (s *session) history(template []*pkcs11.Attribute, values map[uint][]byte) (found []string) {
+	var label []byte
+	secret := false
+	for _, want := range template {
+		switch want.Type {
+		case pkcs11.CKA_LABEL:
+			label = want.Value
+		case pkcs11.CKA_SENSITIVE:
+			secret = true
+		}
+	}
+	if !secret {
+		return nil
+	}
+	no := func(kind uint) bool { return bytes.Equal(values[kind], []byte{0}) && !s.quirk.omits(kind) }
+	if strings.HasPrefix(string(label), labelWallet+" ") && !bytes.Equal(values[pkcs11.CKA_LOCAL], []byte{1}) {
+		return nil // shown as imported wherever it is
+	}
+	if no(pkcs11.CKA_LOCAL) {
+		return []string{"LOCAL is false, it has to be true: the key was not made in the token"}
+	}
+	for _, kind := range []uint{pkcs11.CKA_ALWAYS_SENSITIVE, pkcs11.CKA_NEVER_EXTRACTABLE} {
+		if no(kind) {
+			found = append(found, attributeName(kind)+" is false, it has to be true: the key could be read before")
+		}
+	}
 	return found
 }
 

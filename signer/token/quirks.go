@@ -26,7 +26,7 @@ type quirk struct {
 	software bool
 	// ecParams is CKA_EC_PARAMS for Ed25519.
 	ecParams []byte
-	// omit lists attributes that its templates must not carry.
+	// omit lists attributes that its templates must not carry, or that it tells wrongly.
 	omit []uint
 	// noGCM: CKM_AES_GCM is listed or not, but cannot be used; seal with
 	// AES-CBC-PAD and HMAC-SHA512.
@@ -43,9 +43,9 @@ var quirks = []quirk{
 	{name: "SoftHSM", manufacturer: "SoftHSM project", software: true, ecParams: edwardsOID},
 	// Softokn 3.87 leaves the tag out when it is asked how long a GCM ciphertext
 	// will be, and then finds the buffer too small. It wraps keys that are not
-	// extractable: Open refuses such a token without a reason.
+	// extractable: Open refuses such a token without a reason. It calls no key local.
 	{name: "NSS softokn", manufacturer: "Mozilla Foundation", software: true, ecParams: edwardsOID, noGCM: true,
-		omit: []uint{attributeCopyable, attributeDestroyable, pkcs11.CKA_ALLOWED_MECHANISMS, pkcs11.CKA_MODIFIABLE}},
+		omit: []uint{attributeCopyable, attributeDestroyable, pkcs11.CKA_ALLOWED_MECHANISMS, pkcs11.CKA_MODIFIABLE, pkcs11.CKA_LOCAL}},
 	{name: "opencryptoki", manufacturer: "IBM", software: true, ecParams: edwardsOID, noGCM: true,
 		omit: []uint{attributeCopyable, attributeDestroyable, pkcs11.CKA_ALLOWED_MECHANISMS}},
 	{name: "YubiHSM", manufacturer: "Yubico", ecParams: edwardsName,
