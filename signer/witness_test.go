@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -317,7 +318,13 @@ func TestTwoWinners(t *testing.T) {
 	d.Until("the one side is cosigned", func() bool { return ready(t, sides[0].Signer).Ready })
 	token := d.Token.(*signertest.FakeToken)
 	before := token.Signatures.Load()
+	// Both began with the same entry, under the same clock, so until the one has a payment cosigned everywhere they are
+	// no fork, and the other could win.
 	ask(sides[0])
+	clients.Wait()
+	d.Until("every witness has a payment of the one side", func() bool {
+		return !slices.ContainsFunc(ready(t, sides[0].Signer).Witnesses, func(w rpc.Witness) bool { return w.Size <= started+1 })
+	})
 	ask(sides[1])
 	close(gates[1])
 	clients.Wait()
