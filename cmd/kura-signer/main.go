@@ -103,10 +103,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return len(args) >= len(words) && slices.Equal(args[:len(words)], words)
 	})
 	if at < 0 {
-		help(stderr, all)
 		if len(args) == 1 && (args[0] == "help" || args[0] == "--help" || args[0] == "-h") {
+			help(stdout, all)
 			return exitOK
 		}
+		help(stderr, all)
 		return exitUsage
 	}
 	c := all[at]
