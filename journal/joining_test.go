@@ -1,7 +1,6 @@
 package journal_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 
@@ -80,18 +79,6 @@ func reopened(c journal.Config) journal.Config {
 	return c
 }
 
-// leadingStore is a test double of a store whose leader writes, and moves the anchors, whenever somebody has read the head.
-type leadingStore struct {
-	journal.Store
-	lead func()
-}
-
-func (s leadingStore) Head(ctx context.Context) (journal.Checkpoint, error) {
-	c, err := s.Store.Head(ctx)
-	s.lead()
-	return c, err
-}
-
 // TestOpenBesideLeader opens a journal while another signer goes on writing it and moves an anchor that both have, as
 // the signers of one token do: that is no rollback.
 func TestOpenBesideLeader(t *testing.T) {
@@ -99,7 +86,7 @@ func TestOpenBesideLeader(t *testing.T) {
 	c := testConfig(t)
 	leader := createLog(t, c, 3)
 	beside := c
-	beside.Store = leadingStore{Store: c.Store, lead: func() {
+	beside.Store = &busyStore{Store: c.Store, happens: func() {
 		size := leader.Head().Size
 		if _, err := leader.Append(ctx, storetest.Entries(size, size+2)); err != nil {
 			t.Fatal(err)

@@ -68,9 +68,7 @@ func TestRestartsOfTheMachineGiveTenMinutesInAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := w.Propose("alice", statement.ProposeResume, string(doc), "")
-	w.Verdict("alice", statement.Approve, p.About)
-	w.Verdict("bob", statement.Approve, p.About)
+	w.Adopt(statement.ProposeResume, string(doc), "")
 	if _, behind := drift(w, since); behind != 0 {
 		t.Errorf("after a resume it is %d behind", behind)
 	}
@@ -100,9 +98,7 @@ func TestWindowsDoNotRefillWithTheClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := w.Propose("alice", statement.ProposeResume, string(doc), "")
-	w.Verdict("alice", statement.Approve, p.About)
-	w.Verdict("bob", statement.Approve, p.About)
+	w.Adopt(statement.ProposeResume, string(doc), "")
 	if res := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1)); res.Code == policy.CodeLimit {
 		t.Errorf("with a quorum that vouches for it: %+v", res)
 	}

@@ -146,10 +146,7 @@ func evacuate(w *ledgertest.World) ledger.Result {
 	if err != nil {
 		w.TB.Fatal(err)
 	}
-	p := w.Propose("alice", statement.ProposeEvacuation, string(doc), "")
-	w.Verdict("alice", statement.Approve, p.About)
-	w.Verdict("bob", statement.Approve, p.About)
-	return p
+	return w.Adopt(statement.ProposeEvacuation, string(doc), "")
 }
 
 // TestEvacuationOfAKeyThatIsGivenUp sweeps wallets that sign nothing else any more.
@@ -172,9 +169,7 @@ func TestEvacuationWithoutACeremony(t *testing.T) {
 		x.ID, x.PublicKey = "later", nem.NIS1PublicKey(&[32]byte{1}).String()
 		doc.Wallets = append(doc.Wallets, x)
 	})
-	p := w.Propose("alice", statement.ProposeEvacuation, `{"wallet":"later","assets":[{"asset":"xem","amount":"1"}],"maxFee":"5000000"}`, "")
-	w.Verdict("alice", statement.Approve, p.About)
-	w.Verdict("bob", statement.Approve, p.About)
+	p := w.Adopt(statement.ProposeEvacuation, `{"wallet":"later","assets":[{"asset":"xem","amount":"1"}],"maxFee":"5000000"}`, "")
 	rec, _ := w.State.ByStatement(p.About)
 	alarms := w.State.Alarms()
 	if last := alarms[len(alarms)-1].Code; rec.State != ledger.StateLapsed || rec.Code != ledger.CodeWalletNotReady || last != ledger.CodeWalletNotReady {

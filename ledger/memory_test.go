@@ -72,18 +72,7 @@ func TestALongerLifeBringsNoIDBack(t *testing.T) {
 	}
 	w.SignAll()
 	w.Advance(10 * ledgertest.Hour)
-	doc := *w.State.PolicyInForce().Document()
-	doc.Version, doc.Previous, doc.WithdrawalLife = 3, w.State.PolicyInForce().Hash().String(), 7*ledgertest.Day
-	next, err := policy.New(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := w.Propose("alice", statement.ProposePolicy, string(next.Text()), "")
-	w.Verdict("alice", statement.Approve, p.About)
-	w.Verdict("bob", statement.Approve, p.About)
-	if w.State.PolicyInForce().Document().Version != 3 {
-		t.Fatal("the new policy is not in force")
-	}
+	enforced(w, func(doc *policy.Document) { doc.WithdrawalLife = 7 * ledgertest.Day })
 	if res := w.SubmitEnvelope(e); res.State != "" || res.Code != string(statement.CodeIDTooOld) {
 		t.Errorf("the old text: %+v", res)
 	}

@@ -41,9 +41,7 @@ func inService(t *testing.T, s *ledgertest.Succession) *ledgertest.World {
 	for _, x := range w.Wallets {
 		w.Must(ledger.WalletInput{Wallet: w.Ceremony(x)})
 	}
-	p := w.Propose("alice", statement.ProposeAddresses, w.AddressBook(), "")
-	w.Verdict("alice", statement.Approve, p.About)
-	w.Verdict("bob", statement.Approve, p.About)
+	w.Adopt(statement.ProposeAddresses, w.AddressBook(), "")
 	return w
 }
 

@@ -163,18 +163,8 @@ func TestNoPolicyLiftsAKey(t *testing.T) {
 	w := ledgertest.New(t)
 	hash := suspendKey(w)
 	w.Advance(1)
-	doc := *w.State.PolicyInForce().Document()
-	doc.Version, doc.Previous, doc.Title = doc.Version+1, w.State.PolicyInForce().Hash().String(), "next"
-	next, err := policy.New(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := w.Propose("alice", statement.ProposePolicy, string(next.Text()), "")
-	w.Verdict("alice", statement.Approve, p.About)
-	w.Verdict("bob", statement.Approve, p.About)
-	w.Advance(ledgertest.Day)
-	w.Ticks()
-	if w.State.PolicyInForce().Hash() != next.Hash() || keyState(w) != ledger.WalletSuspended {
+	enforced(w, func(doc *policy.Document) { doc.Title = "next" })
+	if keyState(w) != ledger.WalletSuspended {
 		t.Fatalf("the key is %s under policy %s", keyState(w), w.State.PolicyInForce().Hash())
 	}
 	w.Verdict("alice", statement.Lift, hash)

@@ -210,15 +210,7 @@ func TestTransitions(t *testing.T) {
 			doc.Governance.Policy.TimeLock = 0
 		}, play: func(w *ledgertest.World) *ledger.Request {
 			r := held(w)
-			doc := *w.State.PolicyInForce().Document()
-			doc.Version, doc.Previous, doc.Rules = 3, w.State.PolicyInForce().Hash().String(), nil
-			next, err := policy.New(doc)
-			if err != nil {
-				w.TB.Fatal(err)
-			}
-			p := w.Propose("alice", statement.ProposePolicy, string(next.Text()), "")
-			w.Verdict("alice", statement.Approve, p.About)
-			w.Verdict("bob", statement.Approve, p.About)
+			adopted(w, func(doc *policy.Document) { doc.Rules = nil })
 			return r
 		}},
 		{name: "nothing strands what may still be signed", state: ledger.StateAuthorized, code: policy.CodeSigned, play: func(w *ledgertest.World) *ledger.Request {
@@ -406,16 +398,7 @@ func TestApprovalsLapseWithTheirPolicy(t *testing.T) {
 
 // adoptTitle has two directors adopt a policy that differs in its title.
 func adoptTitle(w *ledgertest.World, title string) ledger.Result {
-	doc := *w.State.PolicyInForce().Document()
-	doc.Version, doc.Previous, doc.Title = doc.Version+1, w.State.PolicyInForce().Hash().String(), title
-	next, err := policy.New(doc)
-	if err != nil {
-		w.TB.Fatal(err)
-	}
-	p := w.Propose("alice", statement.ProposePolicy, string(next.Text()), "")
-	w.Verdict("alice", statement.Approve, p.About)
-	w.Verdict("bob", statement.Approve, p.About)
-	return p
+	return adopted(w, func(doc *policy.Document) { doc.Title = title })
 }
 
 func TestVerdictsThatDoNotCount(t *testing.T) {

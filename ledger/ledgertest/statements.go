@@ -51,6 +51,15 @@ func (w *World) Propose(who string, kind statement.ProposalKind, document, addre
 	})
 }
 
+// Adopt has alice propose something, and alice and bob approve of it.
+func (w *World) Adopt(kind statement.ProposalKind, document, addresses string) ledger.Result {
+	w.TB.Helper()
+	p := w.Propose("alice", kind, document, addresses)
+	w.Verdict("alice", statement.Approve, p.About)
+	w.Verdict("bob", statement.Approve, p.About)
+	return p
+}
+
 // SignAll makes and journals the signature of everything that may be signed.
 func (w *World) SignAll() int {
 	w.TB.Helper()

@@ -76,9 +76,7 @@ func NewWith(tb TB, change func(*policy.Document)) *World {
 	change(&doc)
 	second, err := policy.New(doc)
 	w.check(err)
-	p := w.Propose("alice", statement.ProposePolicy, string(second.Text()), string(w.book().Text()))
-	w.Verdict("alice", statement.Approve, p.About)
-	w.Verdict("bob", statement.Approve, p.About)
+	w.Adopt(statement.ProposePolicy, string(second.Text()), string(w.book().Text()))
 	if w.State.PolicyInForce().Hash() != second.Hash() {
 		tb.Fatalf("policy 2 is not in force: %+v", w.State.Proposals())
 	}
