@@ -143,3 +143,37 @@ func TestKeyWithAPastIsNotUsed(t *testing.T) {
 		t.Errorf("a start with it: %v", err)
 	}
 }
+
+// TestWalletOfAnotherGenesis: a key or a sealed file of another deployment signs nothing
+// here, and the lists say why.
+func TestWalletOfAnotherGenesis(t *testing.T) {
+	b := initialised(t)
+	tok := b.open()
+	ctx := context.Background()
+	id, label := walletKeyID([32]byte{1}, nem.SymbolTestnet, "token"), walletLabel(nem.SymbolTestnet, "token")
+	plant(t, tok, label, id)
+	seed := seedOf(t, randomBytes(32))
+	defer seed.Wipe()
+	sealed, err := tok.sealSeed(ctx, blob{wallet: "sealed", network: nem.NIS1Testnet, genesis: [32]byte{1}, publicKey: PublicKeyOf(nem.NIS1Testnet, seed)}, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writeBlob(b.stateDir, sealed, false); err != nil {
+		t.Fatal(err)
+	}
+	wallets, err := tok.Wallets()
+	if err != nil || len(wallets) != 2 {
+		t.Fatalf("%d wallets, %v", len(wallets), err)
+	}
+	for _, w := range wallets {
+		if !strings.Contains(w.Problem, "bound to another genesis") {
+			t.Errorf("%s: %q", w.Name, w.Problem)
+		}
+	}
+	if _, err := tok.Sign(ctx, WalletRef{"token", nem.SymbolTestnet, publicKeyAt(t, tok, id)}, []byte("m")); !errors.Is(err, ErrNoKey) {
+		t.Errorf("the key of another genesis signs: %v", err)
+	}
+	if _, err := tok.Sign(ctx, WalletRef{"sealed", nem.NIS1Testnet, sealed.publicKey}, []byte("m")); !errors.Is(err, ErrGenesis) {
+		t.Errorf("the sealed wallet of another genesis signs: %v", err)
+	}
+}
