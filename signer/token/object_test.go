@@ -158,7 +158,7 @@ func TestWalletOfAnotherGenesis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := writeBlob(b.stateDir, sealed, false); err != nil {
+	if err := writeBlob(b.stateDir, sealed, false); err != nil {
 		t.Fatal(err)
 	}
 	wallets, err := tok.Wallets()
