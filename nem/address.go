@@ -200,11 +200,14 @@ func (a Address) Pretty() string {
 }
 
 // Raw returns the binary form: 25 bytes in NIS1, 24 in Symbol, none for zero.
-func (a Address) Raw() []byte {
+func (a Address) Raw() []byte { return a.AppendRaw(nil) }
+
+// AppendRaw appends the binary form, for who has room for it already.
+func (a Address) AppendRaw(to []byte) []byte {
 	if a.IsZero() {
-		return nil
+		return to
 	}
-	return append([]byte(nil), a.raw[:a.size()]...)
+	return append(to, a.raw[:a.size()]...)
 }
 
 // Network returns the network that the address is of.

@@ -134,6 +134,23 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
+// TestDecideAllocates: signing under the benchmark's rules, books and limits takes
+// fewer than ten allocations, however full the windows are.
+func TestDecideAllocates(t *testing.T) {
+	p, err := policy.New(benchDocument())
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, addresses := benchBook(t)
+	in := benchInput(p, book, policy.NewUsage(p), addresses[123])
+	if d := policy.Decide(in); d.Outcome != policy.Sign {
+		t.Fatalf("not the case that is meant: %+v", d)
+	}
+	if n := testing.AllocsPerRun(100, func() { policy.Decide(in) }); n >= 10 {
+		t.Errorf("%v allocations, want fewer than 10", n)
+	}
+}
+
 // BenchmarkParse loads the benchmark's policy.
 func BenchmarkParse(b *testing.B) {
 	p, err := policy.New(benchDocument())

@@ -226,7 +226,10 @@ func (u *Usage) Add(e Event) error {
 	return nil
 }
 
-func destinationDigest(a nem.Address) digest { return digestOf(a.Raw()) }
+func destinationDigest(a nem.Address) digest {
+	var room [32]byte
+	return digestOf(a.AppendRaw(room[:0]))
+}
 
 // merge makes one record for each asset.
 func (u *Usage) merge(base record, e Event) ([]record, error) {
