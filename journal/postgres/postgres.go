@@ -223,8 +223,10 @@ func (s *Store) prepareWriter(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 	// Where something between here and the server keeps a session alive that was given up on this side, nobody
-	// else would ever end it, and it has the lease or stands in line for it.
-	_, err = conn.Exec(ctx, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and pid <> pg_backend_pid()", s.line)
+	// else would ever end it, and it has the lease or stands in line for it. Only older ones: this session may be
+	// given up itself while the server is at this, and must not end the one that comes after it.
+	_, err = conn.Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1
+		and backend_start < (select backend_start from pg_stat_activity where pid = pg_backend_pid())`, s.line)
 	if err != nil {
 		return fmt.Errorf("end the sessions of this store that were given up: %w", err)
 	}
