@@ -51,6 +51,7 @@ func TestRollbackAgainAndAgain(t *testing.T) {
 				if err := d.Stop(); err != nil {
 					t.Fatal(err)
 				}
+				w.stop() // a courier that is behind would tell the witness when it is up again
 				for i, name := range files {
 					writeFile(t, name, old[i])
 				}

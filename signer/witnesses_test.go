@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -68,14 +69,7 @@ func (w *witnesses) serve(g journal.Genesis) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		handler := one.Handler(nil, nil, slog.New(slog.DiscardHandler))
-		w.servers = append(w.servers, httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if w.down[i].Load() {
-				http.Error(rw, "down (test)", http.StatusServiceUnavailable)
-				return
-			}
-			handler.ServeHTTP(rw, r)
-		})))
+		w.servers = append(w.servers, httptest.NewServer(one.Handler(nil, nil, slog.New(slog.DiscardHandler))))
 	}
 }
 
@@ -120,13 +114,28 @@ func (w *witnesses) carry(s rpc.Witnessed) (stop context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	for i, server := range w.servers {
-		c := &api.Courier{Name: w.keys[i].Name, URL: server.URL, Signer: s, Client: server.Client(), Log: slog.New(slog.DiscardHandler)}
+		client := &http.Client{Transport: way{server.Client().Transport, &w.down[i]}}
+		c := &api.Courier{Name: w.keys[i].Name, URL: server.URL, Signer: s, Client: client, Log: slog.New(slog.DiscardHandler)}
 		running.Go(func() { c.Run(ctx) })
 	}
 	return func() {
 		cancel()
 		running.Wait()
 	}
+}
+
+// A way to a witness carries nothing while the witness is down. It is the courier's end that knows: what has left it may
+// arrive later.
+type way struct {
+	http.RoundTripper
+	down *atomic.Bool
+}
+
+func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.down.Load() {
+		return nil, errors.New("down (test)")
+	}
+	return w.RoundTripper.RoundTrip(r)
 }
 
 func (w *witnesses) setNow(now func(i int) time.Time) { w.now.Store(&now) }

@@ -288,14 +288,24 @@ func (p *Parties) Equip(ctx context.Context, g rpc.Gateway, create func(rpc.NewW
 // are busy with other things.
 const patience = 4 * time.Minute
 
+// LongWait is the same in milliseconds, for a call that waits for what will come.
+const LongWait = int64(patience / time.Millisecond)
+
 // Until polls what has no event of its own to wait for.
 func (p *Parties) Until(what string, done func() bool) {
 	p.TB.Helper()
-	deadline := time.Now().Add(patience)
-	for !done() {
-		if time.Now().After(deadline) {
-			p.TB.Fatalf("after %s still not: %s", patience, what)
-		}
-		time.Sleep(time.Millisecond)
+	if !Await(time.Millisecond, done) {
+		p.TB.Fatalf("after %s still not: %s", patience, what)
 	}
+}
+
+// Await is Until for what is better not asked without a pause, such as another process, and for goroutines, which
+// cannot end a test: false if it did not come.
+func Await(pause time.Duration, done func() bool) bool {
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(pause) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
