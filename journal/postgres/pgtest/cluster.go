@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Cluster is a private PostgreSQL server on a unix socket, in a directory of its own. Kill and Restart
@@ -188,7 +190,9 @@ func (c *Cluster) DSN() string {
 
 // Restart starts the server, with options like "fsync=off", and returns when it takes connections.
 func (c *Cluster) Restart(options ...string) error {
-	args := []string{"-D", c.data, "-k", c.dir, "-c", "listen_addresses=", "-c", "logging_collector=off"}
+	args := []string{"-D", c.data, "-k", c.dir, "-c", "listen_addresses=", "-c", "logging_collector=off",
+		// A server that is killed leaves its shared memory behind: here, and not in /dev/shm.
+		"-c", "dynamic_shared_memory_type=mmap"}
 	for _, option := range slices.Concat(c.options, options) {
 		args = append(args, "-c", option)
 	}
@@ -310,13 +314,28 @@ func (c *Cluster) Runs() bool {
 	}
 }
 
-// Stop ends the server and removes everything.
+// stop ends the server and removes everything.
 func (c *Cluster) stop() {
 	c.Kill()
+	c.forget()
 	_ = os.RemoveAll(c.dir)
 	_ = os.RemoveAll(c.data)
 	if c.wal != "" {
 		_ = os.RemoveAll(c.wal)
+	}
+}
+
+// forget gives the kernel the segment of shared memory back by which a server knows that another one is at its data: a
+// killed one leaves it for the next start, and the kernel has few of them.
+func (c *Cluster) forget() {
+	text, _ := os.ReadFile(filepath.Join(c.data, "postmaster.pid")) // gone where the server ended by itself
+	const line = 6                                                  // the segment's key and number
+	if lines := strings.Split(string(text), "\n"); len(lines) > line {
+		if segment := strings.Fields(lines[line]); len(segment) == 2 {
+			if id, err := strconv.Atoi(segment[1]); err == nil {
+				_, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil)
+			}
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func (c *Cluster) CaughtUp(t testing.TB) {
 // Until asks the server of a DSN until it says yes.
 func Until(t testing.TB, dsn, question string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
