@@ -29,7 +29,7 @@ func BenchmarkSubmitCosigned(b *testing.B) {
 			for range clients {
 				asking.Go(func() {
 					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
-						if a, err := d.Signer.Submit(context.Background(), envelopes[i-1].Encode(), 20_000); err != nil || a.State != rpc.StateSigned {
+						if a, err := d.Signer.Submit(context.Background(), envelopes[i-1].Encode(), signertest.LongWait); err != nil || a.State != rpc.StateSigned {
 							b.Errorf("%+v, %v", a, err)
 							return
 						}

@@ -30,7 +30,7 @@ func BenchmarkSubmit(b *testing.B) {
 						if i >= int64(len(envelopes)) {
 							return
 						}
-						a, err := d.Signer.Submit(context.Background(), envelopes[i].Encode(), 20_000)
+						a, err := d.Signer.Submit(context.Background(), envelopes[i].Encode(), signertest.LongWait)
 						if err != nil || a.State != rpc.StateSigned {
 							b.Errorf("%+v, %v", a, err)
 							return

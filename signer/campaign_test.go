@@ -42,7 +42,7 @@ func TestCampaign(t *testing.T) {
 			hash := statement.HashText(e.Statement)
 			sent[hash] = e
 			clients.Go(func() {
-				a, err := f.Signer.Submit(context.Background(), e.Encode(), 20_000)
+				a, err := f.Signer.Submit(context.Background(), e.Encode(), signertest.LongWait)
 				if err != nil {
 					return
 				}
@@ -55,7 +55,7 @@ func TestCampaign(t *testing.T) {
 		f.Restart()
 	}
 	for hash, e := range sent {
-		a, err := f.Signer.Submit(t.Context(), e.Encode(), 20_000)
+		a, err := f.Signer.Submit(t.Context(), e.Encode(), signertest.LongWait)
 		if err != nil {
 			t.Fatalf("asked again: %v", err)
 		}

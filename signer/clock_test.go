@@ -66,7 +66,7 @@ func TestClockTurnedBack(t *testing.T) {
 	d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small))
 	w := d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small)
 	d.Clock.Turn(-2*signertest.Minute, 0)
-	a, err := d.Signer.Submit(t.Context(), d.Sign("shop", w).Encode(), 10_000)
+	a, err := d.Signer.Submit(t.Context(), d.Sign("shop", w).Encode(), signertest.LongWait)
 	if err != nil || a.State != rpc.StateSigned {
 		t.Errorf("two minutes behind: %+v, %v", a, err)
 	}

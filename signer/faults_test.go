@@ -121,7 +121,7 @@ func (f *faults) submit(t *testing.T, name string) (sent statement.Envelope, ans
 	answered = make(chan answer, 1)
 	s := f.Signer
 	go func() {
-		a, err := s.Submit(context.Background(), sent.Encode(), 20_000)
+		a, err := s.Submit(context.Background(), sent.Encode(), signertest.LongWait)
 		answered <- answer{a, err}
 	}()
 	return sent, answered

@@ -125,9 +125,9 @@ func TestDatabaseKilled(t *testing.T) {
 	}
 	for i, e := range sent {
 		<-answers[i] // some were refused while nothing could be written
-		again, err := f.Signer.Submit(t.Context(), e.Encode(), 20_000)
+		again, err := f.Signer.Submit(t.Context(), e.Encode(), signertest.LongWait)
 		for codeOf(err) == "journal_unclear" || codeOf(err) == "journal_unavailable" {
-			again, err = f.Signer.Submit(t.Context(), e.Encode(), 20_000)
+			again, err = f.Signer.Submit(t.Context(), e.Encode(), signertest.LongWait)
 		}
 		if err != nil || again.State != rpc.StateSigned {
 			t.Fatalf("%+v, %v", again, err)

@@ -169,7 +169,7 @@ func TestProofs(t *testing.T) {
 	}
 	s := d.Signer
 	go func() {
-		c, err := s.Follow(t.Context(), oldHead.Size, 20_000)
+		c, err := s.Follow(t.Context(), oldHead.Size, signertest.LongWait)
 		if err != nil {
 			t.Error(err)
 		}

@@ -40,12 +40,12 @@ func TestRoad(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := d.Wallets[name]
 			small := d.Sign("shop", d.Withdrawal(w, signertest.Small))
-			a, err := d.Signer.Submit(t.Context(), small.Encode(), 10_000)
+			a, err := d.Signer.Submit(t.Context(), small.Encode(), signertest.LongWait)
 			if err != nil {
 				t.Fatal(err)
 			}
 			announced(t, d, a)
-			again, err := d.Signer.Submit(t.Context(), small.Encode(), 10_000)
+			again, err := d.Signer.Submit(t.Context(), small.Encode(), signertest.LongWait)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +54,7 @@ func TestRoad(t *testing.T) {
 			}
 
 			large := d.Sign("shop", d.Withdrawal(w, signertest.SmallMax+1))
-			held, err := d.Signer.Submit(t.Context(), large.Encode(), 10_000)
+			held, err := d.Signer.Submit(t.Context(), large.Encode(), signertest.LongWait)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestRoad(t *testing.T) {
 				}
 			}
 			bearer := d.Login(t.Context(), d.Signer, "shop")
-			signed, err := d.Signer.Withdrawal(t.Context(), bearer, held.ID, 10_000)
+			signed, err := d.Signer.Withdrawal(t.Context(), bearer, held.ID, signertest.LongWait)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,13 +91,13 @@ func TestRoad(t *testing.T) {
 func TestSignedAgainAfterRestart(t *testing.T) {
 	d := signertest.New(t, signertest.Options{})
 	e := d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
-	first, err := d.Signer.Submit(t.Context(), e.Encode(), 10_000)
+	first, err := d.Signer.Submit(t.Context(), e.Encode(), signertest.LongWait)
 	if err != nil {
 		t.Fatal(err)
 	}
 	announced(t, d, first)
 	d.Restart()
-	again, err := d.Signer.Submit(t.Context(), e.Encode(), 10_000)
+	again, err := d.Signer.Submit(t.Context(), e.Encode(), signertest.LongWait)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestNotWaiting(t *testing.T) {
 	bearer := d.Login(t.Context(), d.Signer, "shop")
 	<-asked
 	close(goOn)
-	signed, err := d.Signer.Withdrawal(t.Context(), bearer, a.ID, 20_000)
+	signed, err := d.Signer.Withdrawal(t.Context(), bearer, a.ID, signertest.LongWait)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -167,8 +167,8 @@ func measureStart(t *testing.T, dir string) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	for !confirmedAndSaved(t, s, dir) {
-		time.Sleep(20 * time.Millisecond) // a fold of a million entries has no event to wait for
+	for done := false; !done; { // a fold of many entries may take longer than anything else that is waited for
+		done = signertest.Await(20*time.Millisecond, func() bool { return confirmedAndSaved(t, s, dir) })
 	}
 	confirmed := time.Since(began)
 	stop()

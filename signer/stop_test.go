@@ -122,7 +122,7 @@ func TestSuspendedDestination(t *testing.T) {
 	f := newFaultsUnder(t, adjust)
 	payment := f.Withdrawal(f.Wallets[signertest.XYM], signertest.Small)
 	paid := f.Sign("shop", payment)
-	if a, err := f.Signer.Submit(t.Context(), paid.Encode(), 10_000); err != nil || a.Transaction == nil {
+	if a, err := f.Signer.Submit(t.Context(), paid.Encode(), signertest.LongWait); err != nil || a.Transaction == nil {
 		t.Fatalf("%+v, %v", a, err)
 	}
 	swept := f.evacuate(t, signertest.XEM, "xem")

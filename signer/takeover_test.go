@@ -94,7 +94,7 @@ func TestStaleLeaseLetsNothingOut(t *testing.T) {
 	}})
 	token := d.Token.(*signertest.FakeToken)
 	first := d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
-	before, err := d.Signer.Submit(t.Context(), first.Encode(), 10_000)
+	before, err := d.Signer.Submit(t.Context(), first.Encode(), signertest.LongWait)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ var everything = os.Getenv("KURA_CAMPAIGN") != ""
 func (x *installation) killedAt(t *testing.T, point string, w rpc.Wallet) {
 	sent := x.Sign("shop", x.Withdrawal(w, signertest.Small))
 	x.start(point)
-	first, err := x.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+	first, err := x.gateway.Submit(t.Context(), sent.Encode(), signertest.LongWait)
 	if err != nil {
 		p, ok := errors.AsType[*rpc.Problem](err)
 		if !ok || p.Code != rpc.CodeNoAnswer || p.Effect != rpc.EffectUnknown {
@@ -61,7 +61,7 @@ func (x *installation) killedAt(t *testing.T, point string, w rpc.Wallet) {
 		t.Fatalf("the signer did not come to %s\n%s", point, x.log)
 	}
 	x.start("")
-	second, err := x.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+	second, err := x.gateway.Submit(t.Context(), sent.Encode(), signertest.LongWait)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func (x *installation) killedAt(t *testing.T, point string, w rpc.Wallet) {
 	if first.State == rpc.StateSigned && *first.Transaction != *second.Transaction {
 		t.Errorf("signed before and after the crash:\n%+v\n%+v", first.Transaction, second.Transaction)
 	}
-	third, err := x.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+	third, err := x.gateway.Submit(t.Context(), sent.Encode(), signertest.LongWait)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestKilledWithAGroupAhead(t *testing.T) {
 		answered := make(chan struct{})
 		asking.Go(func() {
 			defer close(answered)
-			if a, err := x.gateway.Submit(t.Context(), e.Encode(), 10_000); err == nil {
+			if a, err := x.gateway.Submit(t.Context(), e.Encode(), signertest.LongWait); err == nil {
 				t.Errorf("answered before anything was anchored: %+v", a)
 			}
 		})
@@ -119,7 +119,7 @@ func TestKilledWithAGroupAhead(t *testing.T) {
 	x.start("")
 	answers := map[statement.Hash]rpc.Answer{}
 	for _, e := range sent[:min(len(sent), 20)] {
-		a, err := x.gateway.Submit(t.Context(), e.Encode(), 10_000)
+		a, err := x.gateway.Submit(t.Context(), e.Encode(), signertest.LongWait)
 		if err != nil || a.State != rpc.StateSigned {
 			t.Fatalf("after the crash: %+v, %v", a, err)
 		}
@@ -167,7 +167,7 @@ func TestKilledWhileApproving(t *testing.T) {
 			if err != nil || counted.State != rpc.StateCounted {
 				t.Fatalf("the verdict after the crash: %+v, %v", counted, err)
 			}
-			signed, err := x.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+			signed, err := x.gateway.Submit(t.Context(), sent.Encode(), signertest.LongWait)
 			if err != nil || signed.State != rpc.StateSigned {
 				t.Fatalf("the withdrawal after the crash: %+v, %v", signed, err)
 			}

@@ -55,7 +55,7 @@ type installation struct {
 	descriptors []*os.File // what the daemon inherits, from 3 on
 	terminal    *os.File   // the daemon's, if it has one
 	process     *exec.Cmd
-	log         *bytes.Buffer
+	log         *signertest.Log
 	ended       chan struct{}
 }
 
@@ -170,20 +170,23 @@ func (x *installation) start(crash string) {
 // untilReady returns when the signer is ready or has ended.
 func (x *installation) untilReady() {
 	x.TB.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		r, err := x.admin.Ready(x.TB.Context())
-		if err == nil && r.Ready {
-			return
-		}
-		select {
-		case <-x.ended:
-			return
-		case <-time.After(5 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			x.TB.Fatalf("the signer does not become ready: %v %+v\n%s", err, r, x.log)
-		}
+	var r rpc.Ready
+	var err error
+	if !signertest.Await(5*time.Millisecond, func() bool {
+		r, err = x.admin.Ready(x.TB.Context())
+		return err == nil && r.Ready || x.hasEnded()
+	}) {
+		x.TB.Fatalf("the signer does not become ready: %v %+v\n%s", err, r, x.log)
+	}
+}
+
+// hasEnded tells whether the daemon is gone.
+func (x *installation) hasEnded() bool {
+	select {
+	case <-x.ended:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -192,7 +195,7 @@ func (x *installation) spawn(crash string) {
 	x.TB.Helper()
 	x.process = exec.Command(binary, "serve", "--config", x.config)
 	x.process.Env = []string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}
-	x.log = new(bytes.Buffer)
+	x.log = new(signertest.Log)
 	x.process.Stderr, x.process.ExtraFiles = x.log, x.descriptors
 	if x.terminal != nil {
 		x.process.Stdin, x.process.SysProcAttr = x.terminal, &syscall.SysProcAttr{Setsid: true, Setctty: true}

@@ -48,7 +48,7 @@ func TestClusterLosesItsTail(t *testing.T) {
 	pay := func(n *node) statement.Envelope {
 		t.Helper()
 		sent := c.Sign("shop", c.Withdrawal(c.wallets[signertest.XYM], signertest.Small))
-		if a, err := n.gateway.Submit(ctx, sent.Encode(), 10_000); err != nil || a.State != rpc.StateSigned {
+		if a, err := n.gateway.Submit(ctx, sent.Encode(), signertest.LongWait); err != nil || a.State != rpc.StateSigned {
 			t.Fatalf("%s, %v", a.State, err)
 		}
 		return sent
@@ -132,7 +132,7 @@ func TestClusterLosesItsTail(t *testing.T) {
 func (c *cluster) refusesLost(t *testing.T, n *node, lost []statement.Envelope) {
 	t.Helper()
 	for _, sent := range lost {
-		_, err := n.gateway.Submit(t.Context(), sent.Encode(), 10_000)
+		_, err := n.gateway.Submit(t.Context(), sent.Encode(), signertest.LongWait)
 		if p, ok := errors.AsType[*rpc.Problem](err); !ok || p.Code != ledger.CodeBornBeforeGap {
 			t.Errorf("a payment of the lost entries: %v", err)
 		}

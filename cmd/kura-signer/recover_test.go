@@ -55,7 +55,7 @@ func loseTail(t *testing.T) *lostTail {
 // send submits an envelope.
 func (x *lostTail) send(e statement.Envelope, want string) {
 	x.t.Helper()
-	a, err := x.gateway.Submit(x.t.Context(), e.Encode(), 10_000)
+	a, err := x.gateway.Submit(x.t.Context(), e.Encode(), signertest.LongWait)
 	if err != nil || a.State != want {
 		x.t.Fatalf("%s, %v, want %s", a.State, err, want)
 	}
@@ -143,7 +143,7 @@ func (x *lostTail) goesOn() {
 	if x.process == nil {
 		x.t.Fatalf("the signer does not start\n%s", x.log)
 	}
-	_, err := x.gateway.Submit(x.t.Context(), x.paid.Encode(), 10_000)
+	_, err := x.gateway.Submit(x.t.Context(), x.paid.Encode(), signertest.LongWait)
 	p, ok := errors.AsType[*rpc.Problem](err)
 	if !ok || p.Code != ledger.CodeBornBeforeGap || p.Effect != rpc.EffectUnknown || p.Retry != rpc.RetryNever {
 		x.t.Errorf("a payment of the lost entries is asked for again: %v", err)

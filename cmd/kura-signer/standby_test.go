@@ -166,11 +166,9 @@ func (c *cluster) leader(ctx context.Context, but *node) *node {
 
 func (c *cluster) waitLeader(ctx context.Context, but *node) (leader *node) {
 	c.TB.Helper()
-	c.Until("one signer leads", func() bool {
-		time.Sleep(20 * time.Millisecond)
-		leader = c.leader(ctx, but)
-		return leader != nil
-	})
+	if !signertest.Await(20*time.Millisecond, func() bool { leader = c.leader(ctx, but); return leader != nil }) {
+		c.TB.Fatal("no signer leads")
+	}
 	return leader
 }
 
@@ -318,7 +316,8 @@ func (c *cluster) startPayers() *payers {
 func (p *payers) pay(wallet string) {
 	sent := p.c.Sign("shop", p.c.Withdrawal(p.c.wallets[wallet], signertest.Small))
 	hash := statement.HashText(sent.Statement)
-	for done := false; !done && p.c.TB.Context().Err() == nil; {
+	done := false
+	signertest.Await(10*time.Millisecond, func() bool {
 		for _, n := range p.c.nodes {
 			a, ok := n.ask(p.c.TB.Context(), sent)
 			if !ok {
@@ -332,9 +331,11 @@ func (p *payers) pay(wallet string) {
 			p.transactions[hash][a.Transaction.Announce.Body] = true
 			p.mu.Unlock()
 		}
-		time.Sleep(10 * time.Millisecond) // between the rounds of one who asks in vain
+		return done || p.c.TB.Context().Err() != nil
+	})
+	if done {
+		p.signed.Add(1)
 	}
-	p.signed.Add(1)
 }
 
 // more waits for so many payments from now on.

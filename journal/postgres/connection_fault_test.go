@@ -92,12 +92,14 @@ func TestHalfOpen(t *testing.T) {
 			insist(t, p.log, 2, time.Minute)
 			before := p.log.Head()
 			p.proxy.Stall(direction)
-			ctx, cancel := context.WithTimeout(t.Context(), short)
+			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			result := p.append(ctx, 3)
 			if direction == pgtest.ToClient {
 				p.written(t, before.Size+3)
+				cancel()
 			}
+			defer time.AfterFunc(short, cancel).Stop()
 			if err := <-result; !errors.Is(err, journal.ErrUnclear) {
 				t.Fatalf("append: %v", err)
 			}

@@ -39,8 +39,7 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 				if _, err := peer.Write(b); err != nil {
 					return
 				}
-				// Far less than the server's patience: it lets each call be answered before the next.
-				time.Sleep(time.Microsecond)
+				synctest.Wait() // until the call is answered, or nobody can take the answer
 			}
 		}()
 		began := time.Now()
