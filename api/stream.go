@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"kura/journal"
 	"kura/signer/rpc"
 )
@@ -51,9 +49,8 @@ func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Content-Disposition", `attachment; filename="kura-journal.ndjson"`)
-	// The form is package audit's, so that `kura audit verify` takes what curl fetched.
 	g.allowPage(w)
-	if err := writeLine(w, exportHeader{Version: 1, Genesis: newest.Genesis}); err != nil {
+	if err := journal.WriteExportBegin(w, newest.Genesis); err != nil {
 		return err
 	}
 	page, next := first, uint64(0)
@@ -72,7 +69,7 @@ func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("the signer gave no entry from %d on, below its size %d", next, size)
 		}
 	}
-	return writeLine(w, exportHead{Checkpoint: string(first.Checkpoint)})
+	return journal.WriteExportHead(w, first.Checkpoint)
 }
 
 // writePage writes a page's entries, and each signed head after the group that it is of. The head over all,
@@ -92,7 +89,7 @@ func writePage(w io.Writer, page rpc.Entries, size uint64) error {
 		}
 		if end == page.From+uint64(i)+1 {
 			if end < size {
-				err = writeLine(w, exportHead{Checkpoint: string(heads[0])})
+				err = journal.WriteExportHead(w, heads[0])
 			}
 			heads = heads[1:]
 		}
@@ -101,26 +98,6 @@ func writePage(w io.Writer, page rpc.Entries, size uint64) error {
 		}
 	}
 	return nil
-}
-
-// The first line of an export, and one with a signed head.
-type (
-	exportHeader struct {
-		Version int    `json:"kura_export"`
-		Genesis string `json:"genesis"`
-	}
-	exportHead struct {
-		Checkpoint string `json:"checkpoint"`
-	}
-)
-
-func writeLine(w io.Writer, v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(text, '\n'))
-	return err
 }
 
 // page asks for entries from..to, to exclusive.

@@ -2,14 +2,10 @@ package audit
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"kura/journal"
 )
@@ -21,24 +17,6 @@ import (
 //	{"kura_export":1,"genesis":"kura.example/main+…+…"}
 //	{"v":1,"seq":0,…}
 //	{"checkpoint":"kura.example/main\n1\n…"}
-
-// exportVersion is the number in the header.
-const exportVersion = 1
-
-type header struct {
-	Version int    `json:"kura_export"`
-	Genesis string `json:"genesis"`
-}
-
-type footer struct {
-	Checkpoint string `json:"checkpoint"`
-}
-
-// The beginnings by which lines are told apart.
-var (
-	headerOpen = []byte(`{"kura_export":`)
-	footerOpen = []byte(`{"checkpoint":`)
-)
 
 // maxLine bounds a line of an export.
 const maxLine = journal.MaxEntrySize + 1024
@@ -57,7 +35,7 @@ func Export(w io.Writer, g journal.Genesis, heads iter.Seq2[journal.StoredHead, 
 	next, stop := iter.Pull2(entries)
 	defer stop()
 	x := exporter{out: bufio.NewWriterSize(w, 1<<16), tree: tree, keys: g.Keys(), next: next}
-	if err := writeLine(x.out, header{exportVersion, g.String()}); err != nil {
+	if err := journal.WriteExportBegin(x.out, g.String()); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	for head, err := range heads {
@@ -103,7 +81,7 @@ func (x *exporter) group(checkpoint journal.Checkpoint) error {
 	if at := x.tree.Head(); at != head {
 		return fmt.Errorf("the entries lead to root %s, the head of size %d has root %s", at.Root, head.Size, head.Root)
 	}
-	return writeLine(x.out, footer{string(checkpoint)})
+	return journal.WriteExportHead(x.out, checkpoint)
 }
 
 // entry writes the next entry.
@@ -127,15 +105,6 @@ func (x *exporter) entry() error {
 	return err
 }
 
-func writeLine(w io.Writer, v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(text, '\n'))
-	return err
-}
-
 // A reader takes an export apart, line by line.
 type reader struct {
 	in *bufio.Reader
@@ -154,11 +123,7 @@ func newReader(r io.Reader) (*reader, journal.Genesis, error) {
 	if err != nil {
 		return nil, journal.Genesis{}, fmt.Errorf("%w: header: %w", ErrExport, err)
 	}
-	var h header
-	if err := unmarshal(line, &h); err != nil || !bytes.HasPrefix(line, headerOpen) || h.Version != exportVersion {
-		return nil, journal.Genesis{}, fmt.Errorf("%w: the first line is not %s1,…}", ErrExport, headerOpen)
-	}
-	g, err := journal.ParseGenesis(h.Genesis)
+	g, err := journal.ParseExportBegin(line)
 	if err != nil {
 		return nil, journal.Genesis{}, fmt.Errorf("%w: header: %w", ErrExport, err)
 	}
@@ -171,14 +136,14 @@ func (r *reader) next() (item, error) {
 	if err != nil {
 		return item{}, err
 	}
-	if !bytes.HasPrefix(line, footerOpen) {
+	checkpoint, err := journal.ParseExportHead(line)
+	if err != nil {
+		return item{}, fmt.Errorf("%w: %w", ErrExport, err)
+	}
+	if checkpoint == nil {
 		return item{entry: line}, nil
 	}
-	var f footer
-	if err := unmarshal(line, &f); err != nil {
-		return item{}, fmt.Errorf("%w: checkpoint: %w", ErrExport, err)
-	}
-	return item{checkpoint: journal.Checkpoint(f.Checkpoint)}, nil
+	return item{checkpoint: checkpoint}, nil
 }
 
 // line reads one line without its newline. A last line without one is cut off, and refused.
@@ -202,8 +167,4 @@ func (r *reader) line() ([]byte, error) {
 		}
 		return line[:len(line)-1], nil
 	}
-}
-
-func unmarshal(text []byte, into any) error {
-	return json.Unmarshal(text, into, json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false))
 }

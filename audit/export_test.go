@@ -20,7 +20,7 @@ func FuzzReader(f *testing.F) {
 			return
 		}
 		first, rest, _ := bytes.Cut(text, []byte("\n"))
-		if !bytes.HasPrefix(first, headerOpen) {
+		if !bytes.HasPrefix(first, []byte(`{"kura_export":`)) {
 			t.Fatalf("%q is taken for a header", first)
 		}
 		for {
@@ -41,7 +41,7 @@ func FuzzReader(f *testing.F) {
 			if it.checkpoint == nil && !bytes.Equal(it.entry, line) {
 				t.Errorf("entry %q where the text has %q", it.entry, line)
 			}
-			if it.checkpoint != nil && !bytes.HasPrefix(line, footerOpen) {
+			if it.checkpoint != nil && !bytes.HasPrefix(line, []byte(`{"checkpoint":`)) {
 				t.Errorf("%q is taken for a checkpoint", line)
 			}
 			rest = after

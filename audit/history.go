@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"kura/journal"
 	"kura/ledger"
 	"kura/nem"
@@ -311,7 +313,7 @@ func (h *history) reasons(b *ledger.Reasons) {
 		return
 	}
 	var d policy.Decision
-	if unmarshal(b.Decision, &d) == nil {
+	if json.Unmarshal(b.Decision, &d, json.RejectUnknownMembers(true)) == nil {
 		p.Rule = d.Rule
 	}
 }

@@ -2,15 +2,12 @@ package client
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
-
-	"github.com/go-json-experiment/json"
 
 	"kura/journal"
 	"kura/signer/rpc"
@@ -195,9 +192,12 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (journal.Head, error) 
 	x := exported{tree: tree, keys: c.genesis.Keys(), counted: began}
 	for lines.Scan() {
 		line := lines.Bytes()
-		if checkpoint, ok := exportHead(line); ok {
+		checkpoint, err := journal.ParseExportHead(line)
+		switch {
+		case err != nil:
+		case checkpoint != nil:
 			err = x.head(checkpoint)
-		} else {
+		default:
 			err = c.exportEntry(ctx, &x, line)
 		}
 		if err != nil {
@@ -268,29 +268,12 @@ func (c *Client) exportBegin(lines *bufio.Scanner) error {
 	if !lines.Scan() {
 		return errors.Join(errors.New("the export is empty"), lines.Err())
 	}
-	var begin struct {
-		Version int    `json:"kura_export"`
-		Genesis string `json:"genesis"`
+	g, err := journal.ParseExportBegin(lines.Bytes())
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(lines.Bytes(), &begin, json.RejectUnknownMembers(true)); err != nil || begin.Version != 1 {
-		return errors.New(`the export does not begin with {"kura_export":1,…}`)
-	}
-	if begin.Genesis != c.genesis.String() {
+	if g != c.genesis {
 		return &Contradiction{errors.New("the export is of another journal than the pinned one")}
 	}
 	return nil
-}
-
-// exportHead recognises a line with a signed head, which no entry looks like.
-func exportHead(line []byte) (journal.Checkpoint, bool) {
-	if !bytes.HasPrefix(line, []byte(`{"checkpoint":`)) {
-		return nil, false
-	}
-	var end struct {
-		Checkpoint string `json:"checkpoint"`
-	}
-	if err := json.Unmarshal(line, &end, json.RejectUnknownMembers(true)); err != nil {
-		return nil, false
-	}
-	return journal.Checkpoint(end.Checkpoint), true
 }
