@@ -46,7 +46,12 @@ func (x *ceremony) end() error {
 }
 
 // record journals what inputs returns for the state that the journal adds up to.
-func (x *ceremony) record(ctx context.Context, inputs func(*ledger.State) []ledger.Input) (err error) {
+func (x *ceremony) record(ctx context.Context, inputs func(*ledger.State) []ledger.Input) error {
+	return x.onJournal(ctx, func(c signer.Config) error { return signer.Record(ctx, c, inputs) })
+}
+
+// onJournal has work done on the journal, which is led and open meanwhile.
+func (x *ceremony) onJournal(ctx context.Context, work func(signer.Config) error) (err error) {
 	s, err := openStore(ctx, x.config.Journal)
 	if err != nil {
 		return err
@@ -59,7 +64,7 @@ func (x *ceremony) record(ctx context.Context, inputs func(*ledger.State) []ledg
 	if err != nil {
 		return err
 	}
-	return signer.Record(ctx, c, inputs)
+	return work(c)
 }
 
 // lead makes sure that no signer on another host leads a shared journal, until the store is closed.

@@ -27,19 +27,13 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.end()) }()
-	s, err := openStore(ctx, x.config.Journal)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := x.lead(ctx, s); err != nil {
-		return err
-	}
-	c, err := signerConfig(ctx, x.config, x.token, s)
-	if err != nil {
-		return err
-	}
-	r := &signer.Recovery{Config: c, More: o.heads, Until: o.until}
+	return x.onJournal(ctx, func(c signer.Config) error {
+		return in.recoverOn(ctx, &signer.Recovery{Config: c, More: o.heads, Until: o.until}, o)
+	})
+}
+
+// recoverOn looks for a lost tail and does about it what was told.
+func (in *invocation) recoverOn(ctx context.Context, r *signer.Recovery, o tailOrder) error {
 	tail, err := r.Find(ctx)
 	switch {
 	case err != nil:
