@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"kura/nem"
 	"kura/statement"
 )
 
@@ -75,24 +74,6 @@ type ProposalDecision struct {
 	Effective int64  `json:"effective"`
 	Waits     []Wait `json:"waits"`
 	Vetoes    int    `json:"vetoes"`
-}
-
-// Evacuation is the document of a proposal that sweeps a wallet to its rescue address.
-type Evacuation struct {
-	Wallet WalletID `json:"wallet"`
-	Assets []Value  `json:"assets"`
-	MaxFee Units    `json:"maxFee"`
-}
-
-// Resume is the document of a proposal that vouches for the time: policy time
-// may reach Time (unix milliseconds).
-type Resume struct {
-	Time int64 `json:"time"`
-}
-
-// logKeyChange is the document of a proposal that permits handing the log key over.
-type logKeyChange struct {
-	New []byte `json:"new"` // Ed25519 public key
 }
 
 // JudgeProposal tells where a proposal stands. A proposer has no more say than
@@ -434,78 +415,4 @@ func onlyPeopleDiffer(p, next *Policy) bool {
 	x, err1 := json.Marshal(&a, json.Deterministic(true))
 	y, err2 := json.Marshal(&b, json.Deterministic(true))
 	return err1 == nil && err2 == nil && bytes.Equal(x, y)
-}
-
-// ParseEvacuation reads the document of an evacuation strictly.
-func ParseEvacuation(text []byte) (*Evacuation, error) {
-	var e Evacuation
-	if err := json.Unmarshal(text, &e, json.RejectUnknownMembers(true)); err != nil {
-		return nil, decodeError(err)
-	}
-	if again, err := json.Marshal(&e); err != nil || !bytes.Equal(again, text) {
-		return nil, &Error{What: "not in compiled form", Want: `want {"wallet":"…","assets":[{"asset":"…","amount":"…"}],"maxFee":"…"}`}
-	}
-	return &e, nil
-}
-
-// Transfer is the transfer that sweeps the wallet, timestamp and deadline zero.
-func (e *Evacuation) Transfer(p *Policy) (nem.Transfer, error) {
-	i, ok := p.wallets[e.Wallet]
-	if !ok {
-		return nem.Transfer{}, refuse(CodeWalletUnknown, "wallet", "no wallet of the policy is called %s", quoted(string(e.Wallet)))
-	}
-	facts := &p.walletList[i]
-	if facts.rescue.IsZero() {
-		return nem.Transfer{}, refuse(CodeBadDocument, "wallet", "wallet %s has no rescue address", e.Wallet)
-	}
-	t := nem.Transfer{Network: facts.network, Signer: facts.key, Recipient: facts.rescue, Message: nem.NoMessage()}
-	for k, value := range e.Assets {
-		at := slices.IndexFunc(p.doc.Assets, func(a Asset) bool { return a.ID == value.Asset })
-		if at < 0 || p.assetList[at].network != facts.network || value.Amount == 0 ||
-			slices.ContainsFunc(e.Assets[:k], func(o Value) bool { return o.Asset == value.Asset }) {
-			return nem.Transfer{}, refuse(CodeBadDocument, "assets", "%s: want registered assets of the wallet's network, each once, each with an amount", value.Asset)
-		}
-		t.Assets = append(t.Assets, nem.AssetAmount{ID: p.assetList[at].id, Amount: nem.Amount(value.Amount)})
-	}
-	if len(t.Assets) == 0 {
-		return nem.Transfer{}, refuse(CodeBadDocument, "assets", "want at least one asset")
-	}
-	fee, err := nem.FeeFor(t, p.registry[facts.network], p.doc.Wallets[i].FeeMultiplier)
-	if err != nil {
-		return nem.Transfer{}, err
-	}
-	if fee > nem.Amount(e.MaxFee) {
-		return nem.Transfer{}, refuse(CodeFeeAboveCap, "maxFee", "the fee is %d", fee)
-	}
-	t.Fee = fee
-	return t, nil
-}
-
-// ParseResume reads the document of a resume strictly.
-func ParseResume(text []byte) (*Resume, error) {
-	var r Resume
-	if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {
-		return nil, decodeError(err)
-	}
-	if again, err := json.Marshal(&r); err != nil || !bytes.Equal(again, text) {
-		return nil, &Error{What: "not in compiled form", Want: `want {"time":1767225600000}`}
-	}
-	return &r, nil
-}
-
-// ParseLogKey reads the document of a proposal to hand the log key over strictly.
-func ParseLogKey(text []byte) (key [32]byte, err error) {
-	var c logKeyChange
-	if err := json.Unmarshal(text, &c, json.RejectUnknownMembers(true)); err != nil {
-		return key, decodeError(err)
-	}
-	if again, err := json.Marshal(&c); err != nil || !bytes.Equal(again, text) || len(c.New) != len(key) {
-		return key, &Error{What: "not in compiled form", Want: `want {"new":"…"}, the base64 of a 32-byte Ed25519 key`}
-	}
-	return [32]byte(c.New), nil
-}
-
-// LogKeyText is the document that permits handing the log key over to a key.
-func LogKeyText(key [32]byte) string {
-	return `{"new":"` + base64.StdEncoding.EncodeToString(key[:]) + `"}`
 }
