@@ -96,6 +96,9 @@ func ParseAddress(n Network, text string) (Address, error) {
 		return Address{}, fmt.Errorf("address has %d characters, want %d for %s", len(text), n.addressText(), n.Label())
 	}
 	if !decodeBase32(raw, text) {
+		if n.Chain() == NIS1 { // it is not one of Symbol's either: a character was left out
+			return Address{}, fmt.Errorf("address has %d characters, want %d for %s", len(text), n.addressText(), n.Label())
+		}
 		// Only the unused bits of Symbol's last character can be wrong here.
 		return Address{}, fmt.Errorf("address ends in %q, want A, I, Q or Y", text[len(text)-1])
 	}

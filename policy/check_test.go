@@ -65,6 +65,12 @@ func TestCheck(t *testing.T) {
 			d.Limits = append(d.Limits, l)
 		}},
 		{"limit_never_binds", func(d *policy.Document) { d.Limits[0].Max = 9_000_000_000_000_000 }},
+		{"limit_never_binds", func(d *policy.Document) { // of another network's asset
+			d.Assets = append(d.Assets, policy.Asset{ID: "xym", Network: "symbol-testnet", Asset: nem.Currency(nem.SymbolTestnet).String(), Name: "XYM", Divisibility: 6})
+			l := amountLimit(200_000_000, hour, "deny")
+			l.ID, l.Asset = "odd", []policy.AssetRef{"xym"}
+			d.Limits = append(d.Limits, l)
+		}},
 		{"limit_never_binds", func(d *policy.Document) {
 			d.Rules[0].Then = "approve"
 			d.Rules[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "director", Count: 1}}}}, Expiry: policy.Millis(day), Rejections: 1}

@@ -79,7 +79,7 @@ func exactMessage(m MessageRule) (nem.Message, error) {
 	case "hex":
 		raw, err := hex.DecodeString(m.Value)
 		if err != nil {
-			return nem.Message{}, err
+			return nem.Message{}, fmt.Errorf("%s is not hex", quoted(m.Value))
 		}
 		return nem.HexMessage(raw)
 	}

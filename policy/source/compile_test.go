@@ -281,6 +281,14 @@ add:
 	if err != nil || len(change.Add) != 1 || len(change.Remove) != 1 {
 		t.Fatalf("%v", err)
 	}
+	short, err := source.Addresses([]byte(strings.Replace(good, "4KQKIFE", "4KQKIF", 1)))
+	if err == nil || !strings.Contains(err.Error(), "address has 39 characters, want 40") {
+		t.Errorf("%v, %v", short, err)
+	}
+	_, err = source.Addresses([]byte(strings.Replace(good, "{rule: pattern, kind: text,", "{rule: exact, kind: hex,", 1)))
+	if err == nil || !strings.Contains(err.Error(), `"INV-[0-9]{4,8}" is not hex`) {
+		t.Errorf("%v", err)
+	}
 	for old, bad := range map[string]string{
 		"4KQKIFE": "4KQKIFA", "pattern": "regexp", "[0-9]{4,8}": "[0-9]+", "nis1": "nem", "lastDay": "until",
 	} {
