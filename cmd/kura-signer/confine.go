@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"kura/signer/process"
+	"kura/signer/token"
 )
 
 // confine narrows the process to what the configuration names. The first time it does not return: the process executes
@@ -68,10 +69,16 @@ func logHardening(log *slog.Logger) {
 	r := process.Harden()
 	log.Info("hardened", "not_dumpable", r.NotDumpable, "no_core", r.NoCore, "no_new_privileges", r.NoNewPrivileges,
 		"memory_locked", r.MemoryLocked, "landlock", r.Landlock)
+	if !token.ErasesArithmetic {
+		r.Weak = append(r.Weak, notErased)
+	}
 	for _, weak := range r.Weak {
 		log.Warn("hardening", "weak", weak)
 	}
 }
+
+// notErased is what a build lacks that make build did not make.
+const notErased = "this binary was built without GOEXPERIMENT=runtimesecret: what the arithmetic on a seed leaves in memory is not erased"
 
 const postgresPort = 5432
 

@@ -155,6 +155,9 @@ func (x *examination) memory() {
 	} else if limit.Cur < leastLocked {
 		x.fail("memory_lock", "only %d bytes can be locked, at least %d are needed (LimitMEMLOCK=)", limit.Cur, leastLocked)
 	}
+	if !token.ErasesArithmetic {
+		x.warn("seeds_not_erased", notErased)
+	}
 	swaps, err := os.ReadFile("/proc/swaps")
 	if err == nil && strings.Count(strings.TrimSpace(string(swaps)), "\n") > 0 {
 		x.warn("swap", "the machine swaps: what the module itself keeps in memory may reach the disk unless swap is encrypted")

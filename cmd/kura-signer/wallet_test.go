@@ -18,6 +18,7 @@ import (
 
 	"kura/nem"
 	"kura/signer/signertest"
+	"kura/signer/token"
 )
 
 // The first of the vectors of NIS1's key derivation, and where it leads.
@@ -182,6 +183,12 @@ func (x *installation) backupImported(t *testing.T, key string) {
 // TestDoctor looks at a sound installation, beside its signer and without, and at one that is not.
 func TestDoctor(t *testing.T) {
 	x := install(t)
+	config := string(readAll(t, x.config))
+	x.write("signer.toml", strings.Replace(config, `accept_leaky_token = "a test"`, "", 1))
+	if out, _, code := x.run("doctor", "--config", x.config); code != exitFailed || !strings.HasPrefix(lineWith(out, "C_DigestKey"), "fail") || (lineWith(out, "seeds_not_erased") == "") != token.ErasesArithmetic {
+		t.Errorf("exit %d, with a leaky token that nobody accepts:\n%s", code, out)
+	}
+	x.write("signer.toml", config)
 	if out := x.must("doctor", "--config", x.config); lineWith(out, "token_leaky") == "" || !strings.Contains(lineWith(out, "no_witness"), "rollback of this host: unbounded") || lineWith(out, "pin_beside_token") == "" {
 		t.Errorf("without a signer:\n%s", out)
 	}

@@ -9,6 +9,10 @@ import (
 	"kura/nem"
 )
 
+// ErasesArithmetic tells whether this build erases what the arithmetic on a seed
+// leaves in registers, on stacks and on the heap.
+const ErasesArithmetic = shroudErases
+
 // maxKeyText is the longest text of a private key, with room to notice a longer one.
 const maxKeyText = 70
 

@@ -115,8 +115,10 @@ func sealAndSign(t *testing.T, shim, digits string) {
 		if err := s.module.GenerateSecretKey(secretAES256, forSession(s.sealingTemplate([]byte("throw-away")))); err != nil {
 			return err
 		}
-		if leak, err := s.leakOf(pkcs11.CKO_SECRET_KEY, []byte("throw-away")); leak != leakByWrap || err != nil {
-			return fmt.Errorf("a start finds the leak %q, %v", leak, err)
+		if leak, err := s.leakOf(pkcs11.CKO_SECRET_KEY, []byte("throw-away")); err != nil {
+			return err
+		} else if leak != leakByWrap {
+			return fmt.Errorf("a start finds the leak %q", leak)
 		}
 		if err := s.generateSealingKey(1); err != nil {
 			return err
