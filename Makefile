@@ -27,7 +27,7 @@ build: ## build the binaries into .build/
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/ ./cmd/...
 
 .PHONY: demo
-demo: ## the whole story on this machine, in about a minute (KEEP=1 leaves the service up)
+demo: ## the whole story on this machine, some seconds after the build (KEEP=1 leaves the service up)
 	@scripts/setup demo
 	@echo "building (the first build takes a minute or two)…"
 	@$(MAKE) build
@@ -40,7 +40,7 @@ test: ## run every test, with the race detector
 	@go test -race -timeout 15m ./...
 
 .PHONY: check
-check: check-fast lint vuln test ## everything that CI holds: format, lint, generated files, race tests
+check: check-fast lint vuln test ## format, lint, known vulnerabilities, generated files, race tests
 
 .PHONY: check-fast
 check-fast: ## format, vet, staticcheck, generated files and go.mod unchanged, Decide covered
