@@ -163,7 +163,7 @@ func seedOf(t testing.TB, seed []byte) *Secret {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copy(secret.Bytes(), seed)
+	shroud(func() { copy(secret.Bytes(), seed) })
 	return secret
 }
 

@@ -156,11 +156,7 @@ func TestNoResidueOfSeeds(t *testing.T) {
 	defer window.Wipe()
 	readFromSecondProcess(t, needles.Bytes())
 
-	seed, err := NewSecret(seedSize)
-	if err != nil {
-		t.Fatal(err)
-	}
-	copy(seed.Bytes(), needles.Bytes()[needleSeed:needleSeed+seedSize])
+	seed := seedOf(t, needles.Bytes()[needleSeed:needleSeed+seedSize])
 	spec := WalletSpec{Name: "hot", Network: nem.NIS1Testnet, Genesis: testGenesis}
 	ceremony, err := tok.ImportWallet(ctx, spec, seed)
 	if err != nil {

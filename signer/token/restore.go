@@ -104,7 +104,7 @@ func (t *Token) openSeed(ctx context.Context, b *blob) (*Secret, error) {
 		if err != nil {
 			return nil, err
 		}
-		copy(seed.Bytes(), opened[:])
+		shroud(func() { copy(seed.Bytes(), opened[:]) })
 		return seed, nil
 	})
 }

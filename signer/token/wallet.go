@@ -185,7 +185,7 @@ func lend(seed *Secret, work func(own *Secret) error) error {
 	if err != nil {
 		return err
 	}
-	copy(own.Bytes(), seed.Bytes())
+	shroud(func() { copy(own.Bytes(), seed.Bytes()) }) // a copy leaves the seed in registers, and a signal has them in memory
 	err = work(own)
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 		own.Wipe() // else a call may still read it; the page goes with the process
