@@ -52,6 +52,7 @@ type installation struct {
 	gateway rpc.GatewayClient
 	admin   rpc.AdminClient
 
+	environment []string   // more of it, for every process
 	descriptors []*os.File // what the daemon inherits, from 3 on
 	terminal    *os.File   // the daemon's, if it has one
 	process     *exec.Cmd
@@ -140,7 +141,7 @@ func (x *installation) runTo(crash string, args ...string) (stdout, stderr strin
 	cmd := exec.CommandContext(x.TB.Context(), binary, args...)
 	var out, err bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &err
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}, x.environment...)
 	if failure := cmd.Run(); failure != nil {
 		var ended *exec.ExitError
 		if !errors.As(failure, &ended) {
@@ -194,7 +195,7 @@ func (x *installation) hasEnded() bool {
 func (x *installation) spawn(crash string) {
 	x.TB.Helper()
 	x.process = exec.Command(binary, "serve", "--config", x.config)
-	x.process.Env = []string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}
+	x.process.Env = append([]string{"PATH=/usr/bin:/bin", "KURA_CRASH=" + crash}, x.environment...)
 	x.log = new(signertest.Log)
 	x.process.Stderr, x.process.ExtraFiles = x.log, x.descriptors
 	if x.terminal != nil {

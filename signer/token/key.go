@@ -50,7 +50,11 @@ func (s *session) checkKey(handle pkcs11.ObjectHandle, id []byte, template []*pk
 		return foundKey{}, fmt.Errorf("read the key's attributes: %w", err)
 	}
 	if len(report.Problems) > 0 {
-		return foundKey{}, fmt.Errorf("%w: %s", ErrUnsafeKey, report.Problems[0])
+		err := fmt.Errorf("%w: %s", ErrUnsafeKey, report.Problems[0])
+		if s.lacks(report, template) {
+			err = fmt.Errorf("%w: %w", errPart, err)
+		}
+		return foundKey{}, err
 	}
 	key := foundKey{handle: handle, id: bytes.Clone(id), local: report.Attributes["LOCAL"] == "true"}
 	if valueOf(template, pkcs11.CKA_KEY_TYPE) == keyTypeEdwards {

@@ -13,13 +13,43 @@ import (
 	"kura/nem"
 )
 
+// A process that is killed while the token makes a key can leave a part of it: on
+// SoftHSM an object that has some of its attributes, or all of them and no value.
+// Such an object serves nothing, must not keep a start from the other keys, and
+// goes when the change that made it is gone on with. A key with wrong attributes
+// that works is no part: somebody else made it, and it is refused.
+
+// errPart says that a key lacks attributes that every key has.
+var errPart = errors.New("a part of a key, whose making was cut off")
+
+// lacks tells whether an object lacks an attribute that no key is made without.
+func (s *session) lacks(report ObjectReport, template []*pkcs11.Attribute) bool {
+	return slices.ContainsFunc(template, func(want *pkcs11.Attribute) bool {
+		_, present := report.Attributes[attributeName(want.Type)]
+		return mustHave[want.Type] && !present && !s.quirk.omits(want.Type)
+	})
+}
+
+// isPart tells from the error about an own key, and from whether it works all the
+// same, a part of one. A token in trouble says nothing about a key.
+func isPart(err error, works func() error) bool {
+	switch failureOf(err) {
+	case failurePlain, failureDoubt:
+		return errors.Is(err, errPart) || !errors.Is(err, ErrUnsafeKey) || works() != nil
+	default:
+		return false
+	}
+}
+
 // generations lists Kura's log or sealing keys, oldest first. An object that
-// carries the label but no generation is refused: somebody else made it.
+// carries the label and another's CKA_ID is refused: somebody else made it. One
+// without any is a part of a key.
 func (s *session) generations(class uint, label string) ([]identified, error) {
 	keys, err := s.labelled(class, label)
 	if err != nil {
 		return nil, err
 	}
+	keys = slices.DeleteFunc(keys, func(key identified) bool { return len(key.id) == 0 })
 	for _, key := range keys {
 		if _, ok := generationOf(key.id); !ok {
 			return nil, fmt.Errorf("%w: an object labelled %q has the foreign CKA_ID %x", ErrUnsafeKey, label, key.id)
@@ -89,15 +119,34 @@ func binding(err error) error {
 	return fmt.Errorf("%w: %w", errBinding, err)
 }
 
+// newestSealingKey is the newest one that seals.
 func (s *session) newestSealingKey() (foundKey, error) {
 	keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
 	if err != nil {
 		return foundKey{}, err
 	}
-	if len(keys) == 0 {
-		return foundKey{}, fmt.Errorf("%w: there is no sealing key: run token init", ErrNoKey)
+	var failed error
+	for _, object := range slices.Backward(keys) {
+		try := func() error {
+			return s.sealBy(foundKey{handle: object.handle, id: object.id}, new(blob), make([]byte, seedSize))
+		}
+		key, err := s.sealingKey(object.id)
+		if err == nil {
+			err = try()
+		}
+		switch {
+		case err == nil:
+			return key, nil
+		case !isPart(err, try):
+			return foundKey{}, err
+		case failed == nil:
+			failed = err
+		}
 	}
-	return s.sealingKey(keys[len(keys)-1].id)
+	if failed == nil {
+		failed = fmt.Errorf("%w: there is no sealing key: run token init", ErrNoKey)
+	}
+	return foundKey{}, failed
 }
 
 func (s *session) sealingKey(id []byte) (foundKey, error) {
@@ -111,6 +160,7 @@ func (s *session) sealingKey(id []byte) (foundKey, error) {
 	return key, nil
 }
 
+// logKeys lists the log keys whose attributes are right, oldest first.
 func (s *session) logKeys() ([]foundKey, error) {
 	objects, err := s.generations(pkcs11.CKO_PRIVATE_KEY, labelLog)
 	if err != nil {
@@ -119,13 +169,21 @@ func (s *session) logKeys() ([]foundKey, error) {
 	if len(objects) == 0 {
 		return nil, fmt.Errorf("%w: there is no log key: run token init", ErrNoKey)
 	}
-	keys := make([]foundKey, 0, len(objects))
+	var keys []foundKey
+	var failed error
 	for _, object := range objects {
 		key, err := s.findKey(object.id, s.logTemplate(object.id))
-		if err != nil {
+		switch {
+		case err == nil:
+			keys = append(keys, key)
+		case !isPart(err, func() error { _, err := s.signEd25519(foundKey{handle: object.handle}, []byte(canary)); return err }):
 			return nil, fmt.Errorf("log key: %w", err)
+		case failed == nil:
+			failed = fmt.Errorf("log key: %w", err)
 		}
-		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, failed
 	}
 	return keys, nil
 }

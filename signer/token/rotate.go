@@ -5,11 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/miekg/pkcs11"
-
-	"kura/nem"
 )
 
 // SealingRotation is what RotateSealingKey did, for the journal.
@@ -60,24 +57,35 @@ func (t *Token) RotateSealingKey(ctx context.Context) (SealingRotation, error) {
 }
 
 // makeNextSealingKey gives the CKA_IDs of all sealing keys, oldest first, of which
-// there are at least two afterwards.
+// there are at least two afterwards, and the newest seals. A part of one is among
+// the others, which go last, when no blob needs them.
 func (t *Token) makeNextSealingKey(ctx context.Context) ([][]byte, error) {
 	return answerOf(ctx, t.create, "make the next sealing key", func(s *session) ([][]byte, error) {
 		keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
 		if err == nil && len(keys) == 0 {
 			err = fmt.Errorf("%w: there is no sealing key: run token init", ErrNoKey)
 		}
-		if err == nil && len(keys) == 1 {
-			generation, _ := generationOf(keys[0].id)
-			if err = s.generateSealingKey(generation + 1); err == nil {
-				keys, err = s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
+		if err != nil {
+			return nil, err
+		}
+		newest, err := s.newestSealingKey()
+		if err != nil {
+			return nil, err
+		}
+		if last := keys[len(keys)-1].id; len(keys) == 1 || string(newest.id) != string(last) {
+			generation, _ := generationOf(last)
+			if err := s.generateSealingKey(generation + 1); err != nil {
+				return nil, err
+			}
+			if keys, err = s.generations(pkcs11.CKO_SECRET_KEY, labelSealing); err != nil {
+				return nil, err
 			}
 		}
 		ids := make([][]byte, 0, len(keys))
 		for _, key := range keys {
 			ids = append(ids, key.id)
 		}
-		return ids, err
+		return ids, nil
 	})
 }
 
@@ -99,6 +107,9 @@ func (t *Token) reseal(ctx context.Context, old *blob) error {
 		again, err := s.open(&renewed)
 		if err != nil {
 			return nil, fmt.Errorf("open what was sealed: %w", err)
+		}
+		if renewed.sealingKey == old.sealingKey {
+			return nil, errors.New("the new sealing key does not seal")
 		}
 		if public := publicKeyOf(old.network, again); public != old.publicKey {
 			return nil, fmt.Errorf("%w: what was sealed anew is the key of %s", ErrSealed, public)
@@ -134,11 +145,11 @@ func (t *Token) DestroySealingKey(ctx context.Context, keyID string) error {
 		}
 	}
 	return t.do(ctx, "destroy sealing key "+keyID, func(s *session) error {
-		keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
+		newest, err := s.newestSealingKey()
 		if err != nil {
 			return err
 		}
-		if len(keys) > 0 && string(keys[len(keys)-1].id) == string(id) {
+		if string(newest.id) == string(id) {
 			return errors.New("it is the newest, which new wallets are sealed by")
 		}
 		s.forgetKeys()
@@ -151,8 +162,8 @@ func (t *Token) DestroySealingKey(ctx context.Context, keyID string) error {
 				return err
 			}
 			for _, object := range found {
-				if string(object.id) != string(gone.id) {
-					continue
+				if len(object.id) > 0 && string(object.id) != string(gone.id) {
+					continue // one without an id is a part of a key, which no blob can name
 				}
 				if err := s.module.DestroyObject(s.handle, object.handle); err != nil {
 					return err
@@ -161,109 +172,4 @@ func (t *Token) DestroySealingKey(ctx context.Context, keyID string) error {
 		}
 		return nil
 	})
-}
-
-// LogKeys lists the public keys of the token's log keys, oldest first: one,
-// or two while the log key is being replaced.
-func (t *Token) LogKeys(ctx context.Context) ([][32]byte, error) {
-	return answer(ctx, t, "list the log keys", func(s *session) ([][32]byte, error) {
-		keys, err := s.logKeys()
-		var public [][32]byte
-		for _, key := range keys {
-			public = append(public, key.publicKey)
-		}
-		return public, err
-	})
-}
-
-// NextLogKey makes the log key that is to follow the one in use, unless there is
-// one already, and gives its public key. Nothing uses it before the journal does.
-func (t *Token) NextLogKey(ctx context.Context) ([32]byte, error) {
-	inUse, err := t.LogPublicKey()
-	if err != nil {
-		return [32]byte{}, err
-	}
-	return answerOf(ctx, t.create, "make the next log key", func(s *session) ([32]byte, error) {
-		keys, err := s.logKeys()
-		if err != nil {
-			return [32]byte{}, err
-		}
-		if newest := keys[len(keys)-1]; newest.publicKey == inUse {
-			generation, _ := generationOf(newest.id)
-			if err := s.generateLogKey(generation + 1); err != nil {
-				return [32]byte{}, err
-			}
-			if keys, err = s.logKeys(); err != nil {
-				return [32]byte{}, err
-			}
-		}
-		return keys[len(keys)-1].publicKey, nil
-	})
-}
-
-// UseLogKey says which log key is in use: the one that Health asks, and that no
-// call destroys. The journal knows it; the choice is not kept in the token.
-func (t *Token) UseLogKey(ctx context.Context, public [32]byte) error {
-	err := t.do(ctx, "use a log key", func(s *session) error {
-		_, err := s.logKeyFor(public)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	t.logKey = public
-	return nil
-}
-
-// DestroyLogKey removes a log key that was replaced: the last step of its
-// replacement. The one in use is refused; one that is gone already is no error.
-func (t *Token) DestroyLogKey(ctx context.Context, public [32]byte) error {
-	inUse, err := t.LogPublicKey()
-	if err != nil {
-		return err
-	}
-	if inUse == public {
-		return fmt.Errorf("destroy a log key: %s is in use", nem.PublicKey(public))
-	}
-	return t.do(ctx, "destroy a log key", func(s *session) error {
-		keys, err := s.logKeys()
-		if err != nil {
-			return err
-		}
-		s.forgetKeys()
-		for _, key := range keys {
-			if key.publicKey != public {
-				continue
-			}
-			// The private key goes first: a private key without a public one would
-			// be refused at the next start.
-			if err := s.module.DestroyObject(s.handle, key.handle); err != nil {
-				return err
-			}
-		}
-		return s.removeOrphans()
-	})
-}
-
-// removeOrphans clears public log keys whose private key is gone.
-func (s *session) removeOrphans() error {
-	private, err := s.generations(pkcs11.CKO_PRIVATE_KEY, labelLog)
-	if err != nil {
-		return err
-	}
-	public, err := s.labelled(pkcs11.CKO_PUBLIC_KEY, labelLog)
-	if err != nil {
-		return err
-	}
-	for _, orphan := range public {
-		if slices.ContainsFunc(private, func(key identified) bool { return string(key.id) == string(orphan.id) }) {
-			continue
-		}
-		if err := s.module.DestroyObject(s.handle, orphan.handle); err != nil {
-			return err
-		}
-	}
-	return nil
 }

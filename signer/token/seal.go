@@ -18,6 +18,10 @@ func (s *session) seal(b *blob, seed []byte) error {
 	if err != nil {
 		return err
 	}
+	return s.sealBy(key, b, seed)
+}
+
+func (s *session) sealBy(key foundKey, b *blob, seed []byte) (err error) {
 	b.sealingKey = [16]byte(key.id)
 	b.scheme, b.nonce = schemeGCM, make([]byte, gcmNonceSize)
 	if s.quirk.noGCM {

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"kura/journal"
+	"kura/signer/rpc"
+	"kura/signer/signertest"
+)
+
+// A tokenKiller kills processes in the middle of what SoftHSM does to the token's files (testdata/killtoken.c).
+type tokenKiller struct{ *installation }
+
+// killsInToken has every process of an installation from here on load the library that kills it.
+func (x *installation) killsInToken(t *testing.T) tokenKiller {
+	t.Helper()
+	compiler, err := exec.Command("go", "env", "CC").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	library := filepath.Join(x.dir, "killtoken.so")
+	build := exec.Command(strings.TrimSpace(string(compiler)), "-shared", "-fPIC", "-o", library, filepath.Join("testdata", "killtoken.c"), "-ldl")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the library that kills: %v\n%s", err, out)
+	}
+	k := tokenKiller{x}
+	x.environment = []string{"LD_PRELOAD=" + library, "KURA_KILL_TOKEN=" + k.file()}
+	return k
+}
+
+// file arms the library while it is there. It lies where a confined signer may write.
+func (k tokenKiller) file() string { return filepath.Join(k.dir, "state", "killtoken") }
+
+// at does something with the library armed: for the n-th call that changes the token's files, or for none with 0. It
+// returns how many such calls were begun.
+func (k tokenKiller) at(t *testing.T, n int, do func()) (calls int) {
+	t.Helper()
+	k.write(filepath.Join("state", "killtoken"), strconv.Itoa(n))
+	do()
+	text, err := os.ReadFile(k.file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(k.file()); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(text), ".")
+}
+
+// points are the calls to die at, of so many: all of them in the campaign, else the first, one in the middle, the last.
+func points(calls int) (all []int) {
+	if !everything {
+		return []int{1, calls/2 + 1, calls}
+	}
+	for n := range calls {
+		all = append(all, n+1)
+	}
+	return all
+}
+
+// TestRotateLogKeyKilledInTheToken kills the signer inside the making of the next log key, and inside the destruction of
+// the old one. Started again it signs, and the same command goes on.
+func TestRotateLogKeyKilledInTheToken(t *testing.T) {
+	k := newRotatingKiller(t)
+	begun, destroyed := k.rotate(t, 0, 0)
+	t.Logf("a log key is made in %d calls that change the token's files, another one destroyed in %d", begun, destroyed)
+	begins, destroys := points(begun), points(destroyed)
+	for i := range max(len(begins), len(destroys)) {
+		if i%40 == 39 {
+			k.stop()
+			k = newRotatingKiller(t) // the journal takes only so many statements of a director within an hour
+		}
+		k.rotate(t, begins[i%len(begins)], destroys[i%len(destroys)])
+	}
+}
+
+func newRotatingKiller(t *testing.T) tokenKiller {
+	t.Helper()
+	x := install(t)
+	k := x.killsInToken(t)
+	x.start("")
+	x.equip(t.Context())
+	return k
+}
+
+// rotate changes the log key. The signer dies at a call of making the next one, and at a call of destroying the old one,
+// 0 for not at all; how many there were without a death is returned.
+func (k tokenKiller) rotate(t *testing.T, begin, destroy int) (begun, destroyed int) {
+	t.Helper()
+	if begin > 0 {
+		k.dies(t, begin, "--begin")
+	}
+	var waits, done string
+	begun = k.at(t, 0, func() { waits = k.rotateLog("--begin") })
+	current, next := field(waits, "log key"), field(waits, "next")
+	key, err := journal.ParseLogKey(next)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, waits)
+	}
+	k.permit(key)
+	if kept := k.rotateLog(); field(kept, "log key") != next+"," {
+		t.Fatalf("handed over:\n%s", kept)
+	}
+	if destroy > 0 {
+		k.dies(t, destroy, "--destroy-old")
+	}
+	destroyed = k.at(t, 0, func() { done = k.rotateLog("--destroy-old") })
+	list := k.must("token", "list", "--config", k.config)
+	if strings.Contains(list, current) || strings.Count(list, " log key ") != 1 {
+		t.Errorf("killed in %d and %d, the old key is %s:\n%s\n%s", begin, destroy, current, done, list)
+	}
+	k.pay(t)
+	return begun, destroyed
+}
+
+// dies runs a step to the call at which the signer dies, and starts another signer. A step that has fewer calls is done.
+func (k tokenKiller) dies(t *testing.T, n int, step string) {
+	t.Helper()
+	done := false
+	calls := k.at(t, n, func() {
+		if _, _, code := k.run("rotate", "log-key", "--config", k.config, step); code == exitOK {
+			done = true
+			return
+		}
+		<-k.ended
+	})
+	if done {
+		if calls >= n {
+			t.Fatalf("%s: nothing died at call %d", step, n)
+		}
+		return
+	}
+	if status := k.process.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGKILL {
+		t.Fatalf("%s at call %d: the signer ended with %v\n%s", step, n, status, k.log)
+	}
+	k.start("")
+	k.pay(t)
+}
+
+func (k tokenKiller) pay(t *testing.T) {
+	t.Helper()
+	a := k.Submit(t.Context(), k.gateway, "shop", k.Withdrawal(k.wallets[signertest.XEM], signertest.Small))
+	if a.State != rpc.StateSigned {
+		t.Fatalf("%s %+v", a.State, a.Decision)
+	}
+	k.verifyReceipt(t, a)
+}
+
+// TestRotateSealingKilledInTheToken kills the command that changes the sealing key wherever it changes the token's files.
+// At each point the same command goes on, and the sealed wallet signs.
+func TestRotateSealingKilledInTheToken(t *testing.T) {
+	x := install(t)
+	x.start("")
+	x.equip(t.Context())
+	x.stop()
+	k := x.killsInToken(t)
+	rotate := []string{"token", "rotate-sealing", "--config", x.config, "--present", "alice"}
+	signs := func() {
+		t.Helper()
+		x.start("")
+		k.pay(t)
+		x.stop()
+	}
+	calls := k.at(t, 0, func() { x.must(rotate...) })
+	t.Logf("a sealing key is replaced in %d calls that change the token's files", calls)
+	for _, n := range points(calls) {
+		before := x.sealingKeys()
+		code := 0
+		if begun := k.at(t, n, func() { _, _, code = x.run(rotate...) }); code != -1 && (code != exitOK || begun >= n) {
+			t.Fatalf("at call %d of %d it ended with %d", n, begun, code)
+		}
+		signs()
+		x.must(rotate...) // what is done already begins anew
+		after := x.sealingKeys()
+		if len(after) != 1 || slices.Equal(after, before) {
+			t.Errorf("killed in call %d: sealing keys %v, then %v", n, before, after)
+		}
+		signs()
+	}
+}
