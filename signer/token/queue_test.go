@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/miekg/pkcs11"
 )
@@ -89,6 +90,18 @@ func TestHungSessionStarvesNobody(t *testing.T) {
 		}
 		release()
 		<-c.retire()
+	})
+}
+
+func TestBackOffDoublesToItsBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for attempt, want := range []time.Duration{100, 200, 400, 800, 1600, 3200, 5000, 5000} {
+			began := time.Now()
+			<-backOff(attempt)
+			if waited := time.Since(began); waited != want*time.Millisecond {
+				t.Errorf("after attempt %d: %v", attempt, waited)
+			}
+		}
 	})
 }
 

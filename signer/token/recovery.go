@@ -13,10 +13,10 @@ import (
 )
 
 // backOff waits 100 ms after the first failed attempt, twice as long after each
-// further one, 30 s at most.
+// further one, 5 s at most: callers wait no longer for a token that is back.
 func backOff(attempt int) <-chan time.Time {
-	wait := 30 * time.Second
-	if attempt < 8 {
+	wait := 5 * time.Second
+	if attempt < 6 {
 		wait = 100 * time.Millisecond << attempt
 	}
 	return time.After(wait)
