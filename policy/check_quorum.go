@@ -129,6 +129,15 @@ func (c *checker) keysOf(a Actor) []string {
 	return nil
 }
 
+// kindOf is the same for those of whom one is as good as the other in any quorum.
+func (c *checker) kindOf(a Actor) string {
+	if a.Kind != PersonActor {
+		return a.String()
+	}
+	p := &c.p.doc.People[c.p.people[PersonID(a.ID)]]
+	return fmt.Sprint(len(p.Keys), p.Roles)
+}
+
 // reachable tells whether the quorum is reached after any choice of so many losses.
 func (c *checker) reachable(e electorate, anyOf []Quorum, left []Actor, losses int) bool {
 	if losses == 0 {
@@ -141,11 +150,13 @@ func (c *checker) reachable(e electorate, anyOf []Quorum, left []Actor, losses i
 			return filled == wanted
 		})
 	}
+	var tried []string
 	for i, a := range left {
-		cost := len(c.keysOf(a))
-		if cost > losses {
+		cost, kind := len(c.keysOf(a)), c.kindOf(a)
+		if cost > losses || slices.Contains(tried, kind) {
 			continue
 		}
+		tried = append(tried, kind) // whoever has the same say and as many keys is missed as much
 		if !c.reachable(e, anyOf, slices.Delete(slices.Clone(left), i, i+1), losses-cost) {
 			return false
 		}

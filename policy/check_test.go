@@ -240,6 +240,27 @@ func TestSurvives(t *testing.T) {
 	}
 }
 
+// TestSurvivesOfMany: with a hundred people the losses are still counted, and soon.
+func TestSurvivesOfMany(t *testing.T) {
+	p := republic(t, func(d *policy.Document) {
+		for i := range 100 {
+			id := fmt.Sprint("many", i)
+			d.People = append(d.People, policy.Person{ID: policy.PersonID(id), Keys: []string{worldKey(id)}, Roles: []string{"crowd"}})
+		}
+		d.Governance.Unfreeze.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "crowd", Count: 32}}}}
+		d.Governance.Resume.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "crowd", Count: 32}, {Group: "director", Count: 1}}}}
+	})
+	said := 0
+	for _, f := range policy.Check(p, nil, at(base)) {
+		if f.Path == "governance.unfreeze" && strings.Contains(f.Text, "any 3") || f.Path == "governance.resume" && strings.Contains(f.Text, "any 2") {
+			said++
+		}
+	}
+	if said != 2 {
+		t.Errorf("%v", policy.Check(p, nil, at(base)))
+	}
+}
+
 func TestDiff(t *testing.T) {
 	old := republic(t, nil)
 	cases := []struct {
