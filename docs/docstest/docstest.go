@@ -15,18 +15,14 @@ import (
 // Pages reads every page of the repository whose root is given, by its path from there.
 func Pages(t testing.TB, root string) map[string]string {
 	t.Helper()
-	pages := map[string]string{}
+	files, pages := os.DirFS(root), map[string]string{}
 	for _, place := range []string{"README.md", "SECURITY.md", "softhsm", "docs"} {
-		err := filepath.WalkDir(filepath.Join(root, place), func(path string, entry fs.DirEntry, err error) error {
+		err := fs.WalkDir(files, place, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || filepath.Ext(path) != ".md" {
 				return err
 			}
-			text, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			name, err := filepath.Rel(root, path)
-			pages[name] = string(text)
+			text, err := fs.ReadFile(files, path)
+			pages[path] = string(text)
 			return err
 		})
 		if err != nil {
