@@ -155,6 +155,23 @@ func TestAnswersOfTheToken(t *testing.T) {
 	}
 }
 
+// An attribute that is missing once, or an object that goes while it is read, is the
+// token's trouble and not the key's.
+func TestHalfAnObjectIsReadAgain(t *testing.T) {
+	b := initialised(t)
+	plan := &faultPlan{}
+	tok := b.openWrapped(plan.wrap)
+	tok.pause = immediately
+	ref := wallet(t, tok, "w", nem.SymbolTestnet)
+	for _, trouble := range []error{errNoAttribute, attributeError(pkcs11.Error(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID))} {
+		tok.current.forgetKeys()
+		fired := plan.once("Attribute", &fault{err: trouble})
+		if _, err := tok.Sign(context.Background(), ref, []byte("m")); err != nil || !*fired {
+			t.Errorf("%v (tried: %t): %v", trouble, *fired, err)
+		}
+	}
+}
+
 // seedOf puts a test's seed into locked memory.
 func seedOf(t testing.TB, seed []byte) *Secret {
 	t.Helper()

@@ -46,6 +46,10 @@ func (c *connection) cachedKey(id []byte) (foundKey, bool) {
 // checkKey takes up a key whose handle was found, if its attributes are right.
 func (s *session) checkKey(handle pkcs11.ObjectHandle, id []byte, template []*pkcs11.Attribute, publicKey func(id []byte) (nem.PublicKey, error)) (foundKey, error) {
 	report, err := s.inspect(handle, template)
+	if err == nil && len(report.Problems) > 0 {
+		// Once more: of an object whose file goes meanwhile, half may be missing.
+		report, err = s.inspect(handle, template)
+	}
 	if err != nil {
 		return foundKey{}, fmt.Errorf("read the key's attributes: %w", err)
 	}

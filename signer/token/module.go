@@ -200,14 +200,24 @@ func (m *module) Find(session pkcs11.SessionHandle, template []*pkcs11.Attribute
 func (m *module) Attribute(session pkcs11.SessionHandle, object pkcs11.ObjectHandle, attribute uint) ([]byte, error) {
 	values, err := m.context.GetAttributeValue(session, object, []*pkcs11.Attribute{{Type: attribute}})
 	switch {
-	case errors.Is(err, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)):
-		return nil, errNoAttribute
 	case err != nil:
-		return nil, err
+		return nil, attributeError(err)
 	case len(values) != 1:
 		return nil, errNoAttribute
 	}
 	return values[0].Value, nil
+}
+
+// attributeError reads the answer to a question for one attribute. SoftHSM answers
+// CKR_ATTRIBUTE_VALUE_INVALID when the object's file goes while it reads it: the handle is stale.
+func attributeError(err error) error {
+	switch {
+	case errors.Is(err, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)):
+		return errNoAttribute
+	case errors.Is(err, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)):
+		return fmt.Errorf("%w: %w", pkcs11.Error(pkcs11.CKR_OBJECT_HANDLE_INVALID), err)
+	}
+	return err
 }
 
 func (m *module) GenerateEd25519(session pkcs11.SessionHandle, public, private []*pkcs11.Attribute) error {
