@@ -39,7 +39,7 @@ func (j *judgement) freeze(in statement.Signed, f *statement.Freeze, actor polic
 	if code != "" {
 		res.State = StateRefused
 	} else {
-		res.Alive = j.s.aliveUnder(f.Target.Kind, f.Target.Name, j.now.Clock)
+		res.Alive = j.s.aliveUnder(f.Target.Kind, f.Target.Name, j.now)
 	}
 	res.Seq = j.write(&Outcome{
 		About: res.About, ID: res.ID, Type: statement.TypeFreeze, State: res.State, Code: code,
@@ -56,12 +56,13 @@ func (j *judgement) alarmFrozen(about statement.Hash, by By, action statement.Fr
 }
 
 // aliveUnder lists what was authorised that a stop covers and has not reached its deadline: signed or about to be, it may
-// still come to the chain.
-func (s *State) aliveUnder(kind statement.TargetKind, name string, clock int64) []AliveTransaction {
+// still come to the chain. A deadline is over when clock and policy time say so: either may be wrong.
+func (s *State) aliveUnder(kind statement.TargetKind, name string, now policy.Now) []AliveTransaction {
+	over := min(now.Clock, now.Time)
 	alive := []AliveTransaction{}
 	for _, item := range s.recent.order {
 		r := item.request
-		if r.Transaction.Deadline < clock || !covers(policy.Stop{Kind: kind, Name: name}, r) {
+		if r.Transaction.Deadline < over || !covers(policy.Stop{Kind: kind, Name: name}, r) {
 			continue
 		}
 		alive = append(alive, AliveTransaction{
@@ -101,7 +102,7 @@ func (j *judgement) stop(in StopInput) (Result, error) {
 		return Result{}, fmt.Errorf("%w: the host holds this stop in force already", ErrInput)
 	}
 	seq := j.write(&Stop{By: by, Action: in.Action, Target: in.Target, Reason: in.Reason})
-	alive := j.s.aliveUnder(in.Target.Kind, in.Target.Name, j.now.Clock)
+	alive := j.s.aliveUnder(in.Target.Kind, in.Target.Name, j.now)
 	j.alarm(AlarmFrozen, nil, Fact{"action", string(in.Action)}, Fact{"kind", string(in.Target.Kind)}, Fact{"name", in.Target.Name}, Fact{"by", "host " + in.By})
 	return Result{State: StateInForce, Seq: seq, Alive: alive}, nil
 }

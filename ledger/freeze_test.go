@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -210,5 +211,55 @@ func TestApprovalOfWhatCameWithTheFreeze(t *testing.T) {
 	}
 	if r, _ := w.State.RequestByStatement(big.About); r.State != ledger.StateAuthorized {
 		t.Errorf("%s %s", r.State, r.Code)
+	}
+}
+
+// TestAWrongClockKeepsNoStopOut: whoever turned the signer's clock pays under births of that clock, while officers sign
+// under the true one. Their stops are taken, and name what is still alive by the true time.
+func TestAWrongClockKeepsNoStopOut(t *testing.T) {
+	for name, off := range map[string]int64{
+		"ahead": 30 * ledgertest.Day, "a little ahead": 20 * ledgertest.Minute, "behind": -20 * ledgertest.Minute,
+	} {
+		w := ledgertest.New(t)
+		before := signedAtOnce(w)
+		w.Ticks()
+		w.Clock += off
+		w.Advance(ledgertest.Minute)
+		signedAtOnce(w) // whoever turned it goes on
+		w.Advance(8 * ledgertest.Minute)
+		w.Clock -= off // officers' clock
+		born, now := w.Clock, w.Clock
+		stop := func(born, life int64) *statement.Freeze {
+			return &statement.Freeze{
+				Journal: w.Journal(), ID: w.IDAt(born), Expires: born + life, Action: statement.ActionFreeze,
+				Target: statement.Target{Kind: statement.TargetAll},
+			}
+		}
+		w.Clock = now + off
+		if off > 0 {
+			if res := w.Submit("watch", stop(born-11*ledgertest.Minute, 10*ledgertest.Minute)); !res.Refused || res.Code != string(statement.CodeIDTooOld) {
+				t.Errorf("%s, a stop of long ago: %+v", name, res)
+			}
+		}
+		if res := w.Submit("watch", stop(w.Clock+25*ledgertest.Hour, ledgertest.Minute)); !res.Refused || res.Code != string(statement.CodeIDFromTheFuture) {
+			t.Errorf("%s, a stop of the day after tomorrow: %+v", name, res)
+		}
+		if res := w.Submit("watch", stop(max(born, w.Clock), 11*ledgertest.Minute)); res.Code != string(statement.CodeExpiresTooLate) {
+			t.Errorf("%s, a stop that lives too long: %+v", name, res)
+		}
+		res := w.Submit("watch", stop(born, 5*ledgertest.Minute))
+		if res.State != ledger.StateInForce {
+			t.Errorf("%s: %+v", name, res)
+		}
+		var alive []statement.Hash
+		for _, a := range res.Alive {
+			alive = append(alive, a.About)
+		}
+		if len(alive) != 2 || !slices.Contains(alive, before.Hash) {
+			t.Errorf("%s: alive are %v, with %v", name, res.Alive, before.Hash)
+		}
+		if fold(t, w.Lines).Hash() != w.State.Hash() {
+			t.Errorf("%s: the fold is another state than the live one", name)
+		}
 	}
 }

@@ -97,7 +97,11 @@ func (j *judgement) admit(c statement.Common, t statement.Type) (string, error) 
 	if c.ID.Born() <= j.s.memory.floor[t] {
 		return string(statement.CodeIDTooOld), nil
 	}
-	err := statement.CheckTimes(c, j.now.Clock, j.s.life(t))
+	clock := j.now.Clock
+	if t == statement.TypeFreeze {
+		clock = stopClock(c.ID.Born(), j.now)
+	}
+	err := statement.CheckTimes(c, clock, j.s.life(t))
 	if err == nil {
 		return "", nil
 	}
@@ -105,6 +109,17 @@ func (j *judgement) admit(c statement.Common, t statement.Type) (string, error) 
 		return string(e.Code), nil
 	}
 	return "", err
+}
+
+// stopAhead is how far the birth of a stop may lie ahead of the clock, in milliseconds. A clock that is
+// behind by more than a wallet's longest life authorises nothing that its chain would still take.
+const stopAhead = 24 * 60 * 60 * 1000
+
+// stopClock is the clock that a stop is held to: its own birth, as long as the true time may be that. A signer whose
+// clock is wrong goes on paying whoever signs under that clock, and must not refuse the officers who want to end it:
+// if the clock is ahead, policy time is not, and if it is behind, they are born after it.
+func stopClock(born int64, now policy.Now) int64 {
+	return min(max(born, min(now.Clock, now.Time)), now.Clock+stopAhead)
 }
 
 // login attributes a login; nothing of it is journalled.

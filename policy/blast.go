@@ -188,7 +188,7 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 	case r.timeless():
 		b.Notes = append(b.Notes, "the stolen set has the clock and is a quorum for resuming: it says how late it is, so that every window has room again and every time-lock ends whenever it likes")
 	case opt.Stolen.Clock:
-		b.Notes = append(b.Notes, "with the clock: policy time runs at most 1 in 1000 fast, and 10 minutes ahead after a start, as long as no quorum of the witnesses is the thief's too")
+		b.Notes = append(b.Notes, "with the clock: policy time runs at most 1 in 1000 fast, and 10 minutes ahead after a start, as long as no quorum of the witnesses is the thief's too; and under a clock that is ahead, payments are signed that the chain takes later only: count the span from when the clock was stolen")
 	}
 	return b
 }
