@@ -244,6 +244,11 @@ func (s *State) applyAdoption(e journal.Entry, b *Adoption) error {
 		return fmt.Errorf("proposal %s is not open", b.Proposal)
 	}
 	p.AdoptedAt, p.Effective, p.adopted = e.Time, b.Effective, e.Seq
+	if p.Body.Proposes == statement.ProposeLogKey {
+		for _, other := range s.proposals {
+			other.ready = other.ready || other.permits() // its place is taken at once: a veto of this one does not bring it back
+		}
+	}
 	return nil
 }
 

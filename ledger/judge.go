@@ -66,7 +66,7 @@ type (
 	// SealingInput is the record of a change of the sealing key.
 	SealingInput struct{ Sealing Sealing }
 
-	// HandoverInput hands the log key over to a key that a proposal in force permits and the token holds. What is
+	// HandoverInput hands the log key over to a key that an adopted proposal permits and the token holds. What is
 	// drafted for it ends its group; see journal.Handover.
 	HandoverInput struct{ New [32]byte }
 

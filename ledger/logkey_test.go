@@ -113,6 +113,26 @@ func TestPermissionsEnd(t *testing.T) {
 	}
 }
 
+// TestReplacedPermissionStaysGone: of two permissions the older one ends when the newer is adopted, within its time-lock,
+// too, so that a veto of the newer one does not bring it back.
+func TestReplacedPermissionStaysGone(t *testing.T) {
+	w := ledgertest.New(t)
+	older := w.Adopt(statement.ProposeLogKey, policy.LogKeyText(ledgertest.LogKey(1)), "")
+	newer := w.Adopt(statement.ProposeLogKey, policy.LogKeyText(ledgertest.LogKey(2)), "")
+	w.Ticks()
+	if p, ok := w.State.ByStatement(older.About); !ok || p.State != ledger.StateLapsed || p.Code != policy.CodeReplaced {
+		t.Errorf("the older one: %+v", p)
+	}
+	for _, director := range []string{"alice", "carol"} {
+		w.Verdict(director, statement.Veto, newer.About)
+	}
+	w.Advance(ledgertest.Day)
+	w.Ticks()
+	if _, err := w.Judge(ledger.HandoverInput{New: ledgertest.LogKey(1)}); !errors.Is(err, ledger.ErrInput) {
+		t.Errorf("handed over to the key whose place was taken: %v", err)
+	}
+}
+
 // changePolicy brings another title into force, the way that a kind of proposal goes.
 func changePolicy(w *ledgertest.World, kind statement.ProposalKind, timeLock int64, by ...string) {
 	w.TB.Helper()
@@ -133,7 +153,7 @@ func changePolicy(w *ledgertest.World, kind statement.ProposalKind, timeLock int
 	}
 }
 
-// TestFoldRefusesAHandover that no proposal in force permits, whoever wrote it.
+// TestFoldRefusesAHandover that no proposal permits, whoever wrote it.
 func TestFoldRefusesAHandover(t *testing.T) {
 	w := ledgertest.New(t)
 	permit := w.PermitLogKey(ledgertest.LogKey(1))
