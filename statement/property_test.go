@@ -49,7 +49,8 @@ func drawBody(t *rapid.T) statement.Body {
 		case 0:
 			w.Message = statement.Message{Kind: statement.MessageNone}
 		case 1:
-			w.Message = statement.Message{Kind: statement.MessageText, Value: "x" + rapid.StringN(0, 30, 200).Draw(t, "text")}
+			text := strings.ReplaceAll(rapid.StringN(0, 30, 200).Draw(t, "text"), "\x00", "") // which no text may hold
+			w.Message = statement.Message{Kind: statement.MessageText, Value: "x" + text}
 		case 2:
 			w.Message = statement.Message{Kind: statement.MessageHex, Value: rapid.StringMatching(`([0-9a-f]{2}){1,100}`).Draw(t, "hex")}
 		}
