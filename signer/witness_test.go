@@ -141,7 +141,7 @@ func TestStartShowsNothingUncosigned(t *testing.T) {
 	w := newWitnesses(t, 3, 2, true)
 	d := signertest.New(t, signertest.Options{Open: w.open})
 	sent := d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small))
-	first, err := d.Signer.Submit(t.Context(), sent.Encode(), 10_000)
+	first, err := d.Signer.Submit(t.Context(), sent.Encode(), signertest.LongWait)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestStartShowsNothingUncosigned(t *testing.T) {
 	}
 	w.setDown(false, 0, 1, 2)
 	d.Until("it is ready", func() bool { return ready(t, d.Signer).Ready })
-	again, err := d.Signer.Submit(t.Context(), sent.Encode(), 10_000)
+	again, err := d.Signer.Submit(t.Context(), sent.Encode(), signertest.LongWait)
 	if err != nil || again.Transaction == nil || *again.Transaction != *first.Transaction {
 		t.Errorf("with witnesses again: %+v, %v", again, err)
 	}
