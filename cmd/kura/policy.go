@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -214,18 +213,33 @@ func printDiff(p *page, old, next *policy.Policy, book *policy.Book) {
 		}
 	}
 	for _, stolen := range sets {
+		was, is := costs(before, stolen), costs(after, stolen)
 		parts := strings.Split(stolen, ",")
 		client := len(parts) == 1 && strings.HasPrefix(stolen, "client:")
 		asAlone := len(parts) > 1 && slices.ContainsFunc(parts, func(one string) bool {
-			return before[one] == before[stolen] && after[one] == after[stolen]
+			return costs(before, one) == was && costs(after, one) == is
 		})
-		if (!client && before[stolen] == after[stolen]) || asAlone {
+		if (!client && was == is) || asAlone {
 			continue
 		}
 		p.title("%s", stolen)
-		p.field("before", "%s", cmp.Or(before[stolen], "nothing: not in the policy"))
-		p.field("after", "%s", cmp.Or(after[stolen], "nothing: not in the policy"))
+		p.field("before", "%s", was)
+		p.field("after", "%s", is)
 	}
+}
+
+// costs says what a set can cost under a policy. Of a pair that has only one key
+// in the policy, that one is all that anybody could steal.
+func costs(texts map[string]string, stolen string) string {
+	if text, ok := texts[stolen]; ok {
+		return text
+	}
+	for one := range strings.SplitSeq(stolen, ",") {
+		if text, ok := texts[one]; ok {
+			return text
+		}
+	}
+	return "nothing: not in the policy"
 }
 
 // blastTexts says what each set of the default table can cost, and names the sets
