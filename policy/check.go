@@ -155,7 +155,7 @@ func (c *checker) rules() {
 	for i := range c.p.rules {
 		r := &c.p.rules[i]
 		path := fmt.Sprintf("rules[%d]", i)
-		if len(d.Wallets) > 0 {
+		if len(d.Wallets) > 0 && len(d.Clients) > 0 {
 			c.neverMatches(i)
 		}
 		if r.listed && c.book != nil && c.book.Len() > 0 && !slices.ContainsFunc(c.book.Entries(), func(e Entry) bool {

@@ -48,6 +48,9 @@ func (c *checker) region(r *rule) region {
 	g.sets[4] = choose(len(d.Books)+1, func(k int) bool { return !r.listed || (k < len(d.Books) && r.books.has(k)) })
 	if r.amount != nil && r.amount.Above != nil {
 		g.first = uint64(*r.amount.Above) + 1
+		if g.first == 0 { // no amount is above that
+			g.first, g.last = 1, 0
+		}
 	}
 	if r.amount != nil && r.amount.UpTo != nil {
 		g.last = uint64(*r.amount.UpTo)
@@ -124,7 +127,7 @@ func (c *checker) neverMatches(at int) {
 	left := c.regions(r)
 	path := fmt.Sprintf("rules[%d]", at)
 	if len(left) == 0 {
-		c.find(Warning, "rule_never_matches", path, "rule %s never matches: none of its wallets and assets are on one network", r.id)
+		c.find(Warning, "rule_never_matches", path, "rule %s never matches: none of its wallets and assets are on one network, or no amount is in its range", r.id)
 		return
 	}
 	var takers []string

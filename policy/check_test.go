@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -141,6 +142,7 @@ func TestRulesThatNeverMatch(t *testing.T) {
 		{"the same", "rule r0 above it", []policy.When{{}, {}}, nil},
 		{"tiers without a gap", "the rules r0, r1 above it", []policy.When{{Asset: xem, Amount: upTo(0, 5)}, {Asset: xem, Amount: upTo(5, 0)}, {}}, nil},
 		{"tiers with a gap", "", []policy.When{{Asset: xem, Amount: upTo(0, 5)}, {Asset: xem, Amount: upTo(6, 0)}, {}}, nil},
+		{"a tier above every amount", "no amount is in its range", []policy.When{{Asset: xem, Amount: upTo(math.MaxUint64, 0)}}, nil},
 		{"a tier within", "rule r0 above it", []policy.When{{Asset: xem, Amount: upTo(1, 9)}, {Asset: xem, Amount: upTo(2, 9)}}, nil},
 		{"kinds of message", "the rules r0, r1 above it", []policy.When{{Message: []string{"none", "hex"}}, {Message: []string{"text"}}, {}}, nil},
 		{"not every kind", "", []policy.When{{Message: []string{"none"}}, {Message: []string{"text"}}, {}}, nil},
@@ -173,6 +175,14 @@ func TestRulesThatNeverMatch(t *testing.T) {
 		if (c.says == "") != (says == nil) || (c.says != "" && (len(says) != 1 || !strings.HasPrefix(says[0], fmt.Sprintf("rules[%d]", len(c.rules)-1)) || !strings.Contains(says[0], c.says))) {
 			t.Errorf("%s: %q, want %q", c.name, says, c.says)
 		}
+	}
+}
+
+// TestRulesBeforeClients: as long as nobody can ask, a rule is not to blame.
+func TestRulesBeforeClients(t *testing.T) {
+	p := republic(t, func(d *policy.Document) { d.Clients = nil })
+	if got := codesOf(policy.Check(p, nil, at(base))); slices.Contains(got, "rule_never_matches") {
+		t.Error(got)
 	}
 }
 

@@ -170,17 +170,13 @@ func (c *Client) withdrawal(ctx context.Context, id string, about *statement.Has
 }
 
 // NotFrozen says that a freeze is not proven to be in the journal. Whoever sent it must treat everything as
-// running, and freeze in another way. Code is not empty if the journal provably refused it: then another way
-// is refused, too, unless it is another party's.
+// running, and freeze in another way. Code is not empty if the journal provably refused it, and says why.
 type NotFrozen struct {
 	Err  error
 	Code string
 }
 
 func (e *NotFrozen) Error() string {
-	if e.Code != "" {
-		return "NOT FROZEN: " + e.Err.Error()
-	}
 	return "NOT FROZEN: " + e.Err.Error() +
 		"; freeze another way: kura-signer freeze on the signer's host, a witness, another officer through another network"
 }

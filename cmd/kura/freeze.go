@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -139,8 +138,13 @@ func sendFreeze(cmd *cobra.Command, f statement.Freeze, asJSON, printOnly bool) 
 	}
 	o, err := c.Freeze(cmd.Context(), env)
 	if not, ok := errors.AsType[*client.NotFrozen](err); ok && not.Code != "" {
-		done := map[statement.FreezeAction]string{statement.ActionSuspend: "SUSPENDED", statement.ActionLower: "LOWERED"}
-		return withExit(exitNotProven, fmt.Errorf("NOT %s: %s (%s)", cmp.Or(done[f.Action], "FROZEN"), words(not.Code), not.Code))
+		not.Err = fmt.Errorf("%s (%s)", words(not.Code), not.Code)
+		switch f.Action {
+		case statement.ActionSuspend:
+			return withExit(exitNotProven, fmt.Errorf("NOT SUSPENDED: %w", not.Err))
+		case statement.ActionLower:
+			return withExit(exitNotProven, fmt.Errorf("NOT LOWERED: %w", not.Err))
+		}
 	}
 	if err != nil {
 		return err
