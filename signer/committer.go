@@ -146,6 +146,8 @@ func (s *Signer) persist(ctx context.Context, step func(context.Context) error) 
 		raised = append(raised, code)
 		select {
 		case <-time.After(pause):
+		case <-s.down:
+			return s.halted()
 		case <-ctx.Done():
 			return errStopping
 		}

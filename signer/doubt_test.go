@@ -265,3 +265,26 @@ func TestInDoubtAStrangerLearnsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestHaltedWhileTrying: a group that is tried again and again, because store or anchor is away, is given up when
+// something else halts the signer: whoever waits is told, and one of several signers ends and gives up its lease.
+func TestHaltedWhileTrying(t *testing.T) {
+	for name, away := range map[string]func(*faults){
+		"store": func(f *faults) {
+			f.store.set(func() { f.store.append = func(context.Context, journal.Group) error { return errLost } })
+		},
+		"anchor": func(f *faults) { f.anchor.set(errLost) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFaults(t)
+			away(f)
+			_, answered := f.submit(t, signertest.XYM)
+			f.Until("it is tried", func() bool { return !ready(t, f.Signer).Ready })
+			f.Signer.Halt("journal_rolled_back", "test")
+			f.Until("whoever waits is told", func() bool { return len(answered) == 1 })
+			if a := <-answered; codeOf(a.err) != "journal_rolled_back" {
+				t.Errorf("%+v", a)
+			}
+		})
+	}
+}
