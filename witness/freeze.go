@@ -36,9 +36,20 @@ func (s *server) freeze(rw http.ResponseWriter, r *http.Request) {
 	}
 	s.log.Error("this witness cosigns no more", "reason", reason)
 	if s.relay != nil {
-		go s.relay(raw) // whoever froze hears at once that this witness stopped, however silent the gateway is
+		s.passOn(f.Common().ID, raw)
 	}
 	fmt.Fprintln(rw, "stopped:", reason)
+}
+
+// passOn has a freeze relayed: whoever froze hears at once that this witness stopped, however silent the gateway is.
+func (s *server) passOn(id statement.ID, raw []byte) {
+	if _, busy := s.relaying.LoadOrStore(id, true); busy {
+		return
+	}
+	go func() {
+		defer s.relaying.Delete(id)
+		s.relay(raw)
+	}()
 }
 
 // openFreeze holds the envelope to: a freeze of everything, of this journal, not

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 
@@ -35,7 +36,7 @@ type Stoppers map[statement.Key]string // key → the person's name
 //	POST /freeze           an envelope of a freeze/1 about everything, by one of the stoppers: stops cosigning
 //
 // relay, if not nil, is handed the bytes of an accepted freeze in a goroutine of its own, to take them to
-// the gateway by a way of its own.
+// the gateway by a way of its own; the same freeze only once at a time, however often somebody repeats it.
 func (w *Witness) Handler(stoppers Stoppers, relay func(envelope []byte), log *slog.Logger) http.Handler {
 	s := &server{witness: w, stoppers: stoppers, relay: relay, log: log}
 	mux := http.NewServeMux()
@@ -51,6 +52,7 @@ type server struct {
 	witness  *Witness
 	stoppers Stoppers
 	relay    func([]byte)
+	relaying sync.Map // the ids of freezes that are being relayed
 	log      *slog.Logger
 }
 
