@@ -232,6 +232,7 @@ func (s *Signer) untilDurable(ctx context.Context, seq uint64) error {
 		}
 		select {
 		case <-grown:
+		case <-s.down:
 		case <-ctx.Done():
 			return s.problem(unsettledError{ctx.Err()})
 		}

@@ -277,13 +277,24 @@ func TestHaltedWhileTrying(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFaults(t)
+			shop := f.Login(t.Context(), f.Signer, "shop")
 			away(f)
-			_, answered := f.submit(t, signertest.XYM)
+			sent, answered := f.submit(t, signertest.XYM)
 			f.Until("it is tried", func() bool { return !ready(t, f.Signer).Ready })
+			id, read, asking := statementID(t, sent), make(chan error, 1), make(chan struct{})
+			go func() {
+				close(asking)
+				_, err := f.Signer.Withdrawal(context.Background(), shop, id, 0)
+				read <- err
+			}()
+			<-asking
 			f.Signer.Halt("journal_rolled_back", "test")
-			f.Until("whoever waits is told", func() bool { return len(answered) == 1 })
+			f.Until("whoever waits is told", func() bool { return len(answered) == 1 && len(read) == 1 })
 			if a := <-answered; codeOf(a.err) != "journal_rolled_back" {
-				t.Errorf("%+v", a)
+				t.Errorf("who asked for it: %+v", a)
+			}
+			if err := <-read; codeOf(err) != "journal_rolled_back" {
+				t.Errorf("who read its state: %v", err)
 			}
 		})
 	}
