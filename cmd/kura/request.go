@@ -338,7 +338,7 @@ func (m *mirror) resembles(text string) (resemblance, bool) {
 	const ends = 4
 	for _, e := range m.state.Book().Entries() {
 		listed := e.Address
-		if listed != text && strings.HasPrefix(listed, text[:ends]) && strings.HasSuffix(listed, text[len(text)-ends:]) {
+		if len(text) >= ends && listed != text && strings.HasPrefix(listed, text[:ends]) && strings.HasSuffix(listed, text[len(text)-ends:]) {
 			return resemblance{listed, e.Name}, true
 		}
 	}

@@ -62,3 +62,13 @@ func TestBookChangeNamesLookalikes(t *testing.T) {
 		}
 	}
 }
+
+// TestBookChangeWithoutAnAddress: whatever a signer lets stand as proposed, whoever would veto it can read it.
+func TestBookChangeWithoutAnAddress(t *testing.T) {
+	m := &mirror{state: ledgertest.New(t).State}
+	change := policy.BookChange{Remove: []policy.EntryName{}, Add: []policy.Entry{{Book: "known", Name: "nobody", Address: "TA"}}}
+	var out bytes.Buffer
+	if err := m.showBookChange(newPage(&out), string(change.Text())); err != nil || !strings.Contains(out.String(), "TA on") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
