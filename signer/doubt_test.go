@@ -266,10 +266,11 @@ func TestInDoubtAStrangerLearnsNothing(t *testing.T) {
 	}
 }
 
-// TestHaltedWhileTrying: a group that is tried again and again, because store or anchor is away, is given up when
-// something else halts the signer: whoever waits is told, and one of several signers ends and gives up its lease.
+// TestHaltedWhileTrying: a group that is tried again and again, because token, store or anchor is away, is given up
+// when something else halts the signer: whoever waits is told, and one of several signers ends and gives up its lease.
 func TestHaltedWhileTrying(t *testing.T) {
 	for name, away := range map[string]func(*faults){
+		"token": func(f *faults) { f.token.HeadsDown.Store(true) },
 		"store": func(f *faults) {
 			f.store.set(func() { f.store.append = func(context.Context, journal.Group) error { return errLost } })
 		},

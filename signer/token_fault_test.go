@@ -44,10 +44,10 @@ func TestTokenOutage(t *testing.T) {
 // TestHeadNotSigned: a token that does not sign a group's head holds everything up, and nothing longer than itself.
 func TestHeadNotSigned(t *testing.T) {
 	f := newFaults(t)
-	f.token.Down.Store(true)
+	f.token.HeadsDown.Store(true)
 	_, answered := f.submit(t, signertest.XEM)
 	f.waitFor(t, "token_unavailable")
-	f.token.Down.Store(false)
+	f.token.HeadsDown.Store(false)
 	f.leaves(t, answered)
 	f.waitReady(t)
 }

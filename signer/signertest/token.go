@@ -23,6 +23,8 @@ type FakeToken struct {
 	Spoil func(*nem.Signature)
 	// SpoilHeads makes every signature of a head a wrong one.
 	SpoilHeads atomic.Bool
+	// HeadsDown makes every call for a signature of a head fail, and no other.
+	HeadsDown atomic.Bool
 	// Down makes every call fail.
 	Down atomic.Bool
 
@@ -107,7 +109,7 @@ func sign(n nem.Network, seed [32]byte, message []byte) (nem.Signature, error) {
 
 // SignHead implements signer.Token.
 func (f *FakeToken) SignHead(_ context.Context, logKey [32]byte, text []byte) ([64]byte, error) {
-	if f.Down.Load() {
+	if f.Down.Load() || f.HeadsDown.Load() {
 		return [64]byte{}, ErrDown
 	}
 	for _, key := range f.logKeys() {
