@@ -60,6 +60,18 @@ func TestServe(t *testing.T) {
 
 // TestAlarms has the operator's command called, from outside the confinement, for what people must know. It inherits
 // neither the descriptor that the signer takes its PIN from, nor the relay that calls it.
+// TestServeWithoutItsDatabase: a database that is away at the start is what the signer ends with, and nothing else.
+func TestServeWithoutItsDatabase(t *testing.T) {
+	x := install(t)
+	embedded := "kind = \"embedded\"\npath = \"journal\""
+	x.write("dsn", "host="+x.dir+" user=kura dbname=kura\n") // no socket is there
+	x.write("signer.toml", strings.Replace(string(readAll(t, x.config)), embedded, "kind = \"postgres\"\ndsn_file = \"dsn\"", 1))
+	_, stderr, code := x.run("serve", "--config", x.config)
+	if code != exitFailed || strings.Contains(stderr, "panic") || !strings.Contains(stderr, "open the journal's store") {
+		t.Errorf("exit %d\n%s", code, stderr)
+	}
+}
+
 func TestAlarms(t *testing.T) {
 	x := install(t)
 	script := filepath.Join(x.dir, "page.sh")

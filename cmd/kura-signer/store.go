@@ -38,8 +38,8 @@ func leaseOf(c JournalConfig, s store) (signer.Lease, error) {
 
 func openStore(ctx context.Context, c JournalConfig) (s store, err error) {
 	defer func() {
-		if err != nil {
-			err = fmt.Errorf("open the journal's store: %w", err)
+		if err != nil { // and a nil *postgres.Store is not yet a store that is nil
+			s, err = nil, fmt.Errorf("open the journal's store: %w", err)
 		}
 	}()
 	if c.Kind == journalEmbedded {
