@@ -43,7 +43,7 @@ func (t *Token) NextLogKey(ctx context.Context) ([32]byte, error) {
 		switch {
 		case err == nil && next.publicKey != inUse:
 			return next.publicKey, nil
-		case err != nil && !isPart(err, func() error { return err }):
+		case err != nil && !isPart(err, func() error { return nil }): // logKeys passes over parts: what it calls unsafe works
 			return [32]byte{}, err
 		}
 		if err := s.tryLogKey(current); err != nil {

@@ -244,6 +244,44 @@ func TestBackupAndRestoreOntoAFreshToken(t *testing.T) {
 	}
 }
 
+// TestForeignLogKeyIsRefused: a log key that works and has wrong attributes is no part of one, which a change of the log
+// key may clear away: somebody else made it, and people are to hear of it.
+func TestForeignLogKeyIsRefused(t *testing.T) {
+	tok := initialised(t).open()
+	ctx := context.Background()
+	var foreign []byte
+	err := tok.do(ctx, "make a log key that can be read", func(s *session) error {
+		keys, err := s.logKeys()
+		if err != nil {
+			return err
+		}
+		generation, _ := generationOf(keys[0].id)
+		if foreign, err = newID(generation + 1); err != nil {
+			return err
+		}
+		private := s.logTemplate(foreign)
+		for _, a := range private {
+			if a.Type == pkcs11.CKA_EXTRACTABLE {
+				a.Value = []byte{1}
+			}
+		}
+		return s.module.GenerateEd25519(s.handle, s.quirk.without(ed25519PublicTemplate(labelLog, foreign, s.quirk.ecParams)), private)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next, err := tok.NextLogKey(ctx); !errors.Is(err, ErrUnsafeKey) {
+		t.Errorf("beside a foreign key: %x, %v", next, err)
+	}
+	err = tok.do(ctx, "look for it", func(s *session) error {
+		_, err := s.findOne(foreign, pkcs11.CKO_PRIVATE_KEY)
+		return err
+	})
+	if err != nil {
+		t.Errorf("the foreign key: %v", err)
+	}
+}
+
 // TestNextLogKeyAtOnce: several callers at once make one key.
 func TestNextLogKeyAtOnce(t *testing.T) {
 	tok := initialised(t).openWrapped((&faultPlan{}).wrap)
