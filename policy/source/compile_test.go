@@ -137,6 +137,8 @@ func TestMistakes(t *testing.T) {
 		{"choice missing", "    at: deny\n", "", "at is missing; write it out: nothing has a default (deny, approve, wait)"},
 		{"colon missing", "window: 7d", "window 7d", "no colon in this line"},
 		{"no space behind the colon", "window: 7d", "window:7d", "write window: 7d"},
+		{"indented too far", "    window: 7d\n", "    window: 7d\n      mood: good\n", "a member indented below it"},
+		{"indented below a value", "title: Small treasury\n", "title: Small treasury\n  mood: good\n", "want the line below indented like this one"},
 		{"two colons", "title: Small treasury", "title: Small: treasury", `title: "Small: treasury"`},
 		{"unclosed quote", "title: Small treasury", `title: "Small treasury`, "a quote is opened and not closed in this line"},
 		{"odd space", "title: Small", "title:\u00a0Small", "a space that is not a plain one (U+00A0)"},

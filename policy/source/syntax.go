@@ -41,6 +41,8 @@ func syntaxMistake(file []byte, err error) *Mistake {
 		m.What, m.Want = "no colon in this line", "want a member's name, a colon, a space and its value"
 	case strings.Contains(message, "non-map value"):
 		m.What, m.Want = "no space behind the colon", fmt.Sprintf("write %s: %s", name, value)
+	case strings.Contains(message, "mapping value is not allowed") && !strings.Contains(value, ":"):
+		m.What, m.Want = "a value in this line, and a member indented below it", "want the line below indented like this one"
 	case strings.Contains(message, "mapping value is not allowed"):
 		m.What, m.Want = "a second colon in the line", fmt.Sprintf("put quotes around a text that has one: %s: %q", name, strings.TrimSpace(value))
 	default:
