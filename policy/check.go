@@ -271,7 +271,7 @@ func (c *checker) veto() {
 	for _, q := range g.Policy.AnyOf {
 		for _, n := range q.AllOf {
 			if left := directors - n.Count; n.Group == DirectorRole && left < g.Veto {
-				c.find(Warning, "veto_out_of_reach", "governance.veto", "if the keys of %d directors are stolen, %d are left, and a veto takes %d: what the thief adopts waits out its time-lock and acts", n.Count, left, g.Veto)
+				c.find(Warning, "veto_out_of_reach", "governance.veto", "if the keys of %s are stolen, those left are %d, and a veto takes %d: what the thief adopts waits out its time-lock and acts", plural(n.Count, "director"), left, g.Veto)
 				return
 			}
 		}

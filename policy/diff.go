@@ -90,7 +90,7 @@ func (d *differ) people() {
 		case old == nil:
 			d.say(Loosens, "%s (%s) comes in, with the roles %s: %s", next.ID, quoted(next.Name), listOr(next.Roles, "none"), d.powers(next.Roles))
 		case next == nil:
-			d.say(Tightens, "%s (%s) is out: roles %s, %d keys", old.ID, quoted(old.Name), listOr(old.Roles, "none"), len(old.Keys))
+			d.say(Tightens, "%s (%s) is out: roles %s, %s", old.ID, quoted(old.Name), listOr(old.Roles, "none"), plural(len(old.Keys), "key"))
 		default:
 			d.person(old, next)
 		}
