@@ -95,7 +95,7 @@ func newRotatingKiller(t *testing.T) tokenKiller {
 func (k tokenKiller) rotate(t *testing.T, begin, destroy int) (begun, destroyed int) {
 	t.Helper()
 	if begin > 0 {
-		k.dies(t, begin, "--begin")
+		k.dies(t, begin, "rotate", "log-key", "--config", k.config, "--begin")
 	}
 	var waits, done string
 	begun = k.at(t, 0, func() { waits = k.rotateLog("--begin") })
@@ -109,7 +109,7 @@ func (k tokenKiller) rotate(t *testing.T, begin, destroy int) (begun, destroyed 
 		t.Fatalf("handed over:\n%s", kept)
 	}
 	if destroy > 0 {
-		k.dies(t, destroy, "--destroy-old")
+		k.dies(t, destroy, "rotate", "log-key", "--config", k.config, "--destroy-old")
 	}
 	destroyed = k.at(t, 0, func() { done = k.rotateLog("--destroy-old") })
 	list := k.must("token", "list", "--config", k.config)
@@ -120,12 +120,12 @@ func (k tokenKiller) rotate(t *testing.T, begin, destroy int) (begun, destroyed 
 	return begun, destroyed
 }
 
-// dies runs a step to the call at which the signer dies, and starts another signer. A step that has fewer calls is done.
-func (k tokenKiller) dies(t *testing.T, n int, step string) {
+// dies runs a command to the call at which the signer dies, and starts another signer. One that has fewer calls is done.
+func (k tokenKiller) dies(t *testing.T, n int, command ...string) {
 	t.Helper()
 	done := false
 	calls := k.at(t, n, func() {
-		if _, _, code := k.run("rotate", "log-key", "--config", k.config, step); code == exitOK {
+		if _, _, code := k.run(command...); code == exitOK {
 			done = true
 			return
 		}
@@ -133,12 +133,12 @@ func (k tokenKiller) dies(t *testing.T, n int, step string) {
 	})
 	if done {
 		if calls >= n {
-			t.Fatalf("%s: nothing died at call %d", step, n)
+			t.Fatalf("%s: nothing died at call %d", command, n)
 		}
 		return
 	}
 	if status := k.process.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGKILL {
-		t.Fatalf("%s at call %d: the signer ended with %v\n%s", step, n, status, k.log)
+		t.Fatalf("%s at call %d: the signer ended with %v\n%s", command, n, status, k.log)
 	}
 	k.start("")
 	k.pay(t)
@@ -184,4 +184,76 @@ func TestRotateSealingKilledInTheToken(t *testing.T) {
 		}
 		signs()
 	}
+}
+
+// TestCreateWalletKilledInTheToken kills the signer wherever the making of a wallet's key changes the token's files, and the
+// next one at the first file that it changes for the same wallet. The one after it makes the wallet, and nothing is left.
+func TestCreateWalletKilledInTheToken(t *testing.T) {
+	x := install(t)
+	k := x.killsInToken(t)
+	x.start("")
+	x.equip(t.Context())
+	create := func(name, network string) []string {
+		return []string{"wallet", "create", "--config", x.config, "--name", name, "--network", network, "--present", "alice"}
+	}
+	calls := k.at(t, 0, func() { x.must(create("whole", "symbol-testnet")...) })
+	t.Logf("a wallet's key is made in %d calls that change the token's files", calls)
+	for _, n := range points(calls) {
+		name := "cut-" + strconv.Itoa(n)
+		k.dies(t, n, create(name, "symbol-testnet")...)
+		k.dies(t, 1, create(name, "symbol-testnet")...)
+		x.must(create(name, "symbol-testnet")...)
+		list := x.must("token", "list", "--config", x.config)
+		if strings.Count(list, "LABEL=kura-wallet symbol-testnet "+name+" ") != 2 || strings.Contains(list, "has to be") {
+			t.Errorf("killed in call %d of %d:\n%s", n, calls, list)
+		}
+	}
+	k.dies(t, calls, create("moved", "symbol-testnet")...)
+	x.must(create("moved", "nis1-testnet")...) // a part of a key takes no name
+}
+
+// TestInitTokenKilledInTheToken kills token init wherever it changes the token's files: the next one goes on. A token that SoftHSM left half made is named, with what to do.
+func TestInitTokenKilledInTheToken(t *testing.T) {
+	x := install(t)
+	k := x.killsInToken(t)
+	remove := func(names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if err := os.RemoveAll(filepath.Join(x.dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Mkdir(filepath.Join(x.dir, "tokens"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	everyPIN := []string{"tokens", "pin", filepath.Join("state", "so-pin")}
+	prepare := []string{"token", "init", "--config", x.config}
+	remove(everyPIN...)
+	calls := k.at(t, 0, func() { x.must(prepare...) })
+	t.Logf("a token is prepared in %d calls that change its files", calls)
+	halfMade := 0
+	for _, n := range append(points(calls), 8) { // the eighth is within C_InitToken
+		remove(everyPIN...)
+		k.at(t, n, func() {
+			if _, stderr, code := x.run(prepare...); code != -1 {
+				t.Errorf("at call %d of %d it ended with %d\n%s", n, calls, code, stderr)
+			}
+		})
+		_, stderr, code := x.run(prepare...)
+		if code != exitOK && strings.Contains(stderr, "remove its directory") {
+			halfMade++
+			remove("tokens")
+			_, stderr, code = x.run(prepare...)
+		}
+		if code != exitOK {
+			t.Errorf("killed in call %d of %d: %s", n, calls, stderr)
+			continue
+		}
+		list := x.must("token", "list", "--config", x.config)
+		if strings.Contains(list, "has to be") {
+			t.Errorf("killed in call %d of %d:\n%s", n, calls, list)
+		}
+	}
+	t.Logf("%d times C_InitToken was cut off and the token had to be removed", halfMade)
 }

@@ -131,11 +131,19 @@ func prepareToken(config Config, soPIN SOPIN) error {
 			return fmt.Errorf("the token has no user PIN yet, and to set it: %w", err)
 		}
 	}
+	if info.Flags&pkcs11.CKF_SO_PIN_LOCKED != 0 && quirkOf(info).software {
+		return fmt.Errorf("set the user PIN: the token says that the SO PIN is locked: %s: %w", cutOff, ErrPIN)
+	}
 	if info.Flags&(pkcs11.CKF_SO_PIN_LOCKED|pkcs11.CKF_SO_PIN_FINAL_TRY) != 0 {
 		return fmt.Errorf("set the user PIN: the token says that the SO PIN is locked or has one attempt left: %w", ErrPIN)
 	}
 	return setPIN(context, functions, slots[0], config.PIN, officer)
 }
+
+// cutOff is what a person does about a token that was left half made within
+// C_InitToken, which no call of PKCS#11 mends. It had no user PIN yet, so no key.
+const cutOff = "if it is SoftHSM's and its making was cut off, it has no key: remove its directory " +
+	"(the one in directories.tokendir whose only .object file is token.object) and run token init again"
 
 func (give SOPIN) ask(fresh bool) (*PIN, error) {
 	if give == nil {
@@ -151,6 +159,9 @@ func newToken(context *pkcs11.Ctx, functions native, config Config, soPIN *PIN) 
 	}
 	for _, slot := range slots {
 		info, err := context.GetTokenInfo(slot)
+		if errors.Is(err, pkcs11.Error(pkcs11.CKR_GENERAL_ERROR)) {
+			return fmt.Errorf("slot %d holds a token that cannot be asked (%w): %s; no token was made", slot, err, cutOff)
+		}
 		if err != nil || info.Flags&pkcs11.CKF_TOKEN_INITIALIZED != 0 {
 			continue
 		}
@@ -213,32 +224,16 @@ func (t *Token) initialise(ctx context.Context) (Setup, error) {
 	if err := t.checkLeak(ctx); err != nil {
 		return Setup{}, err
 	}
+	if err := t.readGenesis(ctx); err != nil {
+		return Setup{}, err
+	}
 	setup := Setup{Leaky: t.leak != ""}
-	err = t.create(ctx, "make the sealing key", func(s *session) error {
-		keys, err := s.generations(pkcs11.CKO_SECRET_KEY, labelSealing)
-		if err != nil {
-			return err
-		}
-		if len(keys) == 0 {
-			setup.Made = true
-			return s.generateSealingKey(1)
-		}
-		return nil
-	})
+	err = t.makeOwnKey(ctx, "sealing key", &setup.Made, (*session).newestSealingKey, (*session).removeSealingKeys, (*session).generateSealingKey)
 	if err != nil {
 		return Setup{}, err
 	}
-	err = t.create(ctx, "make the log key", func(s *session) error {
-		keys, err := s.generations(pkcs11.CKO_PRIVATE_KEY, labelLog)
-		if err != nil {
-			return err
-		}
-		if len(keys) == 0 {
-			setup.Made = true
-			return s.generateLogKey(1)
-		}
-		return nil
-	})
+	clearLogKeys := func(s *session) error { return s.removeLogKeysAfter(0) }
+	err = t.makeOwnKey(ctx, "log key", &setup.Made, (*session).newestLogKey, clearLogKeys, (*session).generateLogKey)
 	if err != nil {
 		return Setup{}, err
 	}
@@ -261,6 +256,36 @@ func (t *Token) initialise(ctx context.Context) (Setup, error) {
 		return err
 	})
 	return setup, err
+}
+
+// makeOwnKey makes the sealing key or the log key if there is none. One of which
+// there is only a part is cleared and made anew, as long as the token is bound to no
+// journal and no wallet is sealed: then nothing rests on it.
+func (t *Token) makeOwnKey(ctx context.Context, what string, made *bool,
+	newest func(*session) (foundKey, error), clear func(*session) error, generate func(*session, uint64) error) error {
+	_, bound := t.Genesis()
+	sealed, err := sealedNames(t.config.StateDir)
+	if err != nil {
+		return err
+	}
+	inUse := bound || len(sealed) > 0
+	return t.create(ctx, "make the "+what, func(s *session) error {
+		_, err := newest(s)
+		part := errors.Is(err, errPart)
+		if err == nil || inUse && part || !part && !errors.Is(err, ErrNoKey) {
+			return err
+		}
+		if part {
+			t.log.Warn("removing what is left of a key whose making was cut off", "key", what)
+		}
+		if !inUse {
+			if err := clear(s); err != nil {
+				return err
+			}
+		}
+		*made = true
+		return generate(s, 1)
+	})
 }
 
 func firmware(info pkcs11.TokenInfo) string {

@@ -74,13 +74,11 @@ func (s *session) checkKey(handle pkcs11.ObjectHandle, id []byte, template []*pk
 
 // findOne finds the one object of a class with this CKA_ID.
 func (s *session) findOne(id []byte, class uint64) (pkcs11.ObjectHandle, error) {
-	found, err := s.module.Find(s.handle, []*pkcs11.Attribute{
-		attribute(pkcs11.CKA_CLASS, class), attribute(pkcs11.CKA_ID, id), attribute(pkcs11.CKA_TOKEN, true),
-	})
+	found, err := s.withID(class, id)
 	if err != nil {
-		return 0, fmt.Errorf("search the token: %w", err)
+		return 0, err
 	}
-	seen := strconv.FormatUint(class, 10) + " " + string(id)
+	seen := sighting(class, id)
 	switch len(found) {
 	case 1:
 		s.known.Store(seen, true)
@@ -95,6 +93,21 @@ func (s *session) findOne(id []byte, class uint64) (pkcs11.ObjectHandle, error) 
 		return 0, fmt.Errorf("%w (CKA_ID %s)", ErrNoKey, hex.EncodeToString(id))
 	}
 	return 0, fmt.Errorf("%w: %d objects have CKA_ID %s", ErrUnsafeKey, len(found), hex.EncodeToString(id))
+}
+
+func (s *session) withID(class uint64, id []byte) ([]pkcs11.ObjectHandle, error) {
+	found, err := s.module.Find(s.handle, []*pkcs11.Attribute{
+		attribute(pkcs11.CKA_CLASS, class), attribute(pkcs11.CKA_ID, id), attribute(pkcs11.CKA_TOKEN, true),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("search the token: %w", err)
+	}
+	return found, nil
+}
+
+// sighting is what known holds of an object that was found.
+func sighting(class uint64, id []byte) string {
+	return strconv.FormatUint(class, 10) + " " + string(id)
 }
 
 func (s *session) publicKey(id []byte) (nem.PublicKey, error) {

@@ -19,8 +19,15 @@ import (
 // goes when the change that made it is gone on with. A key with wrong attributes
 // that works is no part: somebody else made it, and it is refused.
 
-// errPart says that a key lacks attributes that every key has.
-var errPart = errors.New("a part of a key, whose making was cut off")
+// errPart says that an object is a part of a key.
+var errPart = errors.New("a part of a key: its making was cut off, or it was damaged")
+
+func asPart(err error) error {
+	if errors.Is(err, errPart) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errPart, err)
+}
 
 // lacks tells whether an object lacks an attribute that no key is made without.
 func (s *session) lacks(report ObjectReport, template []*pkcs11.Attribute) bool {
@@ -140,7 +147,7 @@ func (s *session) newestSealingKey() (foundKey, error) {
 		case !isPart(err, try):
 			return foundKey{}, err
 		case failed == nil:
-			failed = err
+			failed = asPart(err)
 		}
 	}
 	if failed == nil {
@@ -179,7 +186,7 @@ func (s *session) logKeys() ([]foundKey, error) {
 		case !isPart(err, func() error { _, err := s.signEd25519(foundKey{handle: object.handle}, []byte(canary)); return err }):
 			return nil, fmt.Errorf("log key: %w", err)
 		case failed == nil:
-			failed = fmt.Errorf("log key: %w", err)
+			failed = fmt.Errorf("log key: %w", asPart(err))
 		}
 	}
 	if len(keys) == 0 {

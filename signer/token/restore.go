@@ -137,7 +137,7 @@ func (t *Token) Restore(ctx context.Context, contents []byte, shares [][]byte) (
 
 func (t *Token) restoreWallet(ctx context.Context, wallet restored, genesis [32]byte) (Ceremony, error) {
 	spec := WalletSpec{Name: wallet.name, Network: wallet.network, Genesis: genesis}
-	err := t.checkSpec(spec)
+	err := t.checkSpec(ctx, spec)
 	if errors.Is(err, ErrWalletExists) {
 		info, there := t.Wallet(ctx, wallet.name)
 		if there != nil {

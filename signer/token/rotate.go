@@ -173,3 +173,20 @@ func (t *Token) DestroySealingKey(ctx context.Context, keyID string) error {
 		return nil
 	})
 }
+
+// removeSealingKeys clears what is left of the making of the first one.
+func (s *session) removeSealingKeys() error {
+	s.forgetKeys()
+	for _, label := range []string{labelSealing, labelMAC} {
+		found, err := s.labelled(pkcs11.CKO_SECRET_KEY, label)
+		if err != nil {
+			return err
+		}
+		for _, object := range found {
+			if err := s.module.DestroyObject(s.handle, object.handle); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -77,7 +77,8 @@ func checkName(name string) error {
 }
 
 // checkSpec refuses a name that any wallet has and a genesis that is not the token's.
-func (t *Token) checkSpec(spec WalletSpec) error {
+// A key whose making was cut off has no name: what is left of it goes first.
+func (t *Token) checkSpec(ctx context.Context, spec WalletSpec) error {
 	if err := checkName(spec.Name); err != nil {
 		return err
 	}
@@ -87,6 +88,9 @@ func (t *Token) checkSpec(spec WalletSpec) error {
 	genesis, ok := t.Genesis()
 	if !ok || genesis != spec.Genesis {
 		return fmt.Errorf("wallet %q: %w: the token is not bound to %x", spec.Name, ErrGenesis, spec.Genesis)
+	}
+	if err := t.clearName(ctx, spec); err != nil {
+		return fmt.Errorf("wallet %q: %w", spec.Name, err)
 	}
 	network, taken, err := t.networkOf(spec.Name)
 	if err != nil {
@@ -100,9 +104,10 @@ func (t *Token) checkSpec(spec WalletSpec) error {
 
 // CreateWallet makes a wallet's key: in the token for Symbol, sealed for NIS1. A
 // call that failed halfway may have left the wallet: Wallets tells, and Ceremony
-// gives its record.
+// gives its record; the next call removes what is no whole key. So the journal must
+// know no wallet of this name.
 func (t *Token) CreateWallet(ctx context.Context, spec WalletSpec) (Ceremony, error) {
-	if err := t.checkSpec(spec); err != nil {
+	if err := t.checkSpec(ctx, spec); err != nil {
 		return Ceremony{}, fmt.Errorf("create: %w", err)
 	}
 	if CustodyOf(spec.Network) == CustodySealed {
@@ -114,9 +119,12 @@ func (t *Token) CreateWallet(ctx context.Context, spec WalletSpec) (Ceremony, er
 		return t.sealWallet(ctx, spec, seed, false)
 	}
 	id, label := walletKeyID(spec.Genesis, spec.Network, spec.Name), walletLabel(spec.Network, spec.Name)
-	err := t.create(ctx, "create wallet "+spec.Name, func(s *session) error {
-		// A second run finds the key of a first whose answer was lost.
-		if _, err := s.findOne(id, pkcs11.CKO_PRIVATE_KEY); !errors.Is(err, ErrNoKey) {
+	logKey, err := t.LogPublicKey()
+	if err != nil {
+		return Ceremony{}, fmt.Errorf("create wallet %q: %w", spec.Name, err)
+	}
+	err = t.create(ctx, "create wallet "+spec.Name, func(s *session) error {
+		if there, err := s.hasKey(id, logKey); there || err != nil {
 			return err
 		}
 		return s.module.GenerateEd25519(s.handle,
@@ -139,7 +147,7 @@ func (t *Token) ImportWallet(ctx context.Context, spec WalletSpec, seed *Secret)
 	if subtle.ConstantTimeCompare(seed.Bytes(), make([]byte, seedSize)) == 1 {
 		return Ceremony{}, fmt.Errorf("import wallet %q: the seed is all zero", spec.Name)
 	}
-	if err := t.checkSpec(spec); err != nil {
+	if err := t.checkSpec(ctx, spec); err != nil {
 		return Ceremony{}, fmt.Errorf("import: %w", err)
 	}
 	if CustodyOf(spec.Network) == CustodySealed {
@@ -154,12 +162,13 @@ func (t *Token) ImportWallet(ctx context.Context, spec WalletSpec, seed *Secret)
 func (t *Token) importKey(ctx context.Context, spec WalletSpec, seed *Secret) error {
 	id, label := walletKeyID(spec.Genesis, spec.Network, spec.Name), walletLabel(spec.Network, spec.Name)
 	public := PublicKeyOf(spec.Network, seed)
+	logKey, err := t.LogPublicKey()
+	if err != nil {
+		return err
+	}
 	return lend(seed, func(own *Secret) error {
 		return t.create(ctx, "import wallet "+spec.Name, func(s *session) error {
-			if _, err := s.findOne(id, pkcs11.CKO_PRIVATE_KEY); !errors.Is(err, ErrNoKey) {
-				return err
-			}
-			if err := s.removePublicKeys(id); err != nil {
+			if there, err := s.hasKey(id, logKey); there || err != nil {
 				return err
 			}
 			point := attribute(pkcs11.CKA_EC_POINT, append([]byte{0x04, 0x20}, public[:]...))
@@ -191,22 +200,6 @@ func lend(seed *Secret, work func(own *Secret) error) error {
 		own.Wipe() // else a call may still read it; the page goes with the process
 	}
 	return err
-}
-
-// removePublicKeys clears what an interrupted import left.
-func (s *session) removePublicKeys(id []byte) error {
-	left, err := s.module.Find(s.handle, []*pkcs11.Attribute{
-		attribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY), attribute(pkcs11.CKA_ID, id), attribute(pkcs11.CKA_TOKEN, true),
-	})
-	if err != nil {
-		return fmt.Errorf("search the token: %w", err)
-	}
-	for _, handle := range left {
-		if err := s.module.DestroyObject(s.handle, handle); err != nil {
-			return fmt.Errorf("remove what an interrupted import left: %w", err)
-		}
-	}
-	return nil
 }
 
 // newSeed is the kernel's random numbers and the token's, combined: neither alone
