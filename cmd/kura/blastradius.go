@@ -111,7 +111,12 @@ func printBlastTable(page *page, p *policy.Policy, span policy.Millis, table []p
 	if noMore > 0 {
 		page.line("Each of %d other pairs: no more than one of the two alone.", noMore)
 	}
-	page.line("Each of %d other pairs: nothing. Alone, nothing: %s.", nothing, strings.Join(harmless, ", "))
+	if nothing > 0 {
+		page.line("Each of %d other pairs: nothing.", nothing)
+	}
+	if len(harmless) > 0 {
+		page.line("Alone, nothing: %s.", strings.Join(harmless, ", "))
+	}
 	page.line("How a bound comes about, and the worst schedule: --stolen SET. All sets, one by one: --json.")
 }
 
