@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"kura/journal"
+	"kura/nem"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
 )
@@ -123,9 +125,18 @@ func (k tokenKiller) rotate(t *testing.T, begin, destroy int) (begun, destroyed 
 // dies runs a command to the call at which the signer dies, and starts another signer. One that has fewer calls is done.
 func (k tokenKiller) dies(t *testing.T, n int, command ...string) {
 	t.Helper()
+	k.diesIn(t, n, func() int {
+		_, _, code := k.run(command...)
+		return code
+	})
+}
+
+// diesIn is dies for a command that is run by whoever calls.
+func (k tokenKiller) diesIn(t *testing.T, n int, command func() (code int)) {
+	t.Helper()
 	done := false
 	calls := k.at(t, n, func() {
-		if _, _, code := k.run(command...); code == exitOK {
+		if command() == exitOK {
 			done = true
 			return
 		}
@@ -133,12 +144,12 @@ func (k tokenKiller) dies(t *testing.T, n int, command ...string) {
 	})
 	if done {
 		if calls >= n {
-			t.Fatalf("%s: nothing died at call %d", command, n)
+			t.Fatalf("nothing died at call %d", n)
 		}
 		return
 	}
 	if status := k.process.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGKILL {
-		t.Fatalf("%s at call %d: the signer ended with %v\n%s", command, n, status, k.log)
+		t.Fatalf("at call %d the signer ended with %v\n%s", n, status, k.log)
 	}
 	k.start("")
 	k.pay(t)
@@ -212,7 +223,37 @@ func TestCreateWalletKilledInTheToken(t *testing.T) {
 	x.must(create("moved", "nis1-testnet")...) // a part of a key takes no name
 }
 
-// TestInitTokenKilledInTheToken kills token init wherever it changes the token's files: the next one goes on. A token that SoftHSM left half made is named, with what to do.
+// TestImportWalletKilledInTheToken kills the signer wherever it changes the token's files to import a key. Asked again, the
+// next one imports it.
+func TestImportWalletKilledInTheToken(t *testing.T) {
+	x := install(t)
+	k := x.killsInToken(t)
+	x.start("")
+	x.equip(t.Context())
+	imports := func(n int) (out string, code int) {
+		seed := fmt.Sprintf("%064x", n+1)
+		stdout, stderr, code := x.runWithKey(seed, "wallet", "import", "--config", x.config, "--name", "cut-"+strconv.Itoa(n),
+			"--network", "symbol-testnet", "--address", addressOf(t, nem.SymbolTestnet, seed), "--present", "alice", "--key-fd", "3")
+		return stdout + stderr, code
+	}
+	calls := k.at(t, 0, func() { _, _ = imports(0) })
+	t.Logf("a key is imported in %d calls that change the token's files", calls)
+	for _, n := range points(calls) {
+		k.diesIn(t, n, func() int {
+			_, code := imports(n)
+			return code
+		})
+		if out, code := imports(n); code != exitOK {
+			t.Errorf("killed in call %d of %d: %s", n, calls, out)
+		}
+	}
+	if list := x.must("token", "list", "--config", x.config); strings.Contains(list, "has to be") {
+		t.Error(list)
+	}
+}
+
+// TestInitTokenKilledInTheToken kills token init wherever it changes the token's files: the next one goes on. A token that
+// SoftHSM left half made is named, with what to do.
 func TestInitTokenKilledInTheToken(t *testing.T) {
 	x := install(t)
 	k := x.killsInToken(t)
