@@ -74,8 +74,8 @@ func (s *sequencer) run(ctx context.Context) {
 		if s.open.full() {
 			intake = nil
 		}
-		if s.open.empty() || int64(s.open.entries()) < s.storing.Load() {
-			handover = nil
+		if s.open.empty() || !s.open.full() && int64(s.open.entries()) < s.storing.Load() {
+			handover = nil // see write
 		}
 		select {
 		case r := <-intake:
@@ -218,12 +218,12 @@ func (s *sequencer) ticks() {
 		if s.halted() != nil || !s.state.Due(now) {
 			return
 		}
-		before := s.open.entries()
+		before := s.state.Next()
 		if _, err := s.judge(ledger.TickInput{InDoubt: s.inDoubt()}, now); err != nil {
 			s.log.Error("what is due could not be decided", "error", err)
 			return
 		}
-		if s.open.entries() == before {
+		if s.state.Next() == before {
 			return
 		}
 	}
