@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"kura/journal"
 	"kura/nem"
@@ -136,11 +137,9 @@ func (k tokenKiller) diesIn(t *testing.T, n int, command func() (code int)) {
 	t.Helper()
 	done := false
 	calls := k.at(t, n, func() {
-		if command() == exitOK {
-			done = true
-			return
+		if done = command() == exitOK; !done && !signertest.Await(time.Millisecond, k.hasEnded) {
+			t.Fatalf("nothing died at call %d, and the command failed\n%s", n, k.log)
 		}
-		<-k.ended
 	})
 	if done {
 		if calls >= n {
