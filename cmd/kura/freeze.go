@@ -144,6 +144,7 @@ func sendFreeze(cmd *cobra.Command, f statement.Freeze, asJSON, printOnly bool) 
 			return withExit(exitNotProven, fmt.Errorf("NOT SUSPENDED: %w", not.Err))
 		case statement.ActionLower:
 			return withExit(exitNotProven, fmt.Errorf("NOT LOWERED: %w", not.Err))
+		case statement.ActionFreeze: // says itself how to freeze another way
 		}
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"unsafe"
@@ -178,11 +179,28 @@ func readLine(fd int, buffer []byte) (int, error) {
 }
 
 // WriteFile keeps the PIN in a new file that only its owner can read. An existing
-// file is never replaced.
+// file is never replaced. The file has its name only when it is whole: a process
+// that is killed meanwhile leaves at most a PIN under another name that no token
+// has, which the next call removes.
 func (p *PIN) WriteFile(path string) error {
+	next := path + ".new"
+	if err := p.writeNew(next); err != nil {
+		return fmt.Errorf("write PIN file: %w", err)
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, next, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE); err != nil {
+		_ = os.Remove(next) // what failed before is what is said
+		return fmt.Errorf("write PIN file: %w", &os.PathError{Op: "rename", Path: path, Err: err})
+	}
+	return nil
+}
+
+func (p *PIN) writeNew(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("write PIN file: %w", err)
+		return err
 	}
 	_, err = file.Write(p.bytes())
 	if err == nil {
@@ -191,12 +209,9 @@ func (p *PIN) WriteFile(path string) error {
 	if err == nil {
 		err = file.Sync()
 	}
-	if closing := file.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
+	if err := errors.Join(err, file.Close()); err != nil {
 		_ = os.Remove(path) // what failed before is what is said
-		return fmt.Errorf("write PIN file: %w", err)
+		return err
 	}
 	return nil
 }

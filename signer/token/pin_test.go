@@ -150,6 +150,9 @@ func TestWrittenPINFileIsReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pin.Wipe()
+	if err := os.WriteFile(path+".new", []byte("what a killed run left"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := pin.WriteFile(path); err != nil {
 		t.Fatal(err)
 	}
@@ -163,6 +166,10 @@ func TestWrittenPINFileIsReadBack(t *testing.T) {
 	}
 	if err := pin.WriteFile(path); err == nil {
 		t.Error("a PIN file was overwritten")
+	}
+	files, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(files) != 1 {
+		t.Errorf("beside the PIN file: %v, %v", files, err)
 	}
 }
 

@@ -92,7 +92,7 @@ func TestRemainsOfAWallet(t *testing.T) {
 			if n := objects(); n != c.after {
 				t.Errorf("%d objects are there after: %v", n, err)
 			}
-			if _, err := tok.Ceremony(t.Context(), name); (err == nil) != (c.want != ErrUnsafeKey) {
+			if _, err := tok.Ceremony(t.Context(), name); (err == nil) == errors.Is(c.want, ErrUnsafeKey) {
 				t.Errorf("its record: %v", err)
 			}
 		})
