@@ -245,10 +245,6 @@ func subset[T ~string](v *validator, path, kind string, list, all []T) set {
 	for j, name := range list {
 		here := fmt.Sprintf("%s[%d]", path, j)
 		i := slices.Index(all, name)
-		if i < 0 && kind == "book" && len(name) > 30 {
-			v.fail(here, "name a book, and put the address into it with kura addresses propose", "%s is no book", quoted(string(name)))
-			continue
-		}
 		if i < 0 {
 			v.unknown(here, kind, string(name), names(all, func(x T) string { return string(x) }))
 			continue

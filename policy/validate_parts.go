@@ -196,6 +196,10 @@ func (v *validator) assetRef(path string, ref AssetRef) int {
 
 // unknown says that a name refers to nothing, and what it could have been.
 func (v *validator) unknown(path, kind, name string, known []string) {
+	if kind == "book" && len(name) > 30 { // an address, most likely
+		v.fail(path, "name a book, and put the address into it with kura addresses propose", "%s is no book", quoted(name))
+		return
+	}
 	want := "there is none in this policy yet"
 	if len(known) > 0 {
 		want = "want one of " + strings.Join(known[:min(len(known), 12)], ", ")

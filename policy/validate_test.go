@@ -155,6 +155,23 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// TestAddressWhereABookBelongs: who writes an address into a rule is told where it goes; a misspelt book is one.
+func TestAddressWhereABookBelongs(t *testing.T) {
+	for name, want := range map[string]string{
+		"TALICELROONSJCPHC63F52V6FY3SDMSVAEUGHMB7": "kura addresses propose",
+		"friends-of-the-house":                     "no book is called",
+	} {
+		var d policy.Document
+		if err := json.Unmarshal(republic(t, nil).Text(), &d); err != nil {
+			t.Fatal(err)
+		}
+		d.Rules[0].When.Destination = []string{name}
+		if _, err := policy.New(d); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestValidateTakesTheBounds: what is exactly as much as may be is taken.
 func TestValidateTakesTheBounds(t *testing.T) {
 	small(t, func(d *policy.Document) {
