@@ -333,7 +333,7 @@ func (c *Cluster) forget() {
 	if lines := strings.Split(string(text), "\n"); len(lines) > line {
 		if segment := strings.Fields(lines[line]); len(segment) == 2 {
 			if id, err := strconv.Atoi(segment[1]); err == nil {
-				_, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil)
+				_, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) // where it is gone already there is nothing to free
 			}
 		}
 	}
