@@ -95,17 +95,24 @@ func (s crashingStore) Append(ctx context.Context, g journal.Group) error {
 	if any {
 		reach(done)
 		deciding.Store(true)
-		decided.Add(1)
+	}
+	if err == nil {
+		appended.Store(g.Head.Size)
 	}
 	return err
 }
 
-// decided counts the appends that wrote an outcome or a signature.
-var decided atomic.Int64
+// appended is the size of the journal in the store.
+var appended atomic.Uint64
 
-// untilAnother waits for the next one of them.
-func untilAnother() {
-	for before := decided.Load(); decided.Load() == before; {
+// untilBehind waits until the store has more than the checkpoint says. The group that is ahead may have come before the
+// anchor was called, and then no further one comes until the anchor has moved.
+func untilBehind(c journal.Checkpoint) {
+	size, err := strconv.ParseUint(strings.Split(string(c), "\n")[1], 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	for appended.Load() <= size {
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -120,7 +127,7 @@ func (a crashingAnchor) Save(ctx context.Context, c journal.Checkpoint) error {
 	if decides {
 		reach(beforeAnchor)
 		if wanted == appendedAhead {
-			untilAnother()
+			untilBehind(c)
 			reach(appendedAhead)
 		}
 	}
