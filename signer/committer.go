@@ -48,9 +48,7 @@ func (s *Signer) signHeads(ctx context.Context, signed chan<- *group) {
 	}
 }
 
-// write brings groups into the store. It tells the sequencer how large a group the store has in hand, and when it has
-// none: until then a group takes in what comes, unless it is as large as that one, for a larger group shares its
-// signature and its syncs among more, and a signature that is made meanwhile costs no time at all.
+// write brings groups into the store, and tells the sequencer when the store has one in hand.
 func (s *Signer) write(ctx context.Context, signed <-chan *group, written chan<- *group) {
 	defer close(written)
 	var failed error
@@ -58,7 +56,7 @@ func (s *Signer) write(ctx context.Context, signed <-chan *group, written chan<-
 		if failed == nil {
 			failed = cmp.Or(g.err, s.halted())
 		}
-		s.storing.Store(int64(g.entries()))
+		s.storing.Store(true)
 		if failed == nil && g.entries() > 0 {
 			failed = s.persist(ctx, func(ctx context.Context) error { return s.journal.Commit(ctx, g.draft) })
 		}
@@ -67,7 +65,7 @@ func (s *Signer) write(ctx context.Context, signed <-chan *group, written chan<-
 		}
 		g.err = failed
 		written <- g
-		s.storing.Store(0)
+		s.storing.Store(false)
 		select {
 		case s.stored <- struct{}{}:
 		default: // the sequencer has not looked since the last time
@@ -91,6 +89,7 @@ func (s *Signer) cover(ctx context.Context, written <-chan *group, finish func(*
 		}
 		if g.err == nil && g.entries() > 0 {
 			size = g.draft.Head.Size
+			s.letOut.Store(int64(g.entries()))
 		}
 		g.size = size
 		finish(g)

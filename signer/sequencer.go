@@ -74,8 +74,8 @@ func (s *sequencer) run(ctx context.Context) {
 		if s.open.full() {
 			intake = nil
 		}
-		if s.open.empty() || !s.open.full() && int64(s.open.entries()) < s.storing.Load() {
-			handover = nil // see write
+		if s.open.empty() || s.gathersOn() {
+			handover = nil
 		}
 		select {
 		case r := <-intake:
@@ -92,6 +92,14 @@ func (s *sequencer) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// gathersOn tells whether the open group takes in more although it could be signed. While the store has a group in hand,
+// the next is closed when as much has come as was let out last: most callers ask again when they have their answer, so
+// whoever will come has come, and the signature is made while the store is busy. A group that closes earlier is smaller,
+// and its signature and its syncs are for fewer.
+func (s *sequencer) gathersOn() bool {
+	return s.storing.Load() && !s.open.full() && (len(s.intake) > 0 || int64(s.open.entries()) < s.letOut.Load())
 }
 
 // next opens the group behind the one that was handed over.

@@ -64,8 +64,9 @@ type Signer struct {
 
 	intake   chan *request
 	commits  chan *group
-	storing  atomic.Int64  // entries of the group that the store has in hand
+	storing  atomic.Bool   // the store has a group in hand
 	stored   chan struct{} // tells the sequencer that it has none in hand any more
+	letOut   atomic.Int64  // entries of the group that was covered last
 	started  chan struct{} // closed when the state knows of this start
 	ended    chan struct{} // closed when the sequencer takes nothing any more
 	gone     chan struct{} // closed when everything that it took is answered

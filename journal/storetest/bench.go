@@ -169,6 +169,7 @@ func runCallers(b *testing.B, log *journal.Log, callers, n int) (time.Duration, 
 			b.Error(err)
 		}
 		sizes = append(sizes, len(g.waiting))
+		p.letOut.Store(int64(len(g.waiting)))
 		for _, done := range g.waiting {
 			done <- struct{}{}
 		}
@@ -182,17 +183,18 @@ type pipeline struct {
 	b                         *testing.B
 	log                       *journal.Log
 	gathered, signed, written chan *waitingGroup
-	storing                   atomic.Int64  // entries of the group that is in the store's hands
+	storing                   atomic.Bool   // a group is in the store's hands
 	stored                    chan struct{} // it is not any more
+	letOut                    atomic.Int64  // entries of the group that was covered last
 }
 
-// gather closes a group when nothing is in the store's hands, or when it is as large as what is.
+// gather closes a group when nothing is in the store's hands, or when as much has come as was let out last.
 func (p *pipeline) gather(entries []journal.Entry, requests <-chan chan struct{}) {
 	defer close(p.gathered)
 	g := &waitingGroup{draft: p.log.Draft(nil)}
 	for {
 		next := p.gathered
-		if n := int64(len(g.waiting)); n == 0 || n < p.storing.Load() || len(requests) > 0 {
+		if n := int64(len(g.waiting)); n == 0 || p.storing.Load() && (len(requests) > 0 || n < p.letOut.Load()) {
 			next = nil
 		}
 		select {
@@ -226,12 +228,12 @@ func (p *pipeline) sign() {
 func (p *pipeline) write() {
 	defer close(p.written)
 	for g := range p.signed {
-		p.storing.Store(int64(len(g.waiting)))
+		p.storing.Store(true)
 		if err := p.log.Commit(p.b.Context(), g.draft); err != nil {
 			p.b.Error(err)
 		}
 		p.written <- g
-		p.storing.Store(0)
+		p.storing.Store(false)
 		select {
 		case p.stored <- struct{}{}:
 		default:
