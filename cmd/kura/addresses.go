@@ -13,7 +13,7 @@ func newAddresses() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAddressesShow(), newAddressesPropose(), newProposalApprove("addresses"), newProposalVeto())
+	cmd.AddCommand(newAddressesShow(), newAddressesPropose(), newProposalApprove("addresses"), newProposalReject(), newProposalCancel(), newProposalVeto())
 	return cmd
 }
 

@@ -24,7 +24,7 @@ func newEvacuate() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newEvacuatePropose(), newProposalApprove("an evacuation"))
+	cmd.AddCommand(newEvacuatePropose(), newProposalApprove("an evacuation"), newProposalReject(), newProposalCancel())
 	return cmd
 }
 
@@ -122,7 +122,7 @@ func newResume() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newResumePropose(), newProposalApprove("a resume"))
+	cmd.AddCommand(newResumePropose(), newProposalApprove("a resume"), newProposalReject(), newProposalCancel())
 	return cmd
 }
 

@@ -44,7 +44,7 @@ func newLog() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&kind, "kind", "", "only entries of this kind, like wallet/1")
 	cmd.Flags().IntVar(&last, "last", 0, "only the last so many (0: all)")
-	cmd.AddCommand(newLogKeys(), newLogProposeKey(), newLogApproveKey(), newProposalVeto())
+	cmd.AddCommand(newLogKeys(), newLogProposeKey(), newLogApproveKey(), newProposalReject(), newProposalCancel(), newProposalVeto())
 	return cmd
 }
 

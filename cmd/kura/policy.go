@@ -16,13 +16,13 @@ import (
 func newPolicy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "Write, check, bound, explain, propose and approve policies",
+		Short: "Write, check, bound, explain, propose, approve, reject and veto policies",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		newPolicyCompile(), newPolicyCheck(), newPolicyDiff(), newPolicyBlastRadius(), newPolicyExplain(), newPolicySimulate(), newPolicyCanary(),
-		newPolicyPropose(), newProposalApprove("policy"), newProposalVeto(), newPolicyShow(), newPolicyHistory(),
+		newPolicyPropose(), newProposalApprove("policy"), newProposalReject(), newProposalCancel(), newProposalVeto(), newPolicyShow(), newPolicyHistory(),
 	)
 	return cmd
 }

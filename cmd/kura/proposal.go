@@ -96,6 +96,24 @@ in the signed statement and the proven policy in force, and shown first.`,
 	})
 }
 
+// newProposalReject says no before adoption, as a veto does after it.
+func newProposalReject() *cobra.Command {
+	return newShownVerdict(shownVerdict{
+		use: "reject HASH", short: "Say no to an open proposal; as many directors as veto an adopted one end it",
+		long: `Say no to an open proposal, as a director. It is not taken back: who rejects does not
+approve it any more. As many directors as the policy's veto takes end the proposal;
+fewer only refuse their own approval.`,
+		kind: statement.Reject, needsReason: true, find: findOpenProposal, show: (*mirror).showProposal,
+	})
+}
+
+func newProposalCancel() *cobra.Command {
+	return newShownVerdict(shownVerdict{
+		use: "cancel HASH", short: "Take back an own proposal that is still open",
+		kind: statement.Cancel, find: findOpenProposal, show: (*mirror).showProposal,
+	})
+}
+
 func newProposalVeto() *cobra.Command {
 	return newShownVerdict(shownVerdict{
 		use: "veto HASH", short: "Veto an adopted proposal before its time-lock ends, a log key until it is handed over to",

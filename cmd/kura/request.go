@@ -114,7 +114,7 @@ func (m *mirror) find(name string) (*ledger.Request, error) {
 	}
 	switch {
 	case name == "" || len(found) == 0:
-		return nil, usagef("no pending request begins with %q; 'kura inbox' lists them", name)
+		return nil, usagef("no pending request begins with %q; 'kura inbox' lists them, 'kura proposals' what is proposed", name)
 	case len(found) > 1:
 		return nil, usagef("%d pending requests begin with %q: give more of it", len(found), name)
 	}

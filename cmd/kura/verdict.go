@@ -186,9 +186,18 @@ func findStop(m *mirror, name string) (statement.Hash, error) {
 	return findOne(name, "effective stop", m.state.Freezes(), func(f *ledger.Freeze) statement.Hash { return f.Hash })
 }
 
-// findProposal looks an open proposal up by the beginning of its hash.
+// findProposal looks an open or adopted proposal up by the beginning of its hash.
 func findProposal(m *mirror, name string) (statement.Hash, error) {
-	return findOne(name, "open proposal", m.state.Proposals(), func(p *ledger.Proposal) statement.Hash { return p.Hash })
+	return findOne(name, "open or adopted proposal", m.state.Proposals(), func(p *ledger.Proposal) statement.Hash { return p.Hash })
+}
+
+// findOpenProposal is findProposal for what nobody says any more once it is adopted.
+func findOpenProposal(m *mirror, name string) (statement.Hash, error) {
+	hash, err := findProposal(m, name)
+	if r, ok := m.state.Proposal(hash); err == nil && ok && r.State == ledger.StateAdopted {
+		return hash, fmt.Errorf("the proposal %s is adopted: only a veto stops it now", hash)
+	}
+	return hash, err
 }
 
 func findOne[T any](name, what string, all []T, hashOf func(T) statement.Hash) (statement.Hash, error) {
