@@ -23,7 +23,7 @@ func TestTampered(t *testing.T) {
 	x.equip(t.Context())
 	x.stop()
 	path := filepath.Join(x.dir, "journal")
-	older := readAll(t, path)
+	older, olderAnchor := readAll(t, path), readAll(t, filepath.Join(x.dir, "anchor"))
 	x.start("")
 	x.Submit(t.Context(), x.gateway, "shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.Small))
 	x.stop()
@@ -53,6 +53,17 @@ func TestTampered(t *testing.T) {
 			t.Errorf("doctor, %s: exit %d\n%s", c.name, code, out)
 		}
 	}
+	// Journal and anchor file were put back together: only what witnesses cosigned tells, and doctor says which of them does.
+	newestAnchor := readAll(t, filepath.Join(x.dir, "anchor"))
+	x.write("journal", string(older))
+	x.write("anchor", string(olderAnchor))
+	x.write("state/cosigned", string(newestAnchor))
+	out, _, code := x.run("doctor", "--config", x.config)
+	if code != exitFailed || !strings.HasPrefix(lineWith(out, "the anchor file and the token hold"), "ok") ||
+		!strings.HasPrefix(lineWith(out, "what they cosigned before: journal rolled back"), "fail  witnesses") {
+		t.Errorf("doctor, rolled back with the anchor file: exit %d\n%s", code, out)
+	}
+	x.write("anchor", string(newestAnchor))
 	x.write("journal", string(newest))
 	x.addStray(t, path)
 	x.start("")
