@@ -68,7 +68,7 @@ func routeTable() []route {
 		{
 			method: http.MethodGet, path: "/v1/withdrawals/{id}", name: "getWithdrawal", session: true,
 			summary: "Read the state of a withdrawal",
-			text:    "A client sees its own, people named in the policy see all. Whatever the state, the status is 200.",
+			text:    "A client sees its own, people named in the policy see all. Whatever the state, the status is 200. With the id of an evacuation's proposal that is in force: the state of its transaction.",
 			params: []param{
 				{in: "path", name: "id", text: "The withdrawal's id.", schema: idSchema, required: true},
 				{in: "query", name: "wait", text: "How long to wait for a change while the state is not final.", schema: waitSchema},

@@ -46,16 +46,17 @@ func (s *State) ByStatement(hash statement.Hash) (*Record, bool) {
 	return nil, false
 }
 
-// Request returns the withdrawal with this id.
-func (s *State) Request(id statement.ID) (*Request, bool) {
-	r, ok := s.memory.ids[id].(*Request)
-	return r, ok
-}
+// Request returns the withdrawal with this id, or the transaction of the evacuation with it.
+func (s *State) Request(id statement.ID) (*Request, bool) { return requestOf(s.memory.ids[id]) }
 
 // RequestByStatement returns the withdrawal with this statement hash, or the transaction of the evacuation
 // with it.
 func (s *State) RequestByStatement(hash statement.Hash) (*Request, bool) {
-	switch r := s.memory.hashes[hash].(type) {
+	return requestOf(s.memory.hashes[hash])
+}
+
+func requestOf(r remembered) (*Request, bool) {
+	switch r := r.(type) {
 	case *Request:
 		return r, true
 	case *Proposal:

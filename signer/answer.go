@@ -72,7 +72,7 @@ func (s *Signer) answerWithdrawal(ctx context.Context, st standing) (rpc.Answer,
 		return rpc.Answer{}, err
 	}
 	a := rpc.Answer{
-		ID: st.record.ID.String(), Type: "withdrawal", State: st.state, Seq: st.record.OutcomeSeq,
+		ID: st.record.ID.String(), Type: typeName(st.record.Type), State: st.state, Seq: st.record.OutcomeSeq,
 		StatementHash: st.record.Hash.String(), Receipt: receipt,
 		Decision: decision(st.state, st.record.Code, st.waits),
 	}

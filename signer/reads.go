@@ -28,7 +28,7 @@ func (s *Signer) Withdrawal(ctx context.Context, bearer, id string, waitMillis i
 	}
 	first, ok := s.ownRequest(actor, parsed)
 	if !ok {
-		return rpc.Answer{}, refusedUnjudged(codeNotFound, "no withdrawal with this id is remembered, or it is another client's")
+		return rpc.Answer{}, refusedUnjudged(codeNotFound, "no withdrawal, and no evacuation in force, with this id is remembered, or it is another client's")
 	}
 	s.waitWhile(ctx, actor, first.record.Hash, waitMillis, func(st standing) bool {
 		return st.state == ledger.StateAuthorized || st.state == ledger.StateHeld && st.record.OutcomeSeq == first.record.OutcomeSeq
@@ -40,7 +40,7 @@ func (s *Signer) Withdrawal(ctx context.Context, bearer, id string, waitMillis i
 	return s.answerWithdrawal(ctx, st)
 }
 
-// ownRequest finds a withdrawal that the party may see.
+// ownRequest finds a withdrawal, or an evacuation's transaction, that the party may see.
 func (s *Signer) ownRequest(actor policy.Actor, id statement.ID) (standing, bool) {
 	s.mu.RLock()
 	r, ok := s.state.Request(id)

@@ -123,6 +123,9 @@ func prove(known journal.LogKeys, answer rpc.Answer, id string, about *statement
 	case answer.StatementHash != said.About.String() || answer.ID != said.ID || answer.Seq != entry.Seq:
 		return Outcome{}, errors.New("the answer names another statement, id or entry than its receipt")
 	}
+	if said.State == rpc.StateInForce && said.Transaction != nil && answer.State != said.State {
+		said.State = rpc.StateAuthorized // an evacuation's entry authorises its transaction as it comes into force
+	}
 	o := Outcome{State: said.State, Code: said.Code, Results: said.Results, Alive: said.Alive, Entry: entry, Head: head}
 	switch {
 	case answer.State == rpc.StateSigned && said.State == rpc.StateAuthorized && answer.Transaction == nil:

@@ -8,6 +8,8 @@ import (
 	"kura/api/apitest"
 	"kura/api/client"
 	"kura/audit"
+	"kura/nem"
+	"kura/policy"
 	"kura/signer/rpc"
 	"kura/signer/signertest"
 	"kura/statement"
@@ -140,4 +142,47 @@ func TestBeforeARealSigner(t *testing.T) {
 func tampered(env statement.Envelope) statement.Envelope {
 	env.Statement = swap(`"amount":"1000000"`, `"amount":"9000000"`)(env.Statement)
 	return env
+}
+
+// TestEvacuation: who proposed an evacuation gets its transaction, proven, by the same text and by its id.
+func TestEvacuation(t *testing.T) {
+	d := signertest.New(t, signertest.Options{Adjust: func(doc *policy.Document) {
+		for i, w := range doc.Wallets {
+			n, err := nem.ParseNetwork(w.Network)
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc.Wallets[i].Rescue = nem.PublicKey{1}.Address(n).String()
+		}
+	}})
+	g := apitest.StartBefore(t, d.Signer, apitest.Options{})
+	c := newClient(t, client.Config{URL: g.URL, Genesis: d.Genesis, TLS: g.TLS})
+	for wallet, asset := range map[string]string{signertest.XEM: "xem", signertest.XYM: "xym"} {
+		proposal := &statement.Proposal{
+			Journal: d.Journal, ID: d.ID(), Expires: d.Now() + signertest.Hour, Proposes: statement.ProposeEvacuation, Base: d.Force.Hash(),
+			Document: `{"wallet":"` + wallet + `","assets":[{"asset":"` + asset + `","amount":"1000000"}],"maxFee":"5000000"}`, Reason: "test",
+		}
+		sent := d.Sign("carol", proposal)
+		if o, err := c.Submit(t.Context(), sent); err != nil || o.State != rpc.StateOpen {
+			t.Fatalf("%s: %s, %v", wallet, o.State, err)
+		}
+		for _, director := range []string{"alice", "bob"} {
+			if _, err := c.Submit(t.Context(), d.Sign(director, d.Verdict(statement.Approve, statement.HashText(sent.Statement)))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, _, err := c.OpenSession(t.Context(), func(hash statement.Hash) (statement.Envelope, error) {
+			return d.Sign("carol", &statement.Login{Journal: d.Journal, ID: d.ID(), Expires: d.Now() + 5*signertest.Minute, SecretHash: hash}), nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		byID, err := c.Withdrawal(t.Context(), proposal.ID, 30*time.Second)
+		if err != nil || byID.State != rpc.StateSigned || byID.Answer.Type != "proposal" || byID.Answer.Transaction == nil {
+			t.Fatalf("%s by its id: %+v, %v", wallet, byID.Answer, err)
+		}
+		again, err := c.Submit(t.Context(), sent)
+		if err != nil || again.State != rpc.StateSigned || again.Answer.Transaction == nil || *again.Answer.Transaction != *byID.Answer.Transaction {
+			t.Errorf("%s by the same text: %+v, %v", wallet, again.Answer, err)
+		}
+	}
 }

@@ -39,7 +39,9 @@ func newEvacuatePropose() *cobra.Command {
 names. The unfreeze quorum approves it. Limits do not count it, and a freeze that was
 there before does not hold it back.
 
-What a wallet holds stands on the chain: give it with --amount, less the fee.`,
+What a wallet holds stands on the chain: give it with --amount, less the fee. Once the
+quorum has approved, 'kura status ID --json' has the transaction to announce; ID is
+the proposal's.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return failure(withMirror(cmd, func(c *connection, m *mirror) error {

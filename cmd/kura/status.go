@@ -14,7 +14,7 @@ func newStatus() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "status ID",
-		Short: "Show the proven state of a withdrawal",
+		Short: "Show the proven state of a withdrawal, or of an evacuation in force",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := statement.ParseID(args[0])
