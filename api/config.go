@@ -18,7 +18,7 @@ type Limits struct {
 	Burst        int           // requests at once and caller, above that
 	Wait         time.Duration // longest ?wait=
 	Call         time.Duration // longest time one call to the signer may take, waits not counted
-	Streams      int           // exports and event streams at once
+	Streams      int           // exports and event streams at once; of one party, a quarter
 }
 
 // DefaultLimits are those of the configuration's defaults.

@@ -30,7 +30,7 @@ type Gateway struct {
 	limiter  *limiter
 	metrics  *metrics
 	large    chan struct{} // places for large bodies
-	streams  chan struct{}
+	streams  *places
 	document []byte
 	handler  http.Handler
 	closing  context.Context
@@ -53,7 +53,7 @@ func New(signer rpc.Gateway, cfg Config, log *slog.Logger) (*Gateway, error) {
 		limiter: newLimiter(cfg.Limits.Rate, cfg.Limits.Burst),
 		metrics: newMetrics(),
 		large:   make(chan struct{}, cfg.Limits.LargeBodies),
-		streams: make(chan struct{}, cfg.Limits.Streams),
+		streams: newPlaces(cfg.Limits.Streams),
 	}
 	if g.now == nil {
 		g.now = time.Now

@@ -28,7 +28,7 @@ func export(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	leave, err := g.enterStream()
+	leave, err := g.enterStream(r, bearer)
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func events(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	leave, err := g.enterStream()
+	leave, err := g.enterStream(r, bearer)
 	if err != nil {
 		return err
 	}
@@ -157,10 +157,6 @@ func events(g *Gateway, w http.ResponseWriter, r *http.Request) error {
 	}
 	if !given {
 		next = size
-	}
-	// The session is tried before the stream begins, so that a problem can still be answered as one.
-	if _, err := g.page(r, bearer, 0, 1); err != nil {
-		return err
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
@@ -221,14 +217,16 @@ func (g *Gateway) follow(r *http.Request, size uint64, wait time.Duration) (uint
 	return checkpointSize(c.Checkpoint)
 }
 
-// enterStream takes one of the places for long answers.
-func (g *Gateway) enterStream() (leave func(), err error) {
-	select {
-	case g.streams <- struct{}{}:
-		return func() { <-g.streams }, nil
-	default:
-		return nil, refuse(rpc.CodeBusy, "", "as many exports and event streams are open as this gateway allows; try again")
+// enterStream takes one of the places for long answers, for whoever's session it is. So an answer begins only with a
+// session, while a problem can still be answered as one.
+func (g *Gateway) enterStream(r *http.Request, bearer string) (leave func(), err error) {
+	ctx, cancel := g.callContext(r, 0)
+	defer cancel()
+	who, err := g.signer.Reader(ctx, bearer)
+	if err != nil {
+		return nil, readOnly(err)
 	}
+	return g.streams.enter(who)
 }
 
 // allowPage moves the connection's deadline on for what is written next.

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -92,15 +93,36 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// newSession admits a person with one more session.
+func newSession(g *apitest.Gateway, person string, number int) (header []string) {
+	own := sha256.Sum256(fmt.Append(nil, person, number))
+	g.Signer.AdmitAs(person, own)
+	return []string{"Authorization", "Bearer " + hex.EncodeToString(own[:])}
+}
+
+// TestStreamsAreBounded: nobody holds so many streams that others get none, whatever sessions they open, and there is a
+// bound for all together.
 func TestStreamsAreBounded(t *testing.T) {
 	limits := api.DefaultLimits()
-	limits.Streams = 1
+	limits.Streams = 8
 	g := apitest.Start(t, apitest.Options{Config: api.Config{Limits: limits}})
-	events, _ := follow(t, g, "/v1/events?from=0")
-	expect(t, events, "0 genesis/1")
-	r := admitted(t, g, "/v1/export")
-	if p := r.problem(t); r.status != 503 || p.Code != rpc.CodeBusy || p.Effect != "none" {
-		t.Errorf("status %d: %s", r.status, r.body)
+	for _, person := range []string{"alice", "bob", "carol", "dan"} {
+		r := send(t, g, http.MethodGet, "/v1/export", "", newSession(g, person, 9)...)
+		if r.status != http.StatusOK {
+			t.Fatalf("%s has no place: status %d: %s", person, r.status, r.body)
+		}
+		for i := range limits.Streams / 4 {
+			events, _ := follow(t, g, "/v1/events?from=0", newSession(g, person, i)...)
+			expect(t, events, "0 genesis/1")
+		}
+		r = send(t, g, http.MethodGet, "/v1/export", "", newSession(g, person, 9)...)
+		if p := r.problem(t); r.status != http.StatusTooManyRequests || p.Code != api.CodeRateLimited || p.Effect != "none" {
+			t.Errorf("%s has more than a quarter: status %d: %s", person, r.status, r.body)
+		}
+	}
+	r := send(t, g, http.MethodGet, "/v1/export", "", newSession(g, "erin", 0)...)
+	if p := r.problem(t); r.status != http.StatusServiceUnavailable || p.Code != rpc.CodeBusy || p.Effect != "none" {
+		t.Errorf("more than all: status %d: %s", r.status, r.body)
 	}
 }
 
@@ -135,7 +157,7 @@ func TestExportIsCutWhenTheSignerDies(t *testing.T) {
 	g.Signer.Grow(20)
 	calls := 0
 	g.Signer.Gate = func(_ context.Context, method string) error {
-		if calls++; calls > 2 {
+		if calls++; calls > 3 {
 			return &rpc.Problem{Code: "token_unavailable", Retry: rpc.RetrySame, Effect: rpc.EffectNone}
 		}
 		return nil

@@ -97,7 +97,7 @@ const walletMissing = "missing"
 
 // Entries implements rpc.Gateway.
 func (s *Signer) Entries(ctx context.Context, bearer string, from, to uint64) (rpc.Entries, error) {
-	if err := s.officer(bearer); err != nil {
+	if _, err := s.Reader(ctx, bearer); err != nil {
 		return rpc.Entries{}, err
 	}
 	size := s.durable.Load()

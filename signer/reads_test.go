@@ -100,6 +100,12 @@ func TestSessions(t *testing.T) {
 	if _, err := d.Signer.Entries(t.Context(), shop, 0, 10); true {
 		problem(t, err, "forbidden")
 	}
+	if _, err := d.Signer.Reader(t.Context(), shop); true {
+		problem(t, err, "forbidden")
+	}
+	if who, err := d.Signer.Reader(t.Context(), alice); err != nil || who != (rpc.Actor{Kind: "person", ID: "alice"}) {
+		t.Errorf("%v, %v", who, err)
+	}
 	if _, err := d.Signer.Receipt(t.Context(), shop, 0); true {
 		problem(t, err, "forbidden")
 	}

@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"context"
 	"sync"
 
 	"kura/policy"
@@ -83,14 +84,14 @@ func (s *Signer) reader(bearer string) (policy.Actor, error) {
 	return one.actor, nil
 }
 
-// officer refuses a bearer who may not read everything: a client, or nobody.
-func (s *Signer) officer(bearer string) error {
+// Reader implements rpc.Gateway: it refuses a bearer who may not read everything, a client or nobody.
+func (s *Signer) Reader(_ context.Context, bearer string) (rpc.Actor, error) {
 	actor, err := s.reader(bearer)
 	if err != nil {
-		return err
+		return rpc.Actor{}, err
 	}
 	if actor.Kind != policy.PersonActor && actor.Kind != policy.ServiceActor {
-		return refusedUnjudged(codeForbidden, "a "+actor.Kind.String()+" reads only what is its own")
+		return rpc.Actor{}, refusedUnjudged(codeForbidden, "a "+actor.Kind.String()+" reads only what is its own")
 	}
-	return nil
+	return rpc.Actor{Kind: actor.Kind.String(), ID: actor.ID}, nil
 }

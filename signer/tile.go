@@ -15,7 +15,7 @@ func (s *Signer) Tile(ctx context.Context, level int, index uint64, width int) (
 
 // EntryBundle implements rpc.Gateway. The entries are as stored; their reader checks them against a checkpoint.
 func (s *Signer) EntryBundle(ctx context.Context, bearer string, index uint64, width int) ([]byte, error) {
-	if err := s.officer(bearer); err != nil {
+	if _, err := s.Reader(ctx, bearer); err != nil {
 		return nil, err
 	}
 	return s.readTile(ctx, journal.Tile{Entries: true, Index: index, Width: width}, s.journal.EntryBundle)

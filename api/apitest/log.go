@@ -172,6 +172,16 @@ func (s *Signer) Gaps(ctx context.Context) (rpc.Gaps, error) {
 	return rpc.Gaps{Gaps: []rpc.Receipt{}}, s.gate(ctx, "gaps")
 }
 
+// Reader implements rpc.Gateway.
+func (s *Signer) Reader(ctx context.Context, bearer string) (rpc.Actor, error) {
+	release, err := s.admitted(ctx, "reader", bearer)
+	if err != nil {
+		return rpc.Actor{}, err
+	}
+	defer release()
+	return s.sessions[bearer].Actor, nil
+}
+
 // Entries implements rpc.Gateway; its pages are short, so that readers must page.
 func (s *Signer) Entries(ctx context.Context, bearer string, from, to uint64) (rpc.Entries, error) {
 	release, err := s.admitted(ctx, "entries", bearer)

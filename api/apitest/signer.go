@@ -205,12 +205,15 @@ func (s *Signer) OpenSession(ctx context.Context, envelope []byte) (rpc.Session,
 	return session, nil
 }
 
-// Admit opens a session without a login, for tests that are about something else.
-func (s *Signer) Admit(secret [32]byte) {
+// Admit opens a session of alice's without a login, for tests that are about something else.
+func (s *Signer) Admit(secret [32]byte) { s.AdmitAs("alice", secret) }
+
+// AdmitAs opens a session of any person's.
+func (s *Signer) AdmitAs(person string, secret [32]byte) {
 	hash := sha256.Sum256(secret[:])
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sessions[hex.EncodeToString(hash[:])] = rpc.Session{Actor: rpc.Actor{Kind: "person", ID: "alice"}}
+	s.sessions[hex.EncodeToString(hash[:])] = rpc.Session{Actor: rpc.Actor{Kind: "person", ID: person}}
 }
 
 // admitted returns the lock's release when the bearer has a session.

@@ -39,6 +39,11 @@ func (s *World) Checkpoint(context.Context) (rpc.Checkpoint, error) {
 	return rpc.Checkpoint{Checkpoint: s.world.Checkpoint(), Genesis: s.world.Genesis.String()}, nil
 }
 
+// Reader implements rpc.Gateway.
+func (s *World) Reader(context.Context, string) (rpc.Actor, error) {
+	return rpc.Actor{Kind: "person", ID: "alice"}, nil
+}
+
 // Entries implements rpc.Gateway.
 func (s *World) Entries(_ context.Context, _ string, from, to uint64) (rpc.Entries, error) {
 	s.mu.Lock()

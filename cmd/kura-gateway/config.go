@@ -56,7 +56,7 @@ type limitsConfig struct {
 	Body         int64    `toml:"body"`                   // bytes
 	ProposalBody int64    `toml:"proposal_body"`          // bytes
 	LargeBodies  int      `toml:"large_bodies"`           // bodies above body being read at once
-	Streams      int      `toml:"streams"`                // exports and event streams at once
+	Streams      int      `toml:"streams"`                // exports and event streams at once; of one party, a quarter
 	Wait         duration `toml:"wait"`                   // longest ?wait=
 	Call         duration `toml:"call"`                   // longest call to the signer
 }

@@ -14,6 +14,8 @@ type Gateway interface {
 	Withdrawal(ctx context.Context, bearer, id string, waitMillis int64) (Answer, error)
 	Wallets(ctx context.Context, bearer string) ([]Wallet, error)
 	Limits(ctx context.Context, bearer string) ([]Limit, error)
+	// Reader names whose session it is, if that party may read entries.
+	Reader(ctx context.Context, bearer string) (Actor, error)
 	// Entries returns at most 1000 entries from `from` to `to` (exclusive).
 	Entries(ctx context.Context, bearer string, from, to uint64) (Entries, error)
 	// Follow waits until the journal is longer than size, or waitMillis, and returns the newest checkpoint.
@@ -87,6 +89,9 @@ func GatewayMethods(g Gateway) Methods {
 		"limits": handle(func(ctx context.Context, _ Caller, p bearerParams) ([]Limit, error) {
 			return g.Limits(ctx, p.Bearer)
 		}),
+		"reader": handle(func(ctx context.Context, _ Caller, p bearerParams) (Actor, error) {
+			return g.Reader(ctx, p.Bearer)
+		}),
 		"entries": handle(func(ctx context.Context, _ Caller, p entriesParams) (Entries, error) {
 			return g.Entries(ctx, p.Bearer, p.From, p.To)
 		}),
@@ -148,6 +153,10 @@ func (c GatewayClient) Wallets(ctx context.Context, bearer string) ([]Wallet, er
 
 func (c GatewayClient) Limits(ctx context.Context, bearer string) ([]Limit, error) {
 	return ask[[]Limit](ctx, c.Client, "limits", bearerParams{bearer}, nil)
+}
+
+func (c GatewayClient) Reader(ctx context.Context, bearer string) (Actor, error) {
+	return ask[Actor](ctx, c.Client, "reader", bearerParams{bearer}, nil)
 }
 
 func (c GatewayClient) Entries(ctx context.Context, bearer string, from, to uint64) (Entries, error) {
