@@ -56,7 +56,7 @@ func (x *installation) killedAt(t *testing.T, point string, w rpc.Wallet) {
 			t.Errorf("a caller whose signer was killed learns %v", err)
 		}
 	}
-	<-x.ended // signature points are reached within a second, by themselves
+	x.untilEnded() // signature points are reached within a second, by themselves
 	if !strings.Contains(x.log.String(), "crash at "+point) {
 		t.Fatalf("the signer did not come to %s\n%s", point, x.log)
 	}
@@ -111,8 +111,8 @@ func TestKilledWithAGroupAhead(t *testing.T) {
 			running = len(sent) < 200
 		}
 	}
+	x.untilEnded()
 	asking.Wait()
-	<-x.ended
 	if !strings.Contains(x.log.String(), "crash at appended-ahead") {
 		t.Fatalf("the signer did not come to it\n%s", x.log)
 	}
@@ -157,7 +157,7 @@ func TestKilledWhileApproving(t *testing.T) {
 			verdict := x.Sign("bob", x.Verdict(statement.Approve, about))
 			x.start(point)
 			_, _ = x.gateway.Submit(t.Context(), verdict.Encode(), 0) // it may be answered before the crash
-			<-x.ended
+			x.untilEnded()
 			if !strings.Contains(x.log.String(), "crash at "+point) {
 				t.Fatalf("the signer did not come to %s\n%s", point, x.log)
 			}

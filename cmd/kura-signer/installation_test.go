@@ -181,6 +181,15 @@ func (x *installation) untilReady() {
 	}
 }
 
+// untilEnded waits for the end of a daemon that is to end by itself.
+func (x *installation) untilEnded() {
+	x.TB.Helper()
+	if !signertest.Await(time.Millisecond, x.hasEnded) {
+		r, err := x.admin.Ready(x.TB.Context())
+		x.TB.Fatalf("the signer does not end: %v %+v\n%s", err, r, x.log)
+	}
+}
+
 // hasEnded tells whether the daemon is gone.
 func (x *installation) hasEnded() bool {
 	select {

@@ -88,7 +88,7 @@ func (x *lostTail) verdicts(who ...string) string {
 func TestRecoverTail(t *testing.T) {
 	x := loseTail(t)
 	x.start("")
-	<-x.ended
+	x.untilEnded()
 	if code := x.process.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(x.log.String(), "journal rolled back") {
 		t.Fatalf("on the older copy: exit %d\n%s", code, x.log)
 	}
@@ -129,7 +129,7 @@ func TestRecoverTail(t *testing.T) {
 	// The longer journal, if somebody finds it again, is refused from now on: it does not extend the anchors.
 	x.write("journal", string(x.longer))
 	x.start("")
-	<-x.ended
+	x.untilEnded()
 	if code := x.process.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(x.log.String(), "journal replaced") {
 		t.Errorf("on the longer copy: exit %d\n%s", code, x.log)
 	}

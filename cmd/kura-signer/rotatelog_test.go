@@ -92,7 +92,7 @@ func TestRotateLogKey(t *testing.T) {
 			if out, stderr, code := x.run("rotate", "log-key", "--config", x.config); code == exitOK {
 				t.Fatalf("at %s it was not killed:\n%s%s", point, out, stderr)
 			}
-			<-x.ended
+			x.untilEnded()
 			if !strings.Contains(x.log.String(), "crash at "+point) {
 				t.Fatalf("the signer did not come to %s\n%s", point, x.log)
 			}

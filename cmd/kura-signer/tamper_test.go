@@ -28,7 +28,8 @@ func TestTampered(t *testing.T) {
 	x.Submit(t.Context(), x.gateway, "shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.Small))
 	x.stop()
 	newest := readAll(t, path)
-	edited := bytes.Replace(newest, []byte(`"reference\":\"test\"`), []byte(`"reference\":\"tesT\"`), 1)
+	// Everywhere: a page that bbolt has given up may hold the text, too, and come first.
+	edited := bytes.ReplaceAll(newest, []byte(`"reference\":\"test\"`), []byte(`"reference\":\"tesT\"`))
 	if bytes.Equal(edited, newest) {
 		t.Fatal("the journal has no text to edit")
 	}
@@ -43,7 +44,7 @@ func TestTampered(t *testing.T) {
 	} {
 		x.write("journal", string(c.file))
 		x.start("")
-		<-x.ended
+		x.untilEnded()
 		if code := x.process.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(x.log.String(), c.says) {
 			t.Errorf("%s: exit %d\n%s", c.name, code, x.log)
 		}
