@@ -177,6 +177,26 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// TestUnclosedQuote: a quote that nobody closed takes in the lines below it, and is told where it was opened, not where
+// the next one ends it.
+func TestUnclosedQuote(t *testing.T) {
+	for _, c := range []struct{ file, want string }{
+		{"version: 2\ntitle: 'Small treasury\npeople: []\n", "line 2, column 8: Q; want '"},
+		{"version: 2\ntitle: 'Small treasury\npeople: []\n# the treasurer's\n", "line 2, column 8: Q; want '"},
+		{"version: 2\ntitle: 'Small treasury\npeople: []\nmood: 'good'\n", "line 2, column 8: Q; want '"},
+		{"version: 2\ntitle: \"Small treasury\npeople: []\n", "line 2, column 8: Q; want \""},
+		{"version: 2\ntitle: \"Small treasury\npeople: []\nmood: \"good\"\n", "line 2, column 8: Q; want \""},
+		{"version: 2\nrules: [{group: 'finance}]\npeople: 'ann'\nmood: 'good'\n", "line 2, column 17: Q; want '"},
+		{"title: 'Small treasury'\nmood: \"good\"\npeople: 'ann", "line 3, column 9: Q; want '"},
+		{"title: 'Small treasury'\npeople: 'ann\n  and bob'\nmood: 'good\nversion: 2\nid: 'x'\n", "line 4, column 7: Q; want '"},
+	} {
+		want := strings.Replace(c.want, "Q", "a quote is opened and not closed in this line", 1) + " at the end of the text, too"
+		if _, err := source.Compile([]byte(c.file)); err == nil || err.Error() != want {
+			t.Errorf("%s\n%v\nwant %s", c.file, err, want)
+		}
+	}
+}
+
 // TestOneMistakeIsToldOnce: what follows from a mistake is not told beside it.
 func TestOneMistakeIsToldOnce(t *testing.T) {
 	for _, c := range []struct{ old, bad, want string }{

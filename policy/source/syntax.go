@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	yamlerrors "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 )
 
 var definedTwice = regexp.MustCompile(`^mapping key (.+) already defined at \[(\d+):`)
@@ -32,8 +34,8 @@ func syntaxMistake(file []byte, err error) *Mistake {
 		m.What, m.Want = found, "want spaces"
 		return m
 	}
-	if open := unclosed(lines, quotes); open > 0 {
-		return &Mistake{Line: open, Column: 1, What: "a quote is opened and not closed in this line", Want: `want " at the end of the text, too`}
+	if open := openQuote(file, p.Line); open != nil {
+		return open
 	}
 	name, value, colon := strings.Cut(strings.TrimSpace(line), ":")
 	switch {
@@ -46,7 +48,7 @@ func syntaxMistake(file []byte, err error) *Mistake {
 	case strings.Contains(message, "mapping value is not allowed"):
 		m.What, m.Want = "a second colon in the line", fmt.Sprintf("put quotes around a text that has one: %s: %q", name, strings.TrimSpace(value))
 	default:
-		if open := unclosed(lines, brackets); open > 0 {
+		if open := unclosed(lines); open > 0 {
 			return &Mistake{Line: open, Column: 1, What: "a bracket is opened and not closed in this line", Want: "want ] or }, too"}
 		}
 		m.What = "not YAML: " + message
@@ -68,30 +70,35 @@ func oddSpace(line string) string {
 	return ""
 }
 
-// unclosed gives the last of the lines, counted from 1, from which on more is
-// opened than closed; 0 if there is none.
-func unclosed(lines []string, balance func(string) int) int {
+// openQuote finds the last text in quotes, up to the line of a mistake, that does not end in the line where it begins:
+// a quote that nobody closed takes in everything up to the next one.
+func openQuote(file []byte, until int) (m *Mistake) {
+	for _, t := range lexer.Tokenize(string(file)) {
+		if t.Position.Line > until {
+			break
+		}
+		single, double := t.Type == token.SingleQuoteType, t.Type == token.DoubleQuoteType
+		endless := strings.HasPrefix(t.Error, "could not find end character")
+		if endless || (single || double) && strings.Contains(strings.TrimSpace(t.Origin), "\n") {
+			m = &Mistake{Line: t.Position.Line, Column: t.Position.Column, What: "a quote is opened and not closed in this line", Want: `want " at the end of the text, too`}
+			if single || strings.Contains(t.Error, "single-quoted") {
+				m.Want = "want ' at the end of the text, too"
+			}
+		}
+	}
+	return m
+}
+
+// unclosed gives the last of the lines, counted from 1, from which on more brackets are opened than closed; 0 if there
+// is none.
+func unclosed(lines []string) int {
 	open := 0
 	for i := len(lines); i > 0; i-- {
-		if open += balance(lines[i-1]); open > 0 {
+		if open += brackets(lines[i-1]); open > 0 {
 			return i
 		}
 	}
 	return 0
-}
-
-// quotes is 1 if a line has an odd number of double quotes before its comment.
-func quotes(line string) int {
-	open := 0
-	for i, r := range line {
-		if r == '#' && open == 0 && (i == 0 || line[i-1] == ' ') {
-			break
-		}
-		if r == '"' && (i == 0 || line[i-1] != '\\') {
-			open = 1 - open
-		}
-	}
-	return open
 }
 
 // brackets is how many more are opened than closed before a line's comment.
