@@ -210,6 +210,9 @@ func TestAnotherJournalAndARollback(t *testing.T) {
 	if report.OK || report.Failure.Code != audit.FailConsistency {
 		t.Errorf("a journal that was rolled back: %v", report.Failure)
 	}
+	if report = verify(t, w, rolledBack, audit.Options{From: []byte("x")}); report.OK || slices.Contains(report.Notes, audit.NoteRollback) {
+		t.Errorf("a checkpoint that is none is said to be missing: %v, %v", report.Failure, report.Notes)
+	}
 	report = verify(t, w, rolledBack, audit.Options{})
 	if !report.OK || !slices.Contains(report.Notes, audit.NoteRollback) {
 		t.Errorf("without a checkpoint a rollback cannot be seen, and that must be said: %v", report.Notes)

@@ -449,7 +449,7 @@ func (v *verifier) conclude() {
 	switch {
 	case v.fromLost != "":
 		v.report.Notes = append(v.report.Notes, v.fromLost)
-	case v.report.From == 0:
+	case v.from == nil:
 		v.report.Notes = append(v.report.Notes, NoteRollback)
 	}
 	if len(v.report.Gaps) > 0 {

@@ -170,16 +170,31 @@ func (v *validator) count(path string, got, least, most int) {
 	}
 }
 
-// network reads a network that wallets can be on: its bytes must be known exactly.
-func (v *validator) network(path, name string) (nem.Network, bool) {
-	want := "want one of " + strings.Join(networkNames, ", ")
+// ParseNetwork reads a network that a policy's wallets can be on.
+func ParseNetwork(name string) (nem.Network, error) {
+	n, err := walletNetwork(name)
+	if err != nil {
+		return 0, fmt.Errorf("%w; want one of %s", err, strings.Join(networkNames, ", "))
+	}
+	return n, nil
+}
+
+// walletNetwork is ParseNetwork without what would be right: a network's bytes must be known exactly.
+func walletNetwork(name string) (nem.Network, error) {
 	n, err := nem.ParseNetwork(name)
 	if err != nil {
-		v.fail(path, want, "network %s is not known", quoted(name))
-		return 0, false
+		return 0, fmt.Errorf("network %s is not known", quoted(name))
 	}
 	if n == nem.SymbolPrivate || n == nem.SymbolPrivateTest {
-		v.fail(path, want, "nothing can be signed for %s", name)
+		return 0, fmt.Errorf("nothing can be signed for %s", name)
+	}
+	return n, nil
+}
+
+func (v *validator) network(path, name string) (nem.Network, bool) {
+	n, err := walletNetwork(name)
+	if err != nil {
+		v.fail(path, "want one of "+strings.Join(networkNames, ", "), "%v", err)
 		return 0, false
 	}
 	return n, true

@@ -11,6 +11,7 @@ import (
 
 	"kura/ledger"
 	"kura/nem"
+	"kura/policy"
 	"kura/signer/rpc"
 	"kura/statement"
 )
@@ -46,12 +47,12 @@ func (a administrator) ImportWallet(ctx context.Context, by rpc.Caller, w rpc.Ne
 	return a.ceremony(ctx, by, w, func(n nem.Network) (ledger.Wallet, error) {
 		expected, err := nem.ParseAddress(n, expectedAddress)
 		if err != nil {
-			return ledger.Wallet{}, badParameter("expectedAddress", err.Error())
+			return ledger.Wallet{}, badParameter("address", err.Error())
 		}
 		// Before the token has the key: it would keep one that no wallet is ever made of.
 		for _, have := range a.wallets() {
 			if have.Network == n.String() && have.Address == expected.String() {
-				return ledger.Wallet{}, badParameter("expectedAddress", fmt.Sprintf("it is wallet %q's: nothing was imported", have.ID))
+				return ledger.Wallet{}, badParameter("address", fmt.Sprintf("it is wallet %q's: nothing was imported", have.ID))
 			}
 		}
 		return a.token.ImportWallet(ctx, w.ID, n, expected, keyText)
@@ -64,7 +65,10 @@ func (a administrator) ceremony(ctx context.Context, by rpc.Caller, w rpc.NewWal
 	if problem := a.refusing(); problem != nil {
 		return rpc.Ceremony{}, problem
 	}
-	n, err := nem.ParseNetwork(w.Network)
+	if _, err := statement.ParseName(w.ID); err != nil {
+		return rpc.Ceremony{}, badParameter("name", err.Error())
+	}
+	n, err := policy.ParseNetwork(w.Network) // another's wallet would wait for ever for a policy that names it
 	if err != nil {
 		return rpc.Ceremony{}, badParameter("network", err.Error())
 	}
@@ -80,7 +84,7 @@ func (a administrator) ceremony(ctx context.Context, by rpc.Caller, w rpc.NewWal
 	_, exists := a.state.Wallet(w.ID)
 	a.mu.RUnlock()
 	if exists {
-		return rpc.Ceremony{}, badParameter("id", "the journal has a ceremony of a wallet of this name")
+		return rpc.Ceremony{}, badParameter("name", "the journal has a ceremony of a wallet of this name")
 	}
 	record, err := makeKey(n)
 	if err != nil {

@@ -150,8 +150,13 @@ func TestAdministratorOnlyTakesAway(t *testing.T) {
 	if _, err := admin.SetWalletState(t.Context(), by, "nobody's", "suspended", "because"); true {
 		problem(t, err, "refused")
 	}
-	if _, err := admin.CreateWallet(t.Context(), by, rpc.NewWallet{ID: signertest.XEM, Network: "nis1-testnet", Present: []string{"alice"}}); true {
-		problem(t, err, "bad_parameter")
+	for _, refused := range []struct{ name, network, field string }{
+		{signertest.XEM, "nis1-testnet", "name"}, {"Bad Name", "nis1-testnet", "name"}, {"w", "mars", "network"}, {"w", "symbol-private", "network"},
+	} {
+		_, err := admin.CreateWallet(t.Context(), by, rpc.NewWallet{ID: refused.name, Network: refused.network, Present: []string{"alice"}})
+		if p := problem(t, err, "bad_parameter"); p.Field != refused.field {
+			t.Errorf("%v: the problem is said to be of %q: %v", refused, p.Field, err)
+		}
 	}
 	r, err := admin.SetWalletState(t.Context(), by, signertest.XEM, "suspended", "because")
 	if err != nil || r.State != "suspended" {

@@ -37,6 +37,9 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return exit(exitUsage, err)
 	}
+	if need < 2 || need > len(custodians) {
+		return exit(exitUsage, fmt.Errorf("--need %d: want 2 to %d, the number of custodians (--recipient)", need, len(custodians)))
+	}
 	c, err := setUp(configPath)
 	if err != nil {
 		return err

@@ -28,6 +28,11 @@ func TestExitCodes(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("origin = 1"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	noSoftHSM := filepath.Join(dir, "softhsm.toml")
+	text = strings.Replace(text, "[token]", "[token]\nsofthsm_conf = \"none.conf\"", 1)
+	if err := os.WriteFile(noSoftHSM, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args string
 		code int
@@ -35,7 +40,12 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"", exitUsage, "kura-signer serve"},
 		{"help", exitOK, "Exit codes"},
-		{"fly", exitUsage, "kura-signer serve"},
+		{"fly", exitUsage, `there is no command "fly"`},
+		{"wallet fly --config " + config, exitUsage, `there is no command "wallet fly"`},
+		{"wallet retire --retry", exitUsage, "Usage of wallet retire"},
+		{"wallet import --config " + config + " --name w --network symbol-private --address A --present alice", exitUsage, "want one of nis1-mainnet"},
+		{"wallet backup --config " + config + " --need 1 --recipient a --recipient b --out f", exitUsage, "--need 1: want 2 to 2"},
+		{"token init --config " + noSoftHSM, exitFailed, "token.softhsm_conf: " + filepath.Join(dir, "none.conf")},
 		{"version", exitOK, ""},
 		{"serve", exitUsage, "--config is needed"},
 		{"serve --config " + bad, exitConfig, "origin"},

@@ -73,9 +73,9 @@ func commands() []command {
 		{"wallet create", "--config F --name N --network N --present NAME [--present …] [--json]", "make a wallet's key and journal the ceremony", walletCreate},
 		{"wallet import", "--config F --name N --network N --address A --present NAME [--key-fd N] [--json]", "take an account's key from a prompt or a descriptor", walletImport},
 		{"wallet list", "--config F [--json]", "list wallets and the state of their keys", walletList},
-		{"wallet suspend", "--config F --name N --reason TEXT", "take a wallet's key out of service, until the unfreeze quorum lifts that", walletState(suspended)},
-		{"wallet retire", "--config F --name N --reason TEXT", "take a wallet's key out of service for ever", walletState("retired")},
-		{"wallet compromised", "--config F --name N --reason TEXT", "note that others may know a wallet's key: out of service for ever", walletState("compromised")},
+		{"wallet suspend", "--config F --name N --reason TEXT", "take a wallet's key out of service, until the unfreeze quorum lifts that", walletState("suspend", suspended)},
+		{"wallet retire", "--config F --name N --reason TEXT", "take a wallet's key out of service for ever", walletState("retire", "retired")},
+		{"wallet compromised", "--config F --name N --reason TEXT", "note that others may know a wallet's key: out of service for ever", walletState("compromised", "compromised")},
 		{"wallet backup", "--config F --recipient [NAME=]age1… [--recipient …] --need K --out FILE|- [--name N …] [--imported N=FD …]", "encrypt the keys of sealed wallets so that any K custodians restore them", walletBackup},
 		{"restore", "--config F --backup FILE --share F | --identity F […] --predecessor LINE --predecessor-checkpoint F [--predecessor-keys F] --policy F --policy-hash HEX --verdicts F --present NAME […]", "open a successor journal on a fresh token and put a backup's wallets into it", restore},
 		{"recover-tail", "--config F [--head FILE …] [--until TIME] [--out FILE] [--gap F --verdicts F]", "show which entries the journal lost; with the directors' verdicts go on without them", recoverTail},
@@ -108,6 +108,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return exitOK
 		}
 		help(stderr, all)
+		if len(args) > 0 {
+			say(stderr, "\nkura-signer: there is no command %q\n", strings.Join(args[:min(len(args), 2)], " "))
+		}
 		return exitUsage
 	}
 	c := all[at]

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"kura/signer/token"
 )
 
@@ -37,6 +39,10 @@ func (c TokenConfig) prompts() bool {
 // tokenConfig is the token's part of the configuration, without a PIN.
 func (c *Config) tokenConfig() (token.Config, error) {
 	if c.Token.SoftHSMConf != "" {
+		// SoftHSM would only say "general error".
+		if err := unix.Access(c.Token.SoftHSMConf, unix.R_OK); err != nil {
+			return token.Config{}, fmt.Errorf("token.softhsm_conf: %s: %w (softhsm/init.sh makes it)", c.Token.SoftHSMConf, err)
+		}
 		if err := os.Setenv("SOFTHSM2_CONF", c.Token.SoftHSMConf); err != nil {
 			return token.Config{}, err
 		}

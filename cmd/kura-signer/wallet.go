@@ -14,6 +14,7 @@ import (
 	"kura/journal"
 	"kura/ledger"
 	"kura/nem"
+	"kura/policy"
 	"kura/signer/rpc"
 	"kura/signer/token"
 )
@@ -32,6 +33,8 @@ func (in *invocation) admin(configPath string) (rpc.AdminClient, error) {
 	return rpc.NewAdminClient(c.AdminSocket), nil
 }
 
+const networkUsage = "nis1-mainnet, nis1-testnet, nis1-mijin, symbol-mainnet, symbol-testnet"
+
 func walletCreate(ctx context.Context, in *invocation) error {
 	var configPath string
 	var w rpc.NewWallet
@@ -39,7 +42,7 @@ func walletCreate(ctx context.Context, in *invocation) error {
 	err := in.flags("wallet create", func(f *flag.FlagSet) {
 		f.StringVar(&configPath, "config", "", "configuration file")
 		f.StringVar(&w.ID, "name", "", "the wallet's name, as the policy will name it")
-		f.StringVar(&w.Network, "network", "", "nis1-mainnet, nis1-testnet, symbol-mainnet, symbol-testnet")
+		f.StringVar(&w.Network, "network", "", networkUsage)
 		f.Var((*repeated)(&w.Present), "present", "who is there, for the record; once for each")
 		f.BoolVar(&asJSON, "json", false, "print JSON")
 	}, "config", "name", "network", "present")
@@ -95,7 +98,7 @@ func walletImport(ctx context.Context, in *invocation) error {
 	err := in.flags("wallet import", func(f *flag.FlagSet) {
 		f.StringVar(&configPath, "config", "", "configuration file")
 		f.StringVar(&w.ID, "name", "", "the wallet's name, as the policy will name it")
-		f.StringVar(&w.Network, "network", "", "nis1-mainnet, nis1-testnet, symbol-mainnet, symbol-testnet")
+		f.StringVar(&w.Network, "network", "", networkUsage)
 		f.StringVar(&expected, "address", "", "the address that the key must lead to")
 		f.Var((*repeated)(&w.Present), "present", "who is there, for the record; once for each")
 		f.IntVar(&keyFD, "key-fd", -1, "descriptor to read the private key from; without it, the terminal asks")
@@ -104,7 +107,7 @@ func walletImport(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	n, err := nem.ParseNetwork(w.Network)
+	n, err := policy.ParseNetwork(w.Network)
 	if err != nil {
 		return exit(exitUsage, fmt.Errorf("--network: %w", err))
 	}
@@ -203,10 +206,11 @@ func walletList(ctx context.Context, in *invocation) error {
 // suspended is the state of a key that can come back into service.
 const suspended = "suspended"
 
-func walletState(state string) func(context.Context, *invocation) error {
+// walletState is the command that takes a key out of service and into a state.
+func walletState(verb, state string) func(context.Context, *invocation) error {
 	return func(ctx context.Context, in *invocation) error {
 		var configPath, name, reason string
-		err := in.flags("wallet "+state, func(f *flag.FlagSet) {
+		err := in.flags("wallet "+verb, func(f *flag.FlagSet) {
 			f.StringVar(&configPath, "config", "", "configuration file")
 			f.StringVar(&name, "name", "", "the wallet")
 			f.StringVar(&reason, "reason", "", "why, for the journal")

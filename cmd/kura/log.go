@@ -32,6 +32,9 @@ func newLog() *cobra.Command {
 					chosen = chosen[len(chosen)-last:]
 				}
 				p := newPage(cmd.OutOrStdout())
+				if len(chosen) == 0 {
+					p.line("There is no entry of kind %s. (Verified up to entry %d.)", statement.Quote(kind, 40), len(m.entries)-1)
+				}
 				for _, e := range chosen {
 					p.title("entry %d  %s  %s", e.Seq, e.Kind, statement.FormatTime(e.Clock))
 					if err := printMembers(p, e.Body); err != nil {

@@ -14,6 +14,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -62,7 +64,7 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(flagError(cmd, err)) })
 	root.AddGroup(
 		&cobra.Group{ID: groupClient, Title: "For a client:"},
 		&cobra.Group{ID: groupOfficer, Title: "For officers and directors:"},
@@ -86,14 +88,42 @@ func newRoot() *cobra.Command {
 	return root
 }
 
+// badFlag is how the library says that a flag's text did not parse.
+var badFlag = regexp.MustCompile(`^invalid argument (".*") for "(?:-., )?--([a-z-]+)" flag: `)
+
+// flagError says what a flag takes, where the library says only why the text did not parse.
+func flagError(cmd *cobra.Command, err error) error {
+	said := badFlag.FindStringSubmatch(err.Error())
+	if said == nil {
+		return err
+	}
+	flag := cmd.Flags().Lookup(said[2])
+	if flag == nil {
+		return err
+	}
+	switch flag.Value.Type() {
+	case "int":
+		return fmt.Errorf("--%s: %s, want a whole number", said[2], said[1])
+	case "uintSlice":
+		return fmt.Errorf("--%s: %s, want whole numbers", said[2], said[1])
+	case "duration":
+		return fmt.Errorf("--%s: %s, want a time like 30s, 90m or 24h", said[2], said[1])
+	}
+	return err
+}
+
 // checkArgs makes a wrong number of arguments a usage error, for every command.
 func checkArgs(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
+			switch err := check(cmd, args); {
+			case err == nil:
+				return nil
+			case len(args) > 0 && strings.HasPrefix(err.Error(), "unknown command"):
 				return usageError(err)
+			default:
+				return usagef("%d arguments; want: %s", len(args), cmd.UseLine())
 			}
-			return nil
 		}
 	}
 	for _, sub := range cmd.Commands() {

@@ -103,7 +103,7 @@ func receiptIn(text []byte) (journal.Receipt, error) {
 		} `json:"answer"`
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {
-		return journal.Receipt{}, fmt.Errorf("reading the receipt: %w", err)
+		return journal.Receipt{}, fmt.Errorf("this is no receipt; want its JSON, or that of an answer with one: %w", err)
 	}
 	if answer.Receipt != nil {
 		return *answer.Receipt, nil
@@ -113,7 +113,7 @@ func receiptIn(text []byte) (journal.Receipt, error) {
 	}
 	var receipt journal.Receipt
 	if err := json.Unmarshal(text, &receipt, json.RejectUnknownMembers(true)); err != nil {
-		return receipt, fmt.Errorf("reading the receipt: %w", err)
+		return receipt, fmt.Errorf("this is no receipt; want its JSON, or that of an answer with one: %w", err)
 	}
 	if len(receipt.Entry) == 0 {
 		return receipt, errors.New("there is no receipt in it")

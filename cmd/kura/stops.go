@@ -56,6 +56,11 @@ func (m *mirror) showStop(p *page, hash statement.Hash) error {
 	}
 	if body, ok := m.statement(hash).(*statement.Freeze); ok {
 		p.field("reason", "%s", statement.Quote(body.Reason, 512))
+	} else if e := m.entries[f.StatementSeq]; e.Kind == ledger.KindStop {
+		body, err := ledger.DecodeBody(e.Kind, e.Body)
+		if s, ok := body.(*ledger.Stop); err == nil && ok && s.Reason != "" {
+			p.field("reason", "%s", statement.Quote(s.Reason, 512))
+		}
 	}
 	for _, v := range f.Lifts {
 		p.field("", "%s wants it lifted", v.By)

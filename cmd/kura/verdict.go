@@ -171,24 +171,24 @@ func confirmHash(cmd *cobra.Command, kind statement.VerdictKind, hash statement.
 		fmt.Fprintf(cmd.ErrOrStderr(), "Type the first %d characters of its hash to %s it: ", confirmLength, kind)
 		text, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
 		if err != nil && text == "" {
-			return fmt.Errorf("nothing was typed: no %s was sent", kind)
+			return errors.New("nothing was typed: nothing was sent (without a terminal: --confirm)")
 		}
 		given = strings.TrimSpace(text)
 	}
 	if given != want {
-		return fmt.Errorf("the hash does not begin with %s: no %s was sent", statement.Quote(given, 20), kind)
+		return fmt.Errorf("the hash does not begin with %s: nothing was sent", statement.Quote(given, 20))
 	}
 	return nil
 }
 
 // findStop looks a stop in force up by the beginning of its hash.
 func findStop(m *mirror, name string) (statement.Hash, error) {
-	return findOne(name, "effective stop", m.state.Freezes(), func(f *ledger.Freeze) statement.Hash { return f.Hash })
+	return findOne(name, "effective stop", "kura stops", m.state.Freezes(), func(f *ledger.Freeze) statement.Hash { return f.Hash })
 }
 
 // findProposal looks an open or adopted proposal up by the beginning of its hash.
 func findProposal(m *mirror, name string) (statement.Hash, error) {
-	return findOne(name, "open or adopted proposal", m.state.Proposals(), func(p *ledger.Proposal) statement.Hash { return p.Hash })
+	return findOne(name, "open or adopted proposal", "kura proposals", m.state.Proposals(), func(p *ledger.Proposal) statement.Hash { return p.Hash })
 }
 
 // findOpenProposal is findProposal for what nobody says any more once it is adopted.
@@ -200,7 +200,7 @@ func findOpenProposal(m *mirror, name string) (statement.Hash, error) {
 	return hash, err
 }
 
-func findOne[T any](name, what string, all []T, hashOf func(T) statement.Hash) (statement.Hash, error) {
+func findOne[T any](name, what, lister string, all []T, hashOf func(T) statement.Hash) (statement.Hash, error) {
 	var found []statement.Hash
 	for _, x := range all {
 		if hash := hashOf(x); name != "" && strings.HasPrefix(hash.String(), name) {
@@ -208,7 +208,7 @@ func findOne[T any](name, what string, all []T, hashOf func(T) statement.Hash) (
 		}
 	}
 	if len(found) != 1 {
-		return statement.Hash{}, usagef("%q is the beginning of the hash of %d %ss, want one", name, len(found), what)
+		return statement.Hash{}, usagef("%d %ss have a hash that begins with %q, want one; '%s' lists them", len(found), what, name, lister)
 	}
 	return found[0], nil
 }

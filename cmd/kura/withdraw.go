@@ -85,7 +85,21 @@ func (f *withdrawFlags) run(cmd *cobra.Command) error {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), string(env.Encode()))
 		return err
 	}
+	if err := f.fits(); err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), visible("kura: --to: "+err.Error()+"; the signer will deny it"))
+	}
 	return c.submit(cmd, env, f.wait, f.json)
+}
+
+// fits holds the destination to the network of the wallet's address, of which an answer only says that a value is bad.
+func (f *withdrawFlags) fits() error {
+	for _, n := range networks {
+		if _, err := nem.ParseAddress(n, f.walletAddress); err == nil {
+			_, err = nem.ParseAddress(n, f.to)
+			return err
+		}
+	}
+	return nil // the wallet's own address is checked with the amount
 }
 
 // walletAddress asks the gateway for the address of a wallet. It may lie: then the
