@@ -98,7 +98,8 @@ func (s *Signer) sign(ctx context.Context) {
 
 func (s *Signer) signOne(ctx context.Context, j *job) {
 	if !s.mayRelease() {
-		return // whoever leads now, or the next start, finds it in the journal
+		s.later(j)
+		return
 	}
 	if !s.maySign(j) {
 		s.strand(j)
@@ -111,6 +112,7 @@ func (s *Signer) signOne(ctx context.Context, j *job) {
 	}
 	s.conditions.clear(j.wallet, walletConditions...)
 	if !s.mayRelease() {
+		s.later(j)
 		return
 	}
 	// Where the token would make the same signature again after a crash, it may leave before it is journalled.
@@ -192,6 +194,15 @@ func (s *Signer) failed(j *job, err error) {
 		s.prodToken()
 	} else {
 		s.conditions.set(code, j.wallet, fmt.Sprintf("wallet %s: %v", j.wallet, err), code == codeWrongSignature)
+	}
+	s.later(j)
+}
+
+// later has a job tried again after a pause. A lease that may be lost may turn out to be held all the same: the database
+// was slow. After a halt nothing is tried: whoever leads then, or the next start, finds the authorisation in the journal.
+func (s *Signer) later(j *job) {
+	if s.halted() != nil {
+		return
 	}
 	pause := j.pause
 	j.pause = min(2*j.pause, longestPause)
