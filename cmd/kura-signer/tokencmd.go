@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -66,6 +67,9 @@ func tokenInit(ctx context.Context, in *invocation) error {
 		}
 		return token.ReadPINFile(o.soPINFile)
 	})
+	if errors.Is(err, token.ErrHalfMade) {
+		return fmt.Errorf("%w%s", err, c.halfMade())
+	}
 	if err != nil {
 		return err
 	}
@@ -89,6 +93,26 @@ func tokenInit(ctx context.Context, in *invocation) error {
 		say(w, "note\teverything was there already; nothing was changed\n")
 	}
 	return w.Flush()
+}
+
+// halfMade names the directory of the one token of SoftHSM's that holds no key; "" if there is none, or more than one.
+func (c *Config) halfMade() string {
+	tokens, err := c.tokenDirectory()
+	if err != nil || tokens == "" {
+		return ""
+	}
+	var found []string
+	all, _ := filepath.Glob(filepath.Join(tokens, "*", "token.object")) // it fails only for a bad pattern
+	for _, file := range all {
+		dir := filepath.Dir(file)
+		if objects, _ := filepath.Glob(filepath.Join(dir, "*.object")); len(objects) == 1 {
+			found = append(found, dir)
+		}
+	}
+	if len(found) != 1 {
+		return ""
+	}
+	return "; that directory is " + found[0]
 }
 
 // soPINFile is where token init puts a security officer's PIN that it makes, for somebody to take away.

@@ -36,6 +36,10 @@ var (
 	ErrGenesis        = &Error{"token_genesis", "the token's genesis does not allow this"}
 	ErrAnchor         = &Error{"token_anchor", "the token's anchor cannot be told"}
 	ErrBackup         = &Error{"backup_invalid", "the backup cannot be used"}
+	// What a person does about a token that was left half made within C_InitToken, which no call of PKCS#11 mends. It had
+	// no user PIN yet, so no key.
+	ErrHalfMade = &Error{"token_half_made", "if this is SoftHSM's, its making was cut off before it had a key: first remove its directory, " +
+		"the one in directories.tokendir whose only .object file is token.object; then run token init again"}
 )
 
 // failure says what an error of the module asks for.

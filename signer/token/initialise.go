@@ -132,18 +132,13 @@ func prepareToken(config Config, soPIN SOPIN) error {
 		}
 	}
 	if info.Flags&pkcs11.CKF_SO_PIN_LOCKED != 0 && quirkOf(info).software {
-		return fmt.Errorf("set the user PIN: the token says that the SO PIN is locked: %s: %w", cutOff, ErrPIN)
+		return fmt.Errorf("set the user PIN: the token says that the SO PIN is locked: %w", ErrHalfMade)
 	}
 	if info.Flags&(pkcs11.CKF_SO_PIN_LOCKED|pkcs11.CKF_SO_PIN_FINAL_TRY) != 0 {
 		return fmt.Errorf("set the user PIN: the token says that the SO PIN is locked or has one attempt left: %w", ErrPIN)
 	}
 	return setPIN(context, functions, slots[0], config.PIN, officer)
 }
-
-// cutOff is what a person does about a token that was left half made within
-// C_InitToken, which no call of PKCS#11 mends. It had no user PIN yet, so no key.
-const cutOff = "if it is SoftHSM's and its making was cut off, it has no key: remove its directory " +
-	"(the one in directories.tokendir whose only .object file is token.object) and run token init again"
 
 func (give SOPIN) ask(fresh bool) (*PIN, error) {
 	if give == nil {
@@ -160,7 +155,7 @@ func newToken(context *pkcs11.Ctx, functions native, config Config, soPIN *PIN) 
 	for _, slot := range slots {
 		info, err := context.GetTokenInfo(slot)
 		if errors.Is(err, pkcs11.Error(pkcs11.CKR_GENERAL_ERROR)) {
-			return fmt.Errorf("slot %d holds a token that cannot be asked (%w): %s; no token was made", slot, err, cutOff)
+			return fmt.Errorf("no token was made: slot %d holds one that cannot be asked (%w): %w", slot, err, ErrHalfMade)
 		}
 		if err != nil || info.Flags&pkcs11.CKF_TOKEN_INITIALIZED != 0 {
 			continue
