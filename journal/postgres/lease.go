@@ -76,8 +76,8 @@ func (s *Store) keep(gone chan<- struct{}) {
 		case <-s.closed:
 			return
 		}
+		s.writing.Lock() // an append that is under way may take longer than this: its session is not silent
 		ctx, cancel := context.WithTimeout(context.Background(), leaseIdle)
-		s.writing.Lock()
 		err := s.beat(ctx)
 		s.writing.Unlock()
 		cancel()

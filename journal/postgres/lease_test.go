@@ -56,3 +56,33 @@ func TestHeldLeaseIsLostForEver(t *testing.T) {
 	}
 	w.Grow(t, next, 2)
 }
+
+// TestSlowAppendKeepsTheLease has an append take longer than a silent session would live, as while a standby of the
+// database stalls: the session is not silent, and the lease is not lost.
+func TestSlowAppendKeepsTheLease(t *testing.T) {
+	t.Parallel() // it waits as long as the lease lasts
+	db := pgtest.Open(t)
+	leader := openStore(t, db.Service)
+	defer leader.Close()
+	lost, err := leader.Hold(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := storetest.NewWriter()
+	w.Grow(t, leader, 2)
+	locked := make(chan struct{})
+	go func() {
+		defer close(locked)
+		pgtest.Exec(t, db.Owner, "do $$ begin lock table heads in exclusive mode; perform pg_sleep(13); end $$")
+	}()
+	pgtest.Until(t, db.Owner, "select exists (select from pg_locks where relation = 'heads'::regclass and mode = 'ExclusiveLock' and granted)")
+	w.Grow(t, leader, 2)
+	<-locked
+	for !leader.Held() {
+		select {
+		case <-lost:
+			t.Fatal("the lease is lost")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
