@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -49,8 +50,9 @@ const initialMap = 1 << 30
 
 // A Store is a journal.Store in one file. It is safe for concurrent use.
 type Store struct {
-	db  *bbolt.DB
-	cut journal.Stray
+	db        *bbolt.DB
+	cut       journal.Stray
+	unsettled atomic.Bool // a write has failed and none has succeeded since
 }
 
 var _ journal.Store = (*Store)(nil)
@@ -152,8 +154,14 @@ func (s *Store) checkLength() error {
 // Close implements journal.Store.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Head implements journal.Store.
+// Head implements journal.Store. After a failed append what the operating system shows may be on no disk: it is believed
+// when one more write has succeeded, behind it.
 func (s *Store) Head(context.Context) (c journal.Checkpoint, err error) {
+	if s.unsettled.Load() {
+		if err := s.update(func(*bbolt.Tx) error { return nil }); err != nil {
+			return nil, fmt.Errorf("make sure that it is durable: %w", err)
+		}
+	}
 	err = s.view(func(tx *bbolt.Tx) error {
 		size, row := newestHead(tx)
 		if row == nil {
@@ -222,6 +230,7 @@ func (s *Store) view(read func(*bbolt.Tx) error) (err error) {
 }
 
 func (s *Store) update(write func(*bbolt.Tx) error) (err error) {
+	defer func() { s.unsettled.Store(err != nil) }()
 	defer catchDamage(&err)()
 	return s.db.Update(write)
 }
