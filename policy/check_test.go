@@ -337,7 +337,8 @@ func TestDiff(t *testing.T) {
 		{policy.Alters, "asset xem: ", func(d *policy.Document) { d.Assets[0].Supply = 1 }},
 		{policy.Alters, "book family is new", func(d *policy.Document) { d.Books = append(slices.Clone(d.Books), "family") }},
 		{policy.Alters, "book shops is gone", func(d *policy.Document) { d.Books = d.Books[:1] }},
-		{policy.Tightens, "rule no is new: anything: deny", func(d *policy.Document) { d.Rules = append(d.Rules, policy.Rule{ID: "no", Then: "deny"}) }},
+		{policy.Tightens, "rule no is new, behind pay: anything: deny", func(d *policy.Document) { d.Rules = append(d.Rules, policy.Rule{ID: "no", Then: "deny"}) }},
+		{policy.Tightens, "rule no is new, the first: anything: deny", func(d *policy.Document) { d.Rules = slices.Insert(d.Rules, 0, policy.Rule{ID: "no", Then: "deny"}) }},
 		{policy.Tightens, "rule pay is gone: to any destination: sign", func(d *policy.Document) { d.Rules = nil }},
 		{policy.Alters, "rule pay changes: it was: to any destination: sign; it becomes: to a destination of friends, message none, mon from 09:00 to 18:00 at UTC+09:00: sign", func(d *policy.Document) {
 			d.Rules[0].When = policy.When{Destination: []string{"friends"}, Message: []string{"none"}, Hours: &policy.Hours{Offset: "+09:00", Days: []string{"mon"}, From: "09:00", To: "18:00"}}
@@ -358,6 +359,18 @@ func TestDiff(t *testing.T) {
 		got := policy.Diff(old, next)
 		if !slices.ContainsFunc(got, func(x policy.PolicyChange) bool { return x.Effect == c.effect && strings.Contains(x.Text, c.want) }) {
 			t.Errorf("no %q that %s in\n%v", c.want, c.effect, got)
+		}
+	}
+	// Of what comes in, all is told: whose key it is, above all, and where an evacuation sweeps to.
+	all := fmt.Sprint(policy.Diff(new(policy.Policy), old))
+	for _, want := range []string{
+		"person ann gets a key: SHA256:", "service aml gets a key: SHA256:", "sentinel pager gets a key: SHA256:", "client c1 gets a key: SHA256:",
+		"ann operates client c1", "client c1 may write ", "the rescue address of w1 becomes \"" + old.Document().Wallets[0].Rescue + "\"",
+		"wallet w1 may pay fees up to 1000000 ", "transactions of w1 stay valid longer: 30m", `"divisibility":6`,
+		"changes of policy are decided by 2 of director instead of nobody",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %q in what comes in:\n%s", want, all)
 		}
 	}
 	if got := policy.Diff(old, successor(t, old, nil)); len(got) != 0 {

@@ -34,7 +34,9 @@ func (d *differ) say(effect Effect, text string, args ...any) {
 
 // Diff says in words what the next policy changes: who gets or loses which say,
 // which limits are raised or lowered, which rules come, go or move. Nothing is
-// left out: where there are no words for a difference, it names the member.
+// left out: where there are no words for a difference, it names the member. What
+// comes in is told like what changes, from nothing; so the difference from the
+// zero Policy, which allows nothing, shows a whole one.
 func Diff(old, next *Policy) []PolicyChange {
 	d := &differ{old: old, next: next}
 	a, b := &old.doc, &next.doc
@@ -89,6 +91,7 @@ func (d *differ) people() {
 		switch {
 		case old == nil:
 			d.say(Loosens, "%s (%s) comes in, with the roles %s: %s", next.ID, quoted(next.Name), listOr(next.Roles, "none"), d.powers(next.Roles))
+			d.person(&Person{ID: next.ID, Name: next.Name, Roles: next.Roles}, next)
 		case next == nil:
 			d.say(Tightens, "%s (%s) is out: roles %s, %s", old.ID, quoted(old.Name), listOr(old.Roles, "none"), plural(len(old.Keys), "key"))
 		default:
@@ -200,34 +203,43 @@ func (d *differ) lastDay(who string, old, next Day) {
 }
 
 func (d *differ) programs() {
+	service := func(old, next *Service) {
+		d.keys("service "+next.ID, old.Keys, next.Keys)
+		d.lastDay("service "+next.ID, old.LastDay, next.LastDay)
+		rest(d, "service "+next.ID, *old, *next, func(x *Service) { x.Keys, x.LastDay = nil, "" })
+	}
 	pair(d.old.doc.Services, d.next.doc.Services, func(x *Service) string { return x.ID }, func(old, next *Service) {
 		switch {
 		case old == nil:
 			d.say(Loosens, "service %s (%s) comes in: %s", next.ID, quoted(next.Name), d.powers([]string{next.ID}))
+			service(&Service{ID: next.ID, Name: next.Name}, next)
 		case next == nil:
 			d.say(Alters, "service %s is out", old.ID)
 		default:
-			d.keys("service "+next.ID, old.Keys, next.Keys)
-			d.lastDay("service "+next.ID, old.LastDay, next.LastDay)
-			rest(d, "service "+next.ID, *old, *next, func(x *Service) { x.Keys, x.LastDay = nil, "" })
+			service(old, next)
 		}
 	})
+	sentinel := func(old, next *Sentinel) {
+		d.keys("sentinel "+next.ID, old.Keys, next.Keys)
+		d.lastDay("sentinel "+next.ID, old.LastDay, next.LastDay)
+		rest(d, "sentinel "+next.ID, *old, *next, func(x *Sentinel) { x.Keys, x.LastDay = nil, "" })
+	}
 	pair(d.old.doc.Sentinels, d.next.doc.Sentinels, func(x *Sentinel) string { return x.ID }, func(old, next *Sentinel) {
 		switch {
 		case old == nil:
 			d.say(Alters, "sentinel %s (%s) comes in: it can freeze", next.ID, quoted(next.Name))
+			sentinel(&Sentinel{ID: next.ID, Name: next.Name}, next)
 		case next == nil:
 			d.say(Alters, "sentinel %s is out", old.ID)
 		default:
-			d.keys("sentinel "+next.ID, old.Keys, next.Keys)
-			d.lastDay("sentinel "+next.ID, old.LastDay, next.LastDay)
-			rest(d, "sentinel "+next.ID, *old, *next, func(x *Sentinel) { x.Keys, x.LastDay = nil, "" })
+			sentinel(old, next)
 		}
 	})
 	pair(d.old.doc.Clients, d.next.doc.Clients, func(x *Client) ClientID { return x.ID }, func(old, next *Client) {
 		switch {
 		case old == nil:
 			d.say(Loosens, "client %s (%s) comes in and can ask for withdrawals", next.ID, quoted(next.Name))
+			d.client(&Client{ID: next.ID, Name: next.Name}, next)
 		case next == nil:
 			d.say(Tightens, "client %s is out", old.ID)
 		default:

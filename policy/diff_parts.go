@@ -40,6 +40,7 @@ func (d *differ) wallets() {
 		case old == nil:
 			account, _ := d.next.Account(next.ID)
 			d.say(Loosens, "wallet %s enters: %s on %s, custody %s", next.ID, account.Address, next.Network, next.Custody)
+			d.wallet(&Wallet{ID: next.ID, Network: next.Network, PublicKey: next.PublicKey, Custody: next.Custody}, next)
 		case next == nil:
 			d.say(Tightens, "wallet %s is out: nothing is signed for it any more", old.ID)
 		default:
@@ -75,7 +76,7 @@ func (d *differ) assets() {
 	pair(d.old.doc.Assets, d.next.doc.Assets, func(x *Asset) AssetRef { return x.ID }, func(old, next *Asset) {
 		switch {
 		case old == nil:
-			d.say(Loosens, "asset %s (%s of %s) enters the registry", next.ID, next.Asset, next.Network)
+			d.say(Loosens, "asset %s (%s of %s) enters the registry: %s", next.ID, next.Asset, next.Network, text(*next))
 		case next == nil:
 			d.say(Tightens, "asset %s leaves the registry and moves no more", old.ID)
 		case text(*old) != text(*next):
@@ -107,7 +108,11 @@ func (d *differ) rules() {
 		}
 		switch {
 		case old == nil:
-			d.say(effect(next, Loosens, Tightens), "rule %s is new: %s", next.ID, d.next.RuleWords(next))
+			place := "the first" // which says much: the first that matches decides
+			if i := slices.IndexFunc(d.next.doc.Rules, func(r Rule) bool { return r.ID == next.ID }); i > 0 {
+				place = "behind " + d.next.doc.Rules[i-1].ID
+			}
+			d.say(effect(next, Loosens, Tightens), "rule %s is new, %s: %s", next.ID, place, d.next.RuleWords(next))
 		case next == nil:
 			d.say(effect(old, Tightens, Loosens), "rule %s is gone: %s", old.ID, d.old.RuleWords(old))
 		case text(*old) != text(*next):
@@ -326,6 +331,9 @@ func approvalWords(a *Approval) string {
 }
 
 func quorumWords(anyOf []Quorum) string {
+	if len(anyOf) == 0 {
+		return "nobody"
+	}
 	alternatives := make([]string, len(anyOf))
 	for i, q := range anyOf {
 		needs := make([]string, len(q.AllOf))
