@@ -244,14 +244,26 @@ func newProposals() *cobra.Command {
 
 func newPolicyShow() *cobra.Command {
 	var out string
+	var words bool
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Show the policy in force, as the verified journal has it",
-		Args:  cobra.NoArgs,
+		Long: `Show the policy in force, as the verified journal has it: the JSON that is signed and
+hashed, or with --words what it says and what can be lost, as kura policy diff would
+from a policy that allows nothing.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if words && out != "" {
+				return usagef("--out takes the JSON, --words is for standard output: give one of them")
+			}
 			return failure(withMirror(cmd, func(_ *connection, m *mirror) error {
 				p := m.state.PolicyInForce()
 				fmt.Fprintf(cmd.ErrOrStderr(), "policy %d, hash %s\n", p.Document().Version, p.Hash())
+				if words {
+					page := newPage(cmd.OutOrStdout())
+					printDiff(page, new(policy.Policy), p, m.state.Book())
+					return page.flush()
+				}
 				if out != "" {
 					return os.WriteFile(out, p.Text(), 0o644)
 				}
@@ -260,6 +272,7 @@ func newPolicyShow() *cobra.Command {
 			}))
 		},
 	}
+	cmd.Flags().BoolVar(&words, "words", false, "say in words what it allows, and what can be lost")
 	cmd.Flags().StringVar(&out, "out", "", "file to write instead of standard output")
 	return cmd
 }
