@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"kura/journal"
+	"kura/signer/rpc"
 	"kura/signer/signertest"
 	"kura/statement"
 )
@@ -212,5 +213,43 @@ func TestStoppedBeforeDecisions(t *testing.T) {
 	}
 	if a.err == nil && !there {
 		t.Errorf("answered %s, and the journal knows nothing of it", a.State)
+	}
+}
+
+// TestRefusedForWhatIsNeverWritten freezes the host twice, and the group with the first freeze is given up: nobody is told that
+// there is a freeze already.
+func TestRefusedForWhatIsNeverWritten(t *testing.T) {
+	f := newFaults(t)
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	f.store.set(func() {
+		f.store.append = func(ctx context.Context, g journal.Group) error {
+			if strings.Contains(string(g.Entries[0]), `"kind":"stop/1"`) {
+				close(reached)
+				<-goOn
+				return errLost
+			}
+			return f.store.Store.Append(ctx, g)
+		}
+	})
+	freeze := func() chan error {
+		answered := make(chan error, 1)
+		go func() {
+			_, err := f.Signer.Admin().FreezeHost(context.Background(), rpc.Caller{}, "test")
+			answered <- err
+		}()
+		return answered
+	}
+	first := freeze()
+	<-reached
+	decided := f.decided(t)
+	second := freeze()
+	f.submit(t, signertest.XYM)
+	f.Until("what came behind the second is decided", func() bool { return f.decided(t) > decided })
+	f.Signer.Halt("journal_rolled_back", "test")
+	close(goOn)
+	for _, answered := range []chan error{first, second} {
+		if err := <-answered; codeOf(err) != "journal_rolled_back" {
+			t.Errorf("answered %v", err)
+		}
 	}
 }

@@ -200,13 +200,14 @@ func (s *sequencer) decide(r *request) {
 		s.ticks()
 		res, err = s.judge(r.in, s.now())
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ledger.ErrInput) {
 		r.done(ledger.Result{}, err)
 		return
 	}
-	s.open.answers = append(s.open.answers, func(err error) {
-		if err != nil {
-			err = unsettledError{err}
+	// What does not fit the state rests on what the state has from groups that are not durable yet.
+	s.open.answers = append(s.open.answers, func(failed error) {
+		if failed != nil {
+			err = unsettledError{failed}
 		}
 		r.done(res, err)
 	})
