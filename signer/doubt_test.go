@@ -199,9 +199,13 @@ func TestFreezeDuringAnOutage(t *testing.T) {
 		t.Fatalf("%+v", a)
 	}
 	f.waitReady(t)
+	var down sync.Once // a worker may have been on its way to the token when it came back
 	f.token.Before = func(signer.Key) error {
-		f.token.Down.Store(true)
-		return signertest.ErrDown
+		down.Do(func() { f.token.Down.Store(true) })
+		if f.token.Down.Load() {
+			return signertest.ErrDown
+		}
+		return nil
 	}
 	_, second := f.submit(t, signertest.XYM)
 	f.waitFor(t, "token_unavailable")

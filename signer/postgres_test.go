@@ -125,10 +125,12 @@ func TestDatabaseKilled(t *testing.T) {
 	}
 	for i, e := range sent {
 		<-answers[i] // some were refused while nothing could be written
-		again, err := f.Signer.Submit(t.Context(), e.Encode(), signertest.LongWait)
-		for codeOf(err) == "journal_unclear" || codeOf(err) == "journal_unavailable" {
+		var again rpc.Answer
+		var err error
+		f.Until("the journal can be written", func() bool {
 			again, err = f.Signer.Submit(t.Context(), e.Encode(), signertest.LongWait)
-		}
+			return codeOf(err) != "journal_unclear" && codeOf(err) != "journal_unavailable"
+		})
 		if err != nil || again.State != rpc.StateSigned {
 			t.Fatalf("%+v, %v", again, err)
 		}

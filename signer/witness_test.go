@@ -36,14 +36,15 @@ func TestNothingLeavesUncosigned(t *testing.T) {
 
 	bearer, alice := d.Login(t.Context(), d.Signer, "shop"), d.Login(t.Context(), d.Signer, "alice")
 	w.setDown(true, 1)
-	announced(t, d, d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(wallet, signertest.Small)))
-
+	paid := d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(wallet, signertest.Small))
+	announced(t, d, paid)
+	size := untilQuiet(t, d, paid)
 	w.setDown(true, 2)
-	before, size := token.Signatures.Load(), ready(t, d.Signer).Size
+	before := token.Signatures.Load()
 	sent := d.Sign("shop", d.Withdrawal(wallet, signertest.Small))
 	answered := make(chan answer, 1)
 	go func() {
-		a, err := d.Signer.Submit(context.Background(), sent.Encode(), 20_000)
+		a, err := d.Signer.Submit(context.Background(), sent.Encode(), signertest.LongWait)
 		answered <- answer{a, err}
 	}()
 	d.Until("the authorisation is in the journal", func() bool { return ready(t, d.Signer).Size > size })
@@ -104,14 +105,14 @@ func TestFreezeWhileWitnessesAreAway(t *testing.T) {
 	w := newWitnesses(t, 1, 1, true)
 	d := signertest.New(t, signertest.Options{Open: w.open})
 	token := d.Token.(*signertest.FakeToken)
-	d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
+	untilQuiet(t, d, d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small)))
 	before := token.Signatures.Load()
 	w.setDown(true, 0)
 	ask := func(who string, body statement.Body) chan answer {
 		answered := make(chan answer, 1)
 		sent, size := d.Sign(who, body), ready(t, d.Signer).Size
 		go func() {
-			a, err := d.Signer.Submit(context.Background(), sent.Encode(), 20_000)
+			a, err := d.Signer.Submit(context.Background(), sent.Encode(), signertest.LongWait)
 			answered <- answer{a, err}
 		}()
 		d.Until("it is in the journal", func() bool { return ready(t, d.Signer).Size > size })
@@ -305,9 +306,7 @@ func TestTwoWinners(t *testing.T) {
 		for range 10 {
 			sent := d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
 			clients.Go(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-				defer cancel()
-				a, err := one.Signer.Submit(ctx, sent.Encode(), 10_000)
+				a, err := one.Signer.Submit(t.Context(), sent.Encode(), signertest.LongWait)
 				mu.Lock()
 				defer mu.Unlock()
 				one.answers = append(one.answers, answer{a, err})

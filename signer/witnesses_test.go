@@ -165,6 +165,18 @@ func ready(t *testing.T, s *signer.Signer) rpc.Ready {
 	return r
 }
 
+// untilQuiet waits until the signature of the newest payment, which is journalled when it has left, stands behind the two
+// entries of the outcome, and everything is cosigned. It returns the journal's size, which an idle signer does not change.
+func untilQuiet(t *testing.T, d *signertest.Deployment, paid rpc.Answer) (size uint64) {
+	t.Helper()
+	d.Until("the signature is journalled and cosigned", func() bool {
+		r := ready(t, d.Signer)
+		size = r.Size
+		return size > paid.Seq+2 && r.Cosigned == size
+	})
+	return size
+}
+
 func hasReason(r rpc.Ready, code string) bool {
 	return slices.ContainsFunc(r.Reasons, func(reason rpc.Reason) bool { return reason.Code == code })
 }

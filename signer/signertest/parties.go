@@ -220,7 +220,7 @@ func (p *Parties) Freeze(kind statement.TargetKind, name string) *statement.Free
 // Submit signs and submits a statement, and fails the test on a problem.
 func (p *Parties) Submit(ctx context.Context, g rpc.Gateway, who string, body statement.Body) rpc.Answer {
 	p.TB.Helper()
-	a, err := g.Submit(ctx, p.Sign(who, body).Encode(), (10 * time.Second).Milliseconds())
+	a, err := g.Submit(ctx, p.Sign(who, body).Encode(), LongWait)
 	p.check(err)
 	return a
 }
