@@ -59,7 +59,8 @@ func TestClusterLosesItsTail(t *testing.T) {
 	c.wallets = c.Equip(ctx, first.gateway, func(w rpc.NewWallet) (rpc.Ceremony, error) { return first.admin.CreateWallet(ctx, w) })
 	c.shareWallets(first)
 	pay(first)
-	kept := first.ready(ctx).Size
+	var kept uint64
+	c.Until("the first signer says how long the journal is", func() bool { kept = first.ready(ctx).Size; return kept > 0 })
 	lost := []statement.Envelope{pay(first)}
 	c.stopNode(first)
 	c.startNode(second)
