@@ -249,15 +249,17 @@ func TestCutAppend(t *testing.T) {
 // waitingBackend waits until a session of the role waits for a lock, and returns its process.
 func waitingBackend(t *testing.T, conn *pgx.Conn, role string) (pid int32) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
 	for {
-		err := conn.QueryRow(t.Context(), `select pid from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'`, role).Scan(&pid)
+		err := conn.QueryRow(ctx, `select pid from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'`, role).Scan(&pid)
 		if err == nil {
 			return pid
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
 			t.Fatal(err)
 		}
-		if _, err := conn.Exec(t.Context(), "select pg_stat_clear_snapshot()"); err != nil {
+		if _, err := conn.Exec(ctx, "select pg_stat_clear_snapshot()"); err != nil {
 			t.Fatal(err)
 		}
 	}
