@@ -103,12 +103,6 @@ func (s *State) ClockBehind(clock int64) bool {
 	})
 }
 
-// Covered tells whether a stop in force keeps the wallet from paying.
-func (s *State) Covered(wallet policy.WalletID) bool {
-	_, frozen := s.overlay.Frozen(wallet)
-	return frozen
-}
-
 // Wallets returns the wallets that had a ceremony, by name.
 func (s *State) Wallets() []*WalletRecord {
 	all := make([]*WalletRecord, 0, len(s.wallets))

@@ -209,18 +209,28 @@ func TestFreezeDuringAnOutage(t *testing.T) {
 	}
 	_, second := f.submit(t, signertest.XYM)
 	f.waitFor(t, "token_unavailable")
-	frozen := make(chan answer, 1)
+	shownFrozen := func() bool {
+		wallets, err := f.Signer.Admin().ListWallets(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(wallets, func(w rpc.Wallet) bool { return w.Frozen }) || hasReason(ready(t, f.Signer), "frozen")
+	}
+	frozen, decided := make(chan answer, 1), f.decided(t)
 	go func() {
 		a, err := f.Signer.Submit(context.Background(), f.Sign("watch", f.Freeze(statement.TargetAll, "")).Encode(), 0)
 		frozen <- answer{a, err}
 	}()
-	f.Until("the freeze is judged", func() bool {
-		wallets, err := f.Signer.Admin().ListWallets(t.Context())
-		return err == nil && slices.ContainsFunc(wallets, func(w rpc.Wallet) bool { return w.Frozen })
-	})
+	f.Until("the freeze is judged", func() bool { return f.decided(t) > decided })
+	if shownFrozen() {
+		t.Error("a freeze is shown that may yet be lost")
+	}
 	f.token.Down.Store(false)
 	if a := <-frozen; a.err != nil || a.State != rpc.StateInForce {
 		t.Errorf("%+v", a)
+	}
+	if !shownFrozen() {
+		t.Error("a freeze in the journal is not shown")
 	}
 	if a := <-second; a.State != rpc.StateStranded || a.Decision.Code != ledger.CodeStopped {
 		t.Errorf("%+v", a)

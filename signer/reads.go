@@ -74,7 +74,7 @@ func (s *Signer) wallets() []rpc.Wallet {
 		account, _ := p.Account(w.ID)
 		one := rpc.Wallet{
 			ID: string(w.ID), Network: w.Network, Address: account.Address.String(), PublicKey: account.Key.String(), Custody: w.Custody,
-			Named: true, State: walletMissing, Frozen: s.state.Covered(w.ID),
+			Named: true, State: walletMissing, Frozen: s.frozen(w.ID),
 		}
 		if c, ok := s.state.Wallet(string(w.ID)); ok {
 			one.State, one.Imported = c.State, c.Imported
@@ -90,6 +90,15 @@ func (s *Signer) wallets() []rpc.Wallet {
 		}
 	}
 	return all
+}
+
+// frozen tells whether a freeze that is in the journal keeps the wallet, or with "" every one, from paying: nobody is to
+// believe in one that may yet be lost. The caller holds mu.
+func (s *Signer) frozen(wallet policy.WalletID) bool {
+	stop, frozen := s.state.Overlay().Frozen(wallet) // the oldest
+	r, known := s.state.ByStatement(stop.Hash)
+	decidedHere := known && !s.waits.Load() && r.StatementSeq >= s.durable.Load()
+	return frozen && !decidedHere
 }
 
 // walletMissing is the state of a wallet that the policy names and no ceremony made.

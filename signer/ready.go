@@ -47,7 +47,7 @@ func (s *Signer) Ready(context.Context) (rpc.Ready, error) {
 	}
 	s.mu.RLock()
 	policyHash := s.state.PolicyInForce().Hash()
-	_, frozen := s.state.Overlay().Frozen("")
+	frozen := s.frozen("")
 	opens := s.state.OpensAt()
 	waits, why := s.state.PolicyTime(s.clock.Now()) < opens, s.state.WaitsFor()
 	s.mu.RUnlock()
