@@ -78,6 +78,8 @@ type Recovery struct {
 	// Until is a later time than those that a LostTail proposes from, in unix milliseconds: somebody knows that the
 	// clock of the lost entries was ahead.
 	Until int64
+	// Joining says that several signers share the journal: an anchor that holds nothing was never filled on this host.
+	Joining bool
 
 	log     *journal.Log
 	state   *ledger.State
@@ -95,7 +97,7 @@ func (r *Recovery) Find(ctx context.Context) (*LostTail, error) {
 	r.state, r.looking = ledger.NewState(), true
 	var err error
 	r.log, err = journal.Open(ctx, journal.Config{
-		Genesis: r.Genesis, Store: r.Store, Sign: signHead(r.Token), Anchors: anchors,
+		Genesis: r.Genesis, Store: r.Store, Sign: signHead(r.Token), Anchors: anchors, Joining: r.Joining,
 		Visit: func(e journal.Entry, _ []byte) error { return r.state.Apply(e) },
 		Lost:  func(h journal.Head) bool { return r.looking || r.state.Lost(h) || r.tail.names(h) },
 	})

@@ -28,7 +28,7 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 	}
 	defer func() { err = errors.Join(err, x.end()) }()
 	return x.onJournal(ctx, func(c signer.Config) error {
-		return in.recoverOn(ctx, &signer.Recovery{Config: c, More: o.heads, Until: o.until}, o)
+		return in.recoverOn(ctx, &signer.Recovery{Config: c, More: o.heads, Until: o.until, Joining: x.config.Journal.Shared}, o)
 	})
 }
 

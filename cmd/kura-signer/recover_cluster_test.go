@@ -63,6 +63,9 @@ func TestClusterLosesItsTail(t *testing.T) {
 	c.Until("the first signer says how long the journal is", func() bool { kept = first.ready(ctx).Size; return kept > 0 })
 	lost := []statement.Envelope{pay(first)}
 	c.stopNode(first)
+	if said := c.must("recover-tail", "--config", second.config); !strings.Contains(said, "nothing is lost") {
+		t.Errorf("a host that never led, whose anchors are empty: %s", said)
+	}
 	c.startNode(second)
 	c.waitLeader(ctx, first)
 	lost = append(lost, pay(second))
