@@ -81,15 +81,15 @@ func (s *Signer) cover(ctx context.Context, written <-chan *group, finish func(*
 		if failed == nil {
 			failed = s.moveAnchors(ctx, g)
 		}
-		if failed == nil && s.cosigning != nil {
-			s.cosigning.grow(signedHead{s.journal.Head(), s.journal.Checkpoint()})
-		}
 		if g.err == nil {
 			g.err = failed
 		}
 		if g.err == nil && g.entries() > 0 {
 			size = g.draft.Head.Size
 			s.letOut.Store(int64(g.entries()))
+			if s.cosigning != nil { // by the group's own head: who rotates the log key moves the anchors, too
+				s.cosigning.grow(signedHead{g.draft.Head, g.draft.Checkpoint})
+			}
 		}
 		g.size = size
 		finish(g)

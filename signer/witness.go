@@ -264,6 +264,9 @@ func (s *Signer) watchWitnesses(ctx context.Context) {
 		switch {
 		case open == 0 || open != size:
 			size, since = open, now
+			if !s.waits.Load() { // the quorum may have come just when it was said to be missing
+				s.conditions.clear("", conditionWitnesses)
+			}
 		case s.cosigning.BeforeRelease && !s.waits.Load() && now-since > witnessGrace:
 			s.conditions.set(conditionWitnesses, "", s.missing(open), true)
 		}
