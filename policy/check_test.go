@@ -272,7 +272,11 @@ func TestSurvivesOfMany(t *testing.T) {
 }
 
 func TestDiff(t *testing.T) {
-	old := republic(t, nil)
+	old := republic(t, func(d *policy.Document) {
+		d.Tripwires.CanaryAddresses = []policy.Canary{{Salt: strings.Repeat("0a", 16), Hash: strings.Repeat("0b", 32)}}
+		d.Tripwires.Refusals = policy.Refusals{Codes: []string{policy.CodeWalletUnknown}, Count: 3, Window: policy.Millis(10 * minute), Suspend: policy.Millis(hour)}
+		d.Anchor = policy.Anchor{Every: policy.Millis(hour), Values: []policy.Value{{Asset: "xem", Amount: 5_000_000}}}
+	})
 	cases := []struct {
 		effect policy.Effect
 		want   string
@@ -349,8 +353,12 @@ func TestDiff(t *testing.T) {
 		{policy.Tightens, "changes of recovery act after 20d instead of 14d", func(d *policy.Document) { d.Governance.Recovery.TimeLock = 20 * policy.Millis(day) }},
 		{policy.Tightens, "no recovery is possible", func(d *policy.Document) { d.Governance.Recovery = nil }},
 		{policy.Loosens, "a veto takes 3 directors", func(d *policy.Document) { d.Governance.Veto = 3 }},
-		{policy.Alters, "the tripwires change", func(d *policy.Document) { d.Tripwires.CanaryKeys = nil }},
-		{policy.Alters, "the token's anchor", func(d *policy.Document) { d.Anchor.Every = policy.Millis(day) }},
+		{policy.Loosens, "a canary key is gone: what it signs freezes nothing any more: " + statement.Key(worldKey("canary")).Fingerprint(), func(d *policy.Document) { d.Tripwires.CanaryKeys[0] = worldKey("canary 2") }},
+		{policy.Tightens, "a canary key is new: whatever it signs freezes everything: " + statement.Key(worldKey("canary 2")).Fingerprint(), func(d *policy.Document) { d.Tripwires.CanaryKeys[0] = worldKey("canary 2") }},
+		{policy.Loosens, "asking to pay it suspends nobody any more: hash " + strings.Repeat("0b", 32), func(d *policy.Document) { d.Tripwires.CanaryAddresses = nil }},
+		{policy.Tightens, "asking to pay it suspends the client: hash " + strings.Repeat("0c", 32), func(d *policy.Document) { d.Tripwires.CanaryAddresses[0].Hash = strings.Repeat("0c", 32) }},
+		{policy.Alters, "refusals: they suspend nobody, instead of: a client that is refused 3 times within 10m for wallet_unknown is suspended for 1h", func(d *policy.Document) { d.Tripwires.Refusals = policy.Refusals{Codes: []string{}} }},
+		{policy.Alters, "the token's copy of the log's head: renewed after 1d or when more than 5 XEM was authorised, instead of: renewed after 1h or when more than 5 XEM was authorised", func(d *policy.Document) { d.Anchor.Every = policy.Millis(day) }},
 		{policy.Loosens, "withdrawals may get older", func(d *policy.Document) { d.WithdrawalLife *= 2 }},
 		{policy.Alters, `the title becomes "new"`, func(d *policy.Document) { d.Title = "new" }},
 	}

@@ -53,6 +53,7 @@ func Diff(old, next *Policy) []PolicyChange {
 	d.limits()
 	d.governance()
 	d.tripwires()
+	d.anchor()
 	return d.out
 }
 

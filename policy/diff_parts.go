@@ -242,15 +242,57 @@ func (d *differ) quorum(what string, old, next []Quorum) {
 }
 
 func (d *differ) tripwires() {
-	a, b := &d.old.doc, &d.next.doc
-	if text(a.Tripwires) != text(b.Tripwires) {
-		d.say(Alters, "the tripwires change: %d canary keys instead of %d, %d canary addresses instead of %d; refusals: %s instead of %s",
-			len(b.Tripwires.CanaryKeys), len(a.Tripwires.CanaryKeys), len(b.Tripwires.CanaryAddresses), len(a.Tripwires.CanaryAddresses),
-			text(b.Tripwires.Refusals), text(a.Tripwires.Refusals))
+	a, b := &d.old.doc.Tripwires, &d.next.doc.Tripwires
+	for _, key := range b.CanaryKeys {
+		if !slices.Contains(a.CanaryKeys, key) {
+			d.say(Tightens, "a canary key is new: whatever it signs freezes everything: %s", fingerprint(d.next, key))
+		}
 	}
-	if text(a.Anchor) != text(b.Anchor) {
-		d.say(Alters, "the token's anchor: %s instead of %s", text(b.Anchor), text(a.Anchor))
+	for _, key := range a.CanaryKeys {
+		if !slices.Contains(b.CanaryKeys, key) {
+			d.say(Loosens, "a canary key is gone: what it signs freezes nothing any more: %s", fingerprint(d.old, key))
+		}
 	}
+	for _, x := range b.CanaryAddresses {
+		if !slices.Contains(a.CanaryAddresses, x) {
+			d.say(Tightens, "a canary address is new: asking to pay it suspends the client: hash %s", x.Hash)
+		}
+	}
+	for _, x := range a.CanaryAddresses {
+		if !slices.Contains(b.CanaryAddresses, x) {
+			d.say(Loosens, "a canary address is gone: asking to pay it suspends nobody any more: hash %s", x.Hash)
+		}
+	}
+	if text(a.Refusals) != text(b.Refusals) {
+		d.say(Alters, "refusals: %s, instead of: %s", refusalWords(b.Refusals), refusalWords(a.Refusals))
+	}
+}
+
+func refusalWords(r Refusals) string {
+	if len(r.Codes) == 0 {
+		return "they suspend nobody"
+	}
+	return fmt.Sprintf("a client that is refused %s within %s for %s is suspended for %s",
+		plural(r.Count, "time"), r.Window, strings.Join(r.Codes, " or "), r.Suspend)
+}
+
+func (d *differ) anchor() {
+	a, b := d.old.doc.Anchor, d.next.doc.Anchor
+	if text(a) != text(b) {
+		d.say(Alters, "the token's copy of the log's head: %s, instead of: %s", anchorWords(d.next, b), anchorWords(d.old, a))
+	}
+}
+
+// anchorWords says when the token's copy is renewed: one rollback of everything but the token repeats what comes between.
+func anchorWords(p *Policy, a Anchor) string {
+	if a.Every == 0 {
+		return "there is none"
+	}
+	words := []string{"renewed after " + a.Every.String()}
+	for _, v := range a.Values {
+		words = append(words, "when more than "+p.Show(v.Asset, v.Amount)+" was authorised")
+	}
+	return strings.Join(words, " or ")
 }
 
 // RuleWords says in a sentence what a rule does.
