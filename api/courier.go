@@ -129,11 +129,14 @@ func (c *Courier) addHead(ctx context.Context, task rpc.WitnessTask) (size uint6
 		return shown, errors.Join(fmt.Errorf("the witness has cosigned size %d and not the head of size %d", has, task.Size), err)
 	case http.StatusUnprocessableEntity:
 		shown, err := c.show(ctx, task.Old)
-		return shown, errors.Join(fmt.Errorf("the witness finds that the head of size %d does not extend what it cosigned: %.200q", task.Size, answer), err)
+		return shown, errors.Join(fmt.Errorf("the witness finds that the head of size %d does not extend what it cosigned: %s", task.Size, words(answer)), err)
 	default:
-		return task.Old, fmt.Errorf("the witness answers %d: %.200q", status, answer)
+		return task.Old, fmt.Errorf("the witness answers %d: %s", status, words(answer))
 	}
 }
+
+// words is what a witness says of a refusal, cut short. It is foreign text: the signer quotes it before people read it.
+func words(answer []byte) string { return strings.TrimSpace(string(answer[:min(len(answer), 200)])) }
 
 // addHandover tells the witness which log key the next head is signed by.
 func (c *Courier) addHandover(ctx context.Context, h *rpc.Handover) error {
@@ -145,7 +148,7 @@ func (c *Courier) addHandover(ctx context.Context, h *rpc.Handover) error {
 	if err != nil || status == http.StatusOK {
 		return err
 	}
-	return fmt.Errorf("the witness answers %d to the handover of the log key in entry %d: %.200q", status, h.Index, answer)
+	return fmt.Errorf("the witness answers %d to the handover of the log key in entry %d: %s", status, h.Index, words(answer))
 }
 
 // addCheckpoint is the request of tlog-witness.
@@ -168,7 +171,7 @@ func (c *Courier) show(ctx context.Context, known uint64) (size uint64, err erro
 	case status == http.StatusNotFound:
 		return 0, nil // it has cosigned nothing yet, or shows nothing
 	case status != http.StatusOK:
-		return known, fmt.Errorf("the witness answers %d: %.200q", status, answer)
+		return known, fmt.Errorf("the witness answers %d: %s", status, words(answer))
 	}
 	handovers, err := c.shownHandovers(ctx)
 	if err != nil {

@@ -81,7 +81,7 @@ func TestCourier(t *testing.T) {
 		{name: "has another root", task: add, replies: []witnessReply{{409, "3\n"}, {200, theirs}}, requests: []string{posted, shown, chain}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "size 3"},
 		{name: "finds a fork", task: add, replies: []witnessReply{{422, "no proof"}, {200, theirs}}, requests: []string{posted, shown, chain}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "does not extend"},
 		{name: "shows nothing", task: add, replies: []witnessReply{{422, "no proof"}, {404, "what?"}}, requests: []string{posted, shown}, size: 0, trouble: "does not extend"},
-		{name: "is stopped", task: add, replies: []witnessReply{{403, "frozen by alice"}}, requests: []string{posted}, size: 3, trouble: "frozen by alice"},
+		{name: "is stopped", task: add, replies: []witnessReply{{403, "frozen by alice: \"why\"\n"}}, requests: []string{posted}, size: 3, trouble: "the witness answers 403: frozen by alice: \"why\""},
 		{name: "talks nonsense", task: add, replies: []witnessReply{{409, "lots"}}, requests: []string{posted}, size: 3, trouble: "without a size"},
 		{name: "talks too much", task: add, replies: []witnessReply{{200, strings.Repeat("x", 1<<20)}}, requests: []string{posted}, size: 3, trouble: "more than"},
 		{name: "sends elsewhere", task: add, replies: []witnessReply{{302, ""}}, requests: []string{posted}, size: 3, trouble: "302"},
@@ -92,7 +92,7 @@ func TestCourier(t *testing.T) {
 		{name: "is told of a handover", task: handing, replies: []witnessReply{{200, "learned\n"}, {200, "— w line\n"}}, requests: []string{handed, posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
 		{name: "is not one of Kura's", task: handing, replies: []witnessReply{{404, "what?"}, {200, "— w line\n"}}, requests: []string{handed, posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
 		{name: "is not one of Kura's, and forbids what it does not know", task: handing, replies: []witnessReply{{403, "no"}, {200, "— w line\n"}}, requests: []string{handed, posted}, notes: []string{"w.test: head\n— w line\n"}, size: 7},
-		{name: "refuses a handover", task: handing, replies: []witnessReply{{403, "not signed"}, {403, "unknown key"}}, requests: []string{handed, posted}, size: 3, trouble: "handover of the log key in entry 2: \"not signed\""},
+		{name: "refuses a handover", task: handing, replies: []witnessReply{{403, "not signed"}, {403, "unknown key"}}, requests: []string{handed, posted}, size: 3, trouble: "handover of the log key in entry 2: not signed\n"},
 		{name: "is between two stages", task: stage, replies: []witnessReply{{409, "9\n"}}, requests: []string{"POST /w/add-checkpoint old 0||head"}, size: 9},
 		{name: "is left alone", task: rpc.WitnessTask{}},
 	} {

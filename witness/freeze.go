@@ -28,7 +28,10 @@ func (s *server) freeze(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, err.Error(), http.StatusForbidden)
 		return
 	}
-	reason := fmt.Sprintf("frozen by %s (%s): %s", who, f.Common().ID, statement.Quote(f.Reason, 200))
+	reason := fmt.Sprintf("frozen by %s (%s)", who, f.Common().ID)
+	if f.Reason != "" {
+		reason += ": " + statement.Quote(f.Reason, 200)
+	}
 	if err := s.witness.Stop(reason); err != nil {
 		s.log.Error("freeze could not be kept", "reason", err)
 		http.Error(rw, "the freeze could not be kept: "+err.Error(), http.StatusInternalServerError)

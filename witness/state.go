@@ -61,7 +61,7 @@ func lockFile(name string) (*os.File, error) {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("another witness uses this state (%s): %w", name, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("a witness runs on this state, stop it first (%s: %w)", name, err), f.Close())
 	}
 	return f, nil
 }
