@@ -30,7 +30,11 @@ func (s *Signer) Withdrawal(ctx context.Context, bearer, id string, waitMillis i
 	if !ok {
 		return rpc.Answer{}, refusedUnjudged(codeNotFound, "no withdrawal, and no evacuation in force, with this id is remembered, or it is another client's")
 	}
-	s.waitWhile(ctx, actor, first.record.Hash, waitMillis, func(st standing) bool {
+	down := s.down
+	if s.halted() != nil {
+		down = nil // whoever asks again does not do so without a pause
+	}
+	s.waitWhile(ctx, actor, first.record.Hash, waitMillis, down, func(st standing) bool {
 		return st.state == ledger.StateAuthorized || st.state == ledger.StateHeld && st.record.OutcomeSeq == first.record.OutcomeSeq
 	})
 	st, ok := s.standing(first.record.Hash)

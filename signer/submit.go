@@ -162,11 +162,12 @@ func (s *Signer) OpenSession(ctx context.Context, envelope []byte) (rpc.Session,
 
 // waitSigned waits until an authorisation is signed or given up, but at most waitMillis.
 func (s *Signer) waitSigned(ctx context.Context, res ledger.Result, waitMillis int64) {
-	s.waitWhile(ctx, res.By, res.About, waitMillis, func(st standing) bool { return st.state == ledger.StateAuthorized })
+	s.waitWhile(ctx, res.By, res.About, waitMillis, s.down, func(st standing) bool { return st.state == ledger.StateAuthorized })
 }
 
-// waitWhile waits while the statement's standing is what the caller does not want yet, if there is a place to wait.
-func (s *Signer) waitWhile(ctx context.Context, who policy.Actor, about statement.Hash, waitMillis int64, unwanted func(standing) bool) {
+// waitWhile waits while the statement's standing is what the caller does not want yet, if there is a place to wait, and
+// not beyond down.
+func (s *Signer) waitWhile(ctx context.Context, who policy.Actor, about statement.Hash, waitMillis int64, down <-chan struct{}, unwanted func(standing) bool) {
 	leave, ok := s.watches.enter(who)
 	if !ok {
 		return
@@ -174,10 +175,6 @@ func (s *Signer) waitWhile(ctx context.Context, who policy.Actor, about statemen
 	defer leave()
 	ctx, cancel := waitFor(ctx, waitMillis)
 	defer cancel()
-	down := s.down
-	if s.halted() != nil {
-		down = nil // whoever asks again does not do so without a pause
-	}
 	for {
 		changed, off := s.watches.on(about)
 		st, ok := s.standing(about)
