@@ -21,3 +21,6 @@ func (s *Signer) SignAgain(ctx context.Context, about statement.Hash) {
 		s.signOne(ctx, newJob(r))
 	}
 }
+
+// Waiting is how many inputs wait for the sequencer.
+func (s *Signer) Waiting() int { return len(s.intake) }

@@ -143,7 +143,13 @@ func (s *Signer) maySign(j *job) bool {
 // wallet's key may have nothing left to disprove it but a test.
 func (s *Signer) strand(j *job) {
 	s.prodToken()
-	s.send(&request{in: ledger.StrandInput{About: j.about}, done: s.givenUp(j.about)})
+	s.send(&request{in: ledger.StrandInput{About: j.about}, done: func(res ledger.Result, err error) {
+		if errors.Is(err, ledger.ErrInput) && s.maySign(j) { // a lift was first
+			s.later(j)
+			return
+		}
+		s.givenUp(j.about)(res, err)
+	}})
 }
 
 func (s *Signer) givenUp(about statement.Hash) func(ledger.Result, error) {
