@@ -91,7 +91,7 @@ var codeWords = map[string]string{
 	CodeExpired:             "its time to be authorised is over",
 	CodeWalletUnknown:       "the policy names no such wallet",
 	CodeWalletMismatch:      "walletAddress is not the address of that wallet",
-	CodeBadValue:            "a value does not fit the wallet's network",
+	CodeBadValue:            "an address, an asset or the message does not fit the wallet's network: mistyped, or of another chain",
 	CodeAssetNotRegistered:  "an asset that is not in the policy's registry",
 	CodeFeeAboveCap:         "the fee is above the client's cap",
 	CodeFeeCapAbovePolicy:   "the client's fee cap is above the policy's",

@@ -168,7 +168,10 @@ func (f *withdrawFlags) statement(h *home) (*statement.Withdrawal, error) {
 func (f *withdrawFlags) paid() ([]statement.AssetAmount, error) {
 	var assets []statement.AssetAmount
 	if f.amount != "" {
-		number, unit, _ := strings.Cut(f.amount, " ")
+		number, unit, ok := strings.Cut(f.amount, " ")
+		if !ok {
+			return nil, fmt.Errorf("--amount: %q has no unit, want an amount like \"12.5 XEM\"", f.amount)
+		}
 		id, err := currencyID(strings.ToUpper(strings.TrimSpace(unit)), f.walletAddress)
 		if err != nil {
 			return nil, fmt.Errorf("--amount: %w", err)
