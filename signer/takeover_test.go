@@ -100,13 +100,20 @@ func TestStaleLeaseLetsNothingOut(t *testing.T) {
 	}
 	announced(t, d, before)
 	kept := 0
+	asked := make(chan struct{}, 1)
 	token.Before = func(signer.Key) error {
 		lease.held.Store(false)
 		kept = shared.count()
 		d.Clock.Pass(2 * signertest.Hour) // the signature's group would renew the token's anchor
+		asked <- struct{}{}
 		return nil
 	}
-	a, err := d.Signer.Submit(t.Context(), d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small)).Encode(), 1_000)
+	sent := d.Sign("shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
+	if _, err := d.Signer.Submit(t.Context(), sent.Encode(), 0); err != nil && codeOf(err) != "lease_lost" {
+		t.Fatal(err)
+	}
+	<-asked // which may be after that answer
+	a, err := d.Signer.Submit(t.Context(), sent.Encode(), 100)
 	if p, ok := errors.AsType[*rpc.Problem](err); !ok || p.Code != "lease_lost" || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectUnknown {
 		t.Errorf("with a stale lease: %+v, %v", a, err)
 	}

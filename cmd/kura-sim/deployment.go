@@ -141,7 +141,7 @@ func (d *deployment) start(ctx context.Context, log *slog.Logger) error {
 }
 
 // startTimeout bounds how long a signer may take to begin, in real time.
-const startTimeout = 10 * time.Second
+const startTimeout = time.Minute
 
 // untilReady waits until the signer signs: it has no event for that, since nobody waits for it in production.
 func (d *deployment) untilReady(ctx context.Context) error {
