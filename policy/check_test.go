@@ -348,7 +348,14 @@ func TestDiff(t *testing.T) {
 			d.Rules[0].When = policy.When{Destination: []string{"friends"}, Message: []string{"none"}, Hours: &policy.Hours{Offset: "+09:00", Days: []string{"mon"}, From: "09:00", To: "18:00"}}
 		}},
 		{policy.Alters, "to any destination, until 2027-01-01: sign", func(d *policy.Document) { d.Rules[0].LastDay = "2027-01-01" }},
-		{policy.Alters, "changes of policy are decided by 3 of director instead of 2 of director", func(d *policy.Document) { d.Governance.Policy.AnyOf[0].AllOf[0].Count = 3 }},
+		{policy.Tightens, "changes of policy are decided by 3 of director instead of 2 of director", func(d *policy.Document) { d.Governance.Policy.AnyOf[0].AllOf[0].Count = 3 }},
+		{policy.Loosens, "proposals to resume are decided by 1 of director instead of 2 of director", func(d *policy.Document) { d.Governance.Resume.AnyOf[0].AllOf[0].Count = 1 }},
+		{policy.Loosens, "unfreezing and evacuations are decided by 2 of director, or 1 of treasury instead of 2 of director", func(d *policy.Document) {
+			d.Governance.Unfreeze.AnyOf = append(d.Governance.Unfreeze.AnyOf, policy.Quorum{AllOf: []policy.Need{{Group: "treasury", Count: 1}}})
+		}},
+		{policy.Alters, "unfreezing and evacuations are decided by 1 of treasury instead of 2 of director", func(d *policy.Document) {
+			d.Governance.Unfreeze.AnyOf[0].AllOf[0] = policy.Need{Group: "treasury", Count: 1}
+		}},
 		{policy.Loosens, "changes of addresses act after 1h instead of 1d", func(d *policy.Document) { d.Governance.Addresses.TimeLock = policy.Millis(hour) }},
 		{policy.Tightens, "changes of recovery act after 20d instead of 14d", func(d *policy.Document) { d.Governance.Recovery.TimeLock = 20 * policy.Millis(day) }},
 		{policy.Tightens, "no recovery is possible", func(d *policy.Document) { d.Governance.Recovery = nil }},

@@ -207,7 +207,7 @@ func (d *differ) governance() {
 		d.lock(x.what, x.old.TimeLock, x.next.TimeLock)
 	}
 	d.quorum("unfreezing and evacuations", a.Unfreeze.AnyOf, b.Unfreeze.AnyOf)
-	d.quorum("resuming", a.Resume.AnyOf, b.Resume.AnyOf)
+	d.quorum("proposals to resume", a.Resume.AnyOf, b.Resume.AnyOf)
 	switch {
 	case a.Recovery == nil && b.Recovery == nil:
 	case a.Recovery == nil:
@@ -215,7 +215,7 @@ func (d *differ) governance() {
 	case b.Recovery == nil:
 		d.say(Tightens, "no recovery is possible any more")
 	default:
-		d.quorum("recovery", a.Recovery.AnyOf, b.Recovery.AnyOf)
+		d.quorum("recoveries", a.Recovery.AnyOf, b.Recovery.AnyOf)
 		d.lock("recovery", a.Recovery.TimeLock, b.Recovery.TimeLock)
 	}
 	switch {
@@ -236,9 +236,29 @@ func (d *differ) lock(what string, old, next Millis) {
 }
 
 func (d *differ) quorum(what string, old, next []Quorum) {
-	if text(old) != text(next) {
-		d.say(Alters, "%s are decided by %s instead of %s", what, quorumWords(next), quorumWords(old))
+	if text(old) == text(next) {
+		return
 	}
+	effect := Alters
+	switch eases, binds := suffices(old, next), suffices(next, old); {
+	case eases && !binds:
+		effect = Loosens
+	case binds && !eases:
+		effect = Tightens
+	}
+	d.say(effect, "%s are decided by %s instead of %s", what, quorumWords(next), quorumWords(old))
+}
+
+// suffices tells whether whoever meets a quorum surely meets another one, too: each alternative of it asks for at least as
+// many of each group as some alternative of the other.
+func suffices(quorum, other []Quorum) bool {
+	return len(quorum) > 0 && !slices.ContainsFunc(quorum, func(q Quorum) bool {
+		return !slices.ContainsFunc(other, func(o Quorum) bool {
+			return !slices.ContainsFunc(o.AllOf, func(need Need) bool {
+				return !slices.ContainsFunc(q.AllOf, func(have Need) bool { return have.Group == need.Group && have.Count >= need.Count })
+			})
+		})
+	})
 }
 
 func (d *differ) tripwires() {

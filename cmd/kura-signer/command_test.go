@@ -45,6 +45,7 @@ func TestExitCodes(t *testing.T) {
 		{"wallet retire --retry", exitUsage, "Usage of wallet retire"},
 		{"wallet import --config " + config + " --name w --network symbol-private --address A --present alice", exitUsage, "want one of nis1-mainnet"},
 		{"wallet backup --config " + config + " --need 1 --recipient a --recipient b --out f", exitUsage, "--need 1: want 2 to 2"},
+		{"doctor --config " + config, exitFailed, "kura-signer token init makes it"},
 		{"token init --config " + noSoftHSM, exitFailed, "token.softhsm_conf: " + filepath.Join(dir, "none.conf")},
 		{"version", exitOK, ""},
 		{"serve", exitUsage, "--config is needed"},
@@ -64,8 +65,8 @@ func TestExitCodes(t *testing.T) {
 	} {
 		stdout, stderr, code := call(t, strings.Fields(c.args)...)
 		said := stderr
-		if code == exitOK {
-			said = stdout
+		if code == exitOK || c.code == exitFailed {
+			said += stdout
 		}
 		if code != c.code || !strings.Contains(said, c.says) {
 			t.Errorf("kura-signer %s: exit %d, want %d with %q\n%s", c.args, code, c.code, c.says, said)

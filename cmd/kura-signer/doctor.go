@@ -118,6 +118,9 @@ func (x *examination) pin() {
 	}
 	info, err := os.Lstat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		x.fail("pin_file", "there is no %s: kura-signer token init makes it, with the token", path)
+		return
 	case err != nil:
 		x.fail("pin_file", "%v", err)
 		return
