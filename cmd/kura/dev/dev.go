@@ -54,6 +54,11 @@ func Run(ctx context.Context, cfg Config) error {
 			return fmt.Errorf("%s is not beside kura (%w): run make build", binary, err)
 		}
 	}
+	if d.Journal != "" {
+		if _, err := ownerOf(d.Journal); err != nil {
+			return err // before anything is made
+		}
+	}
 	done, err := d.isSetUp()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package dev
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -13,12 +14,21 @@ import (
 // serviceRole is the role that dev makes for the signer in the owner's database.
 const serviceRole = "kura_dev"
 
+// ownerOf reads --journal. What was given is not repeated: there is a password in it.
+func ownerOf(journal string) (*url.URL, error) {
+	owner, err := url.Parse(journal)
+	if err != nil || owner.Scheme != "postgres" && owner.Scheme != "postgresql" {
+		return nil, errors.New("--journal: want postgres://OWNER:PASSWORD@HOST:PORT/DATABASE")
+	}
+	return owner, nil
+}
+
 // writeDSNs keeps the owner's connection string, and derives the service's: the
 // same database, by a role that can only insert and select.
 func (d *deployment) writeDSNs() error {
-	owner, err := url.Parse(d.Journal)
-	if err != nil || owner.Scheme != "postgres" && owner.Scheme != "postgresql" {
-		return fmt.Errorf("--journal is %q, want postgres://OWNER:PASSWORD@HOST:PORT/DATABASE", d.Journal)
+	owner, err := ownerOf(d.Journal)
+	if err != nil {
+		return err
 	}
 	password := rand.Text()
 	service := *owner
