@@ -75,6 +75,27 @@ func TestSuspendedAddressListsWhatIsOnItsWay(t *testing.T) {
 	}
 }
 
+// TestSecondKeySpeaks: whoever stole one of two keys has said with it what the person wanted to say. Once that key is
+// suspended it does not count, and the person says so with the other one.
+func TestSecondKeySpeaks(t *testing.T) {
+	w := ledgertest.New(t)
+	enforced(w, func(d *policy.Document) {
+		d.People = slices.Clone(d.People)
+		d.People[2].Keys = append(slices.Clone(d.People[2].Keys), w.PublicKey("carol's second"))
+	})
+	freeze := w.Freeze("watch", statement.ActionFreeze, statement.TargetAll, "")
+	w.Verdict("carol", statement.Lift, freeze.About)
+	w.Freeze("alice", statement.ActionSuspend, statement.TargetKey, statement.Key(w.PublicKey("carol")).Fingerprint())
+	w.Verdict("bob", statement.Lift, freeze.About)
+	if _, frozen := w.State.Overlay().Find(freeze.About); !frozen {
+		t.Fatal("a suspended key lifted the freeze")
+	}
+	w.Verdict("carol's second", statement.Lift, freeze.About)
+	if _, frozen := w.State.Overlay().Find(freeze.About); frozen {
+		t.Error("carol cannot lift with her other key")
+	}
+}
+
 func TestHostStop(t *testing.T) {
 	w := ledgertest.New(t)
 	r := signedAtOnce(w)

@@ -65,6 +65,20 @@ func TestDirectorsVeto(t *testing.T) {
 	}
 }
 
+// TestThievesMuteNobody: two directors' keys are stolen of four. What they adopt is vetoed by the other two, also if they
+// suspend one of those.
+func TestThievesMuteNobody(t *testing.T) {
+	w := ledgertest.NewWith(t, func(d *policy.Document) { d.People[3].Roles = []string{"director", "officer"} })
+	p := adopted(w, func(d *policy.Document) { d.Title = "the thieves'" })
+	w.Freeze("alice", statement.ActionSuspend, statement.TargetPerson, "carol")
+	w.Freeze("bob", statement.ActionSuspend, statement.TargetPerson, "carol")
+	w.Verdict("carol", statement.Veto, p.About)
+	w.Verdict("dave", statement.Veto, p.About)
+	if s := proposalState(w, p); s != ledger.StateVetoed {
+		t.Errorf("it is %s, want vetoed", s)
+	}
+}
+
 func TestOnlyOneOfTwoPoliciesFollows(t *testing.T) {
 	w := ledgertest.New(t)
 	first := adoptTitle(w, "first")

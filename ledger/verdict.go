@@ -102,12 +102,13 @@ func refusalCode(r *policy.Refusal) string {
 	return r.Code
 }
 
-// repeats tells whether the party said the same before: to approve and to lift count under the policy that
-// they name, everything else under any.
+// repeats tells whether the party said the same before with this key: to approve and to lift count under the policy
+// that they name, everything else under any. What was said with another key may not count, since that was stolen and
+// is suspended, and must not keep the person from saying it.
 func repeats(verdicts []policy.Verdict, said policy.Verdict) bool {
 	bound := said.Kind == statement.Approve || said.Kind == statement.Lift
 	return slices.ContainsFunc(verdicts, func(v policy.Verdict) bool {
-		return v.By == said.By && v.Kind == said.Kind && (!bound || v.Policy == said.Policy)
+		return v.By == said.By && v.Key == said.Key && v.Kind == said.Kind && (!bound || v.Policy == said.Policy)
 	})
 }
 

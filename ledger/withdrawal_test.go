@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"kura/ledger"
@@ -12,6 +13,19 @@ import (
 )
 
 // held makes a withdrawal that waits for two officers.
+// TestOverflowWithoutLimit: more of an asset than fits beside its fee, and nothing counts it. Authorised, it would be an
+// entry that nobody can fold, and one client's key would end the journal.
+func TestOverflowWithoutLimit(t *testing.T) {
+	w := ledgertest.NewWith(t, func(d *policy.Document) {
+		d.Limits = nil
+		d.Rules = []policy.Rule{{ID: "all", Then: "sign"}}
+	})
+	res := w.Submit("shop", w.Withdrawal(w.Wallets[1], math.MaxUint64))
+	if res.State != ledger.StateDenied || res.Code != policy.CodeAmountOverflow {
+		t.Errorf("it is %s (%s), want denied (%s)", res.State, res.Code, policy.CodeAmountOverflow)
+	}
+}
+
 func held(w *ledgertest.World) *ledger.Request {
 	res := w.Submit("shop", w.Withdrawal(w.Wallets[0], ledgertest.SmallMax+1))
 	r, _ := w.State.RequestByStatement(res.About)

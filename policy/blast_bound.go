@@ -137,7 +137,7 @@ func (r *radius) bounding(l *limit, ways []way, asset int) (bounding, bool) {
 	if l.per.Has(PerCustomer) {
 		return bounding{}, false
 	}
-	clients, wallets := map[int]bool{}, map[int]bool{}
+	clients, wallets, assets := map[int]bool{}, map[int]bool{}, map[int]bool{}
 	perPayment := new(big.Int)
 	for _, w := range ways {
 		if !l.wallets.has(w.wallet) || !l.clients.has(w.client) || (w.quorum && !l.always) {
@@ -151,6 +151,7 @@ func (r *radius) bounding(l *limit, ways []way, asset int) (bounding, bool) {
 				if !l.assets.has(a) {
 					return bounding{}, false
 				}
+				assets[a] = true
 			}
 			one := r.perPayment(w, asset)
 			if one == nil {
@@ -172,7 +173,7 @@ func (r *radius) bounding(l *limit, ways []way, asset int) (bounding, bool) {
 		keys *= int64(len(wallets))
 	}
 	if l.per.Has(PerAsset) && l.count {
-		keys *= int64(len(r.takes(ways[0], asset)))
+		keys *= int64(len(assets))
 	}
 	if l.per.Has(PerDestination) {
 		n, ok := r.destinations(ways)
@@ -206,24 +207,28 @@ func (r *radius) destinations(ways []way) (int64, bool) {
 	if r.opt.Book == nil {
 		return 0, false
 	}
+	if slices.ContainsFunc(ways, func(w way) bool { return !r.onlyListed(w) }) {
+		return 0, false
+	}
 	total := 0
-	for _, w := range ways {
-		if !r.onlyListed(w) {
-			return 0, false
+	for k := range r.p.rules {
+		x := &r.p.rules[k]
+		// All ways are on one network, so a rule's list is the same for each.
+		if i := slices.IndexFunc(ways, func(w way) bool { return r.opens(x, w) }); i >= 0 {
+			total += r.listed(x, ways[i].wallet)
 		}
-		most := 0
-		for k := range r.p.rules {
-			x := &r.p.rules[k]
-			for a := range r.p.assetList {
-				if r.pays(x, w.wallet, w.client, a) && r.usable(x, &r.p.doc.Clients[w.client]) {
-					most += r.listed(x, w.wallet)
-					break
-				}
-			}
-		}
-		total = max(total, most)
 	}
 	return int64(total), true
+}
+
+// opens tells whether a rule lets a way pay some asset.
+func (r *radius) opens(x *rule, w way) bool {
+	for a := range r.p.assetList {
+		if r.pays(x, w.wallet, w.client, a) && r.usable(x, &r.p.doc.Clients[w.client]) {
+			return true
+		}
+	}
+	return false
 }
 
 // term is a limit taken a number of times.

@@ -162,6 +162,56 @@ func TestBlastPerDestination(t *testing.T) {
 	}
 }
 
+// twoClients are two clients of one policy, each with a rule of its own.
+func twoClients(d *policy.Document) {
+	c := d.Clients[0]
+	c.ID, c.Keys = "c2", []string{worldKey("c2")}
+	d.Clients = append(d.Clients, c)
+	r := d.Rules[0]
+	r.ID, r.When.Client = "second", []policy.ClientID{"c2"}
+	d.Rules[0].When.Client = []policy.ClientID{"c1"}
+	d.Rules = append(d.Rules, r)
+}
+
+// TestBlastPerDestinationOfTwo: what two clients can pay adds up, if their lists are different ones.
+func TestBlastPerDestinationOfTwo(t *testing.T) {
+	p := republic(t, func(d *policy.Document) {
+		twoClients(d)
+		d.Books = []string{"friends", "shops"}
+		d.Rules[0].When.Destination, d.Rules[1].When.Destination = []string{"friends"}, []string{"shops"}
+		d.Limits[0].Per = []string{"destination"}
+	})
+	shop := entry("b", 2)
+	shop.Book = "shops"
+	var book *policy.Book
+	book, err := book.Apply(&policy.BookChange{Add: []policy.Entry{entry("a", 1), shop}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, "client:c1,client:c2"), Span: policy.Millis(hour), Book: book})
+	if row := b.Rows[0]; row.Bound != "400000000" {
+		t.Errorf("%s, want 2 windows of 100 XEM, twice: %s", row.Bound, row.Formula)
+	}
+}
+
+// TestBlastPerAssetOfTwo: a count has a window for each asset that any of the clients pays.
+func TestBlastPerAssetOfTwo(t *testing.T) {
+	p := republic(t, func(d *policy.Document) {
+		twoClients(d)
+		d.Assets = append(d.Assets, policy.Asset{
+			ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD", Supply: 1_000_000, Divisibility: 3,
+			Levy: &policy.Levy{Kind: "absolute", Asset: "xem", Fee: 9_000_000, Recipient: benchAddress(2).String()},
+		})
+		d.Rules[0].When.Asset, d.Rules[0].When.Amount = []policy.AssetRef{"xem"}, &policy.Range{UpTo: units(5_000_000)}
+		d.Rules[1].When.Asset = []policy.AssetRef{"gold"}
+		d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{"asset"}, Max: 3, Window: policy.Millis(hour), At: "deny"}}
+	})
+	b := policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, "client:c1,client:c2"), Span: policy.Millis(hour)})
+	if row := b.Rows[0]; row.Bound != "96000000" {
+		t.Errorf("%s, want 2 windows of 3 × 6 XEM and 3 × 10 XEM: %s", row.Bound, row.Formula)
+	}
+}
+
 func TestBlastTable(t *testing.T) {
 	p := republic(t, nil)
 	table := policy.BlastTable(p, policy.BlastOptions{Span: policy.Millis(day)})

@@ -30,6 +30,25 @@ func (j *judge) limits() {
 			j.ask(t, asset, amount, quorum)
 		}
 	}
+	j.overflow()
+}
+
+// overflow denies what usage could not count, whether or not a limit of today
+// counts the asset: one of tomorrow may, and starts from the true history.
+func (j *judge) overflow() {
+	for i := range j.d.Outflows {
+		sum := uint64(0)
+		for k := range j.d.Outflows {
+			if j.outflows[k] != j.outflows[i] {
+				continue
+			}
+			var carry uint64
+			if sum, carry = bits.Add64(sum, uint64(j.d.Outflows[k].Amount), 0); carry != 0 {
+				j.deny(CodeAmountOverflow, "assets")
+				return
+			}
+		}
+	}
 }
 
 // countLimit asks a limit over counts, once for each asset if it has one window

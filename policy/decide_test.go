@@ -241,8 +241,8 @@ func TestLevyAtTheEdge(t *testing.T) {
 	p := small(t, func(d *policy.Document) {
 		d.Assets = append(d.Assets, policy.Asset{
 			ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD", Supply: 9_000_000_000_000, Divisibility: 3,
-			Levy: &policy.Levy{Kind: "percentile", Asset: "gold", Fee: 10_000 << 24, Recipient: benchAddress(2).String()},
-		})
+			Levy: &policy.Levy{Kind: "percentile", Asset: "silver", Fee: 10_000 << 24, Recipient: benchAddress(2).String()},
+		}, policy.Asset{ID: "silver", Network: "nis1-testnet", Asset: "mint:silver", Name: "SILVER", Supply: 9_000_000_000_000, Divisibility: 3})
 		d.Wallets[0].MaxFee = 100_000_000
 	})
 	in := ask(p, policy.NewUsage(p))
@@ -251,6 +251,24 @@ func TestLevyAtTheEdge(t *testing.T) {
 		in.Request.Withdrawal.Assets = []statement.AssetAmount{{Asset: "mint:gold", Amount: amount}}
 		if d := policy.Decide(in); d.Code != want {
 			t.Errorf("%d: %s", amount, d.Code)
+		}
+	}
+}
+
+// TestOverflowUncounted: what usage cannot count is denied although no limit counts it, or the authorisation would be an
+// entry that nobody can fold.
+func TestOverflowUncounted(t *testing.T) {
+	p := small(t, func(d *policy.Document) {
+		d.Assets = append(d.Assets, policy.Asset{
+			ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD", Supply: 1_000_000, Divisibility: 3,
+			Levy: &policy.Levy{Kind: "absolute", Asset: "gold", Fee: math.MaxUint64 - 5, Recipient: benchAddress(2).String()},
+		})
+	})
+	in := ask(p, policy.NewUsage(p))
+	for amount, want := range map[nem.Amount]string{5: policy.CodeSigned, 6: policy.CodeAmountOverflow} {
+		in.Request.Withdrawal.Assets = []statement.AssetAmount{{Asset: "mint:gold", Amount: amount}}
+		if d := policy.Decide(in); d.Code != want {
+			t.Errorf("%d: %s, want %s", amount, d.Code, want)
 		}
 	}
 }

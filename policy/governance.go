@@ -241,12 +241,12 @@ func (in *ProposalInput) timeLock() int64 {
 
 // vetoes gathers the directors' vetoes, one for each person. A veto counts under
 // whatever policy it was written, and from a suspended director unless two
-// persons say so.
+// persons say so who did not want the change themselves.
 func (in *ProposalInput) vetoes() []Verdict {
 	var all []Verdict
 	for i := range in.Verdicts {
 		v := &in.Verdicts[i]
-		if v.Kind != statement.Veto || !in.Policy.Active(v.By, in.Now) || in.Overlay.muted(v) ||
+		if v.Kind != statement.Veto || !in.Policy.Active(v.By, in.Now) || in.Overlay.muted(v, in.wants) ||
 			!slices.Contains(in.Policy.groups[DirectorRole], v.By) ||
 			slices.ContainsFunc(all, func(o Verdict) bool { return o.By == v.By }) {
 			continue
@@ -254,6 +254,12 @@ func (in *ProposalInput) vetoes() []Verdict {
 		all = append(all, *v)
 	}
 	return all
+}
+
+// wants tells whether a party proposed or approved this: a stolen quorum must not
+// take away the vetoes that are left against it.
+func (in *ProposalInput) wants(a Actor) bool {
+	return a == in.By || slices.ContainsFunc(in.Verdicts, func(v Verdict) bool { return v.By == a && v.Kind == statement.Approve })
 }
 
 // vetoed tells whether the vetoes suffice: for a recovery a quorum of directors.

@@ -114,6 +114,34 @@ func TestPolicyProposal(t *testing.T) {
 	expect(policy.ProposalLapsed, policy.CodeBaseNotInForce)
 }
 
+// TestQuorumMutesNobody: who wants a change takes away no veto against it, or a stolen quorum would.
+func TestQuorumMutesNobody(t *testing.T) {
+	p := republic(t, nil)
+	in := proposal(p, statement.ProposePolicy, string(successor(t, p, nil).Text())) // dan's
+	in.Adopted, in.AdoptedAt = true, base
+	in.Verdicts = append(says(p, statement.Approve, base, "ann", "bob"), says(p, statement.Veto, base, "cat")...)
+	for _, c := range []struct {
+		by     []string
+		vetoes int
+	}{
+		{[]string{"ann", "bob"}, 1}, {[]string{"ann", "eve"}, 1}, {[]string{"dan", "eve"}, 1}, {[]string{"zoe", "eve"}, 0},
+	} {
+		in.Overlay = policy.Overlay{}
+		for _, by := range c.by {
+			in.Overlay = in.Overlay.Trip(policy.Stop{Action: "suspend", Kind: "person", Name: "cat", By: person(by)})
+		}
+		if d := policy.JudgeProposal(in); d.Vetoes != c.vetoes {
+			t.Errorf("suspended by %v: %d vetoes, want %d", c.by, d.Vetoes, c.vetoes)
+		}
+		alone := in
+		alone.Verdicts = says(p, statement.Approve, base, "ann", "bob")
+		refusal := policy.CheckProposalVerdict(alone, says(p, statement.Veto, base, "cat")[0])
+		if (refusal == nil) != (c.vetoes == 1) {
+			t.Errorf("suspended by %v: the veto is judged %v", c.by, refusal)
+		}
+	}
+}
+
 func TestProposalEndsEarly(t *testing.T) {
 	p := republic(t, nil)
 	text := string(successor(t, p, nil).Text())

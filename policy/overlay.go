@@ -268,8 +268,8 @@ func (o Overlay) silenced(a Actor) bool {
 }
 
 // muted tells whether a verdict's person may not even veto: two different
-// persons suspended them, or that key of theirs.
-func (o Overlay) muted(v *Verdict) bool {
+// persons, who are not partial, suspended them, or that key of theirs.
+func (o Overlay) muted(v *Verdict, partial func(Actor) bool) bool {
 	if v.By.Kind != PersonActor || len(o.stops) == 0 {
 		return false
 	}
@@ -279,7 +279,7 @@ func (o Overlay) muted(v *Verdict) bool {
 		s := &o.stops[i]
 		covers := s.Action == statement.ActionSuspend && ((s.Kind == statement.TargetPerson && s.Name == v.By.ID) ||
 			(s.Kind == statement.TargetKey && s.Name == fingerprint))
-		if covers && !slices.Contains(by, s.By) {
+		if covers && !slices.Contains(by, s.By) && !partial(s.By) {
 			by = append(by, s.By)
 		}
 	}

@@ -235,7 +235,7 @@ func TestStopsDoNotStandInForOthers(t *testing.T) {
 	for name, want := range map[string]policy.ProposalState{"bob": policy.ProposalAdopted, "eve": policy.ProposalVetoed} {
 		change.Overlay = in(
 			policy.Stop{Action: "suspend", Kind: "key", Name: fingerprint(name), By: person("ann")},
-			policy.Stop{Action: "suspend", Kind: "key", Name: fingerprint(name), By: person("dan")},
+			policy.Stop{Action: "suspend", Kind: "key", Name: fingerprint(name), By: person("cat")},
 		)
 		if d := policy.JudgeProposal(change); d.State != want {
 			t.Errorf("the key of %s suspended by two: %v, want %v", name, d.State, want)

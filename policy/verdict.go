@@ -106,7 +106,7 @@ func CheckProposalVerdict(in ProposalInput, v Verdict) *Refusal {
 	if in.directors([]Actor{v.By}) == 0 {
 		return refuse(CodeNotEntitled, "", "%s is no director", v.By)
 	}
-	if in.Overlay.muted(&v) {
+	if in.Overlay.muted(&v, in.wants) {
 		return refuse(CodeSuspended, "", "two persons hold %s suspended", v.By)
 	}
 	if !in.Policy.Active(v.By, in.Now) {
