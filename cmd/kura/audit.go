@@ -152,6 +152,8 @@ func auditOptions(cmd *cobra.Command, genesis, from string, accepted []uint) (au
 		if h, err := openHome(cmd); err == nil {
 			options.Genesis = h.genesis.String()
 		}
+	} else if _, err := journal.ParseGenesis(genesis); err != nil {
+		return options, usagef("--genesis: %w", err)
 	}
 	if from != "" {
 		text, err := os.ReadFile(from)
