@@ -32,14 +32,15 @@ func (s *server) freeze(rw http.ResponseWriter, r *http.Request) {
 	if f.Reason != "" {
 		reason += ": " + statement.Quote(f.Reason, 200)
 	}
-	if err := s.witness.Stop(reason); err != nil {
-		s.log.Error("freeze could not be kept", "reason", err)
-		http.Error(rw, "the freeze could not be kept: "+err.Error(), http.StatusInternalServerError)
-		return
-	}
+	kept := s.witness.Stop(reason)
 	s.log.Error("this witness cosigns no more", "reason", reason)
 	if s.relay != nil {
 		s.passOn(f.Common().ID, raw)
+	}
+	if kept != nil {
+		s.log.Error("freeze could not be kept", "reason", kept)
+		http.Error(rw, "stopped, but that could not be kept, and is forgotten when this witness is restarted: "+kept.Error(), http.StatusInternalServerError)
+		return
 	}
 	fmt.Fprintln(rw, "stopped:", reason)
 }

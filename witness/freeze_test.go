@@ -2,10 +2,15 @@ package witness_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -15,8 +20,9 @@ import (
 	"kura/witness"
 )
 
+const now = 1_800_000_000_000 // the witness's clock in these tests, unix ms
+
 func TestAnOfficersFreezeStopsTheWitness(t *testing.T) {
-	const now = 1_800_000_000_000 // the witness's clock in these tests, unix ms
 	l := newLog(t)
 	officer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize)))
 	if err != nil {
@@ -84,5 +90,60 @@ func TestAnOfficersFreezeStopsTheWitness(t *testing.T) {
 				t.Errorf("the freeze is relayed %d times at once", n)
 			}
 		})
+	}
+}
+
+// TestAFreezeThatCannotBeKept stops the witness and is passed on all the same: it must not cosign again when the disk has
+// room. Whoever froze is told that it is not kept, and asks again.
+func TestAFreezeThatCannotBeKept(t *testing.T) {
+	l, dir := newLog(t), filepath.Join(t.TempDir(), "state")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w := openWitness(t, l, dir)
+	if err := os.Rename(dir, dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	officer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := statement.KeyOf(officer.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := statement.Sign(officer, nil, &statement.Freeze{
+		Journal: statement.Hash(l.genesis.Hash), ID: statement.NewID(now, [10]byte{1}), Expires: now + 60_000,
+		Action: statement.ActionFreeze, Target: statement.Target{Kind: statement.TargetAll}, Reason: "intruder",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	relayed := make(chan []byte, 2)
+	handler := w.Handler(witness.Stoppers{key: "emi"}, func(e []byte) { relayed <- e }, slog.New(slog.DiscardHandler))
+	freeze := func() *httptest.ResponseRecorder {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/freeze", bytes.NewReader(env.Encode())))
+		return answer
+	}
+	if a := freeze(); a.Code != http.StatusInternalServerError || !strings.HasPrefix(a.Body.String(), "stopped, but that could not be kept") {
+		t.Fatalf("%d %s", a.Code, a.Body)
+	}
+	if !bytes.Equal(<-relayed, env.Encode()) {
+		t.Error("another envelope is passed on")
+	}
+	if err := os.Rename(dir+"-away", dir); err != nil {
+		t.Fatal(err)
+	}
+	l.grow(1, "a")
+	head := l.sign(t, l.tree.Head())
+	if _, err := w.AddCheckpoint(context.Background(), 0, nil, head); !errors.Is(err, witness.ErrStopped) {
+		t.Errorf("it cosigns again as soon as there is room: %v", err)
+	}
+	if a := freeze(); a.Code != http.StatusOK {
+		t.Errorf("asked again: %d %s", a.Code, a.Body)
+	}
+	if w = reopen(t, w, l, dir); w.Stopped() == "" {
+		t.Error("it is forgotten")
 	}
 }

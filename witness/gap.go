@@ -60,7 +60,7 @@ func (w *Witness) readGap(r journal.Receipt) (*GapOffer, error) {
 	}
 	last := w.state.Head
 	offer := &GapOffer{Gap: g, Time: time.UnixMilli(e.Clock).UTC(), Last: last, Named: g.Names(last), next: next, bare: bare, keys: keys, receipt: r}
-	if slices.Contains(w.state.Gaps, g.Seq) {
+	if slices.Contains(w.state.Gaps, g.About(w.genesis.Origin)) {
 		return nil, fmt.Errorf("the gap at entry %d was accepted before: if the journal does not extend the head of size %d, it was rolled back since", g.Seq, last.Size)
 	}
 	if last.Size == 0 {

@@ -157,3 +157,32 @@ func TestAWitnessRefusesAGap(t *testing.T) {
 		})
 	}
 }
+
+// TestTheSameOldCopyTwice has the journal put back to the head of its first gap once more, before which this witness went
+// on from that: the second gap stands at the same entry, and is another one.
+func TestTheSameOldCopyTwice(t *testing.T) {
+	c := newGapCase(t)
+	w := c.open(t, c.after)
+	accept := func() {
+		t.Helper()
+		offer, err := w.ReadGap(c.w.Receipt(c.gap))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.AcceptGap(offer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accept()
+	c.w.Restart()
+	c.w.Lose(int(c.gap)).Continue()
+	accept()
+	_ = w.Close()
+	w = c.open(t, nil)
+	if _, err := w.AddCheckpoint(context.Background(), c.w.Head().Size, nil, c.w.Checkpoint()); err != nil {
+		t.Errorf("the journal's head, after a restart: %v", err)
+	}
+	if _, err := w.ReadGap(c.w.Receipt(c.gap)); err == nil || !strings.Contains(err.Error(), "accepted before") {
+		t.Errorf("the second gap again: %v", err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kura/journal"
+	"kura/statement"
 )
 
 // stateFile is what a witness must never forget, in one JSON file that is
@@ -24,7 +25,7 @@ type stateFile struct {
 	Head       journal.Head       // the last head that was cosigned; the empty one before
 	Checkpoint journal.Checkpoint // its text, the log's signature and ours; nil before the first
 	Stopped    string             // why it was told to stop, "" if it cosigns
-	Gaps       []uint64           // entries of the gaps that it was told to go on from
+	Gaps       []statement.Hash   // what the directors approved of the gaps that it was told to go on from
 	Handovers  journal.Chain      // of the log key, as far as it was told of them
 
 	keys journal.LogKeys // by the handovers
@@ -35,7 +36,7 @@ type stateText struct {
 	Checkpoint string `json:"checkpoint"`
 	Stopped    string `json:"stopped"`
 	// Gaps is left out until there is one.
-	Gaps []uint64 `json:"gaps,omitempty"`
+	Gaps []statement.Hash `json:"gaps,omitempty"`
 	// Handovers is left out until there is one.
 	Handovers journal.Chain `json:"handovers,omitempty"`
 }
@@ -106,7 +107,7 @@ func (s *stateFile) advance(head journal.Head, checkpoint journal.Checkpoint) er
 // skip goes on from a head that does not extend the last one, by a gap.
 func (s *stateFile) skip(o *GapOffer, checkpoint journal.Checkpoint) error {
 	next := *s
-	next.Gaps = append(slices.Clone(s.Gaps), o.Seq)
+	next.Gaps = append(slices.Clone(s.Gaps), o.About(s.keys.Genesis().Origin))
 	next.Head, next.Checkpoint = o.next, checkpoint
 	next.keys = o.keys
 	if n := len(o.keys.Handovers()); n == len(o.receipt.Handovers) {

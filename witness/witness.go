@@ -177,14 +177,17 @@ func (w *Witness) Close() error {
 }
 
 // Stop makes the witness refuse every later checkpoint, durably, with the reason.
-// Only the one who runs the witness can undo it, by [Witness.Resume].
+// Only the one who runs the witness can undo it, by [Witness.Resume]. With an error
+// it refuses them all the same, but forgets that when the process ends.
 func (w *Witness) Stop(reason string) error {
 	if reason == "" {
 		return errors.New("stop: give a reason")
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.state.stop(reason)
+	err := w.state.stop(reason)
+	w.state.Stopped = reason // on a full disk, too: else it would cosign again as soon as there is room
+	return err
 }
 
 // Resume lets a stopped witness cosign again.

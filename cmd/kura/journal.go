@@ -160,6 +160,12 @@ func (m *mirror) holdToGap(p *page, q gap.Question, g gap.Gap) error {
 				e.Seq, statement.FormatTime(e.Clock), statement.FormatTime(g.Until))
 		}
 	}
+	for _, lost := range m.state.Gaps() {
+		if lost.Seq >= g.Kept.Size && lost.Latest > g.Until {
+			return fmt.Errorf("your copy of the journal has a gap at the lost entry %d, which counts from %s, after the time under \"until\" (%s): that one is to be named (kura-signer recover-tail --until)",
+				lost.Seq, statement.FormatTime(lost.Latest), statement.FormatTime(g.Until))
+		}
+	}
 	known, err := m.upTo(g.Kept.Size)
 	if err != nil {
 		return err

@@ -143,6 +143,14 @@ func TestJournalApproveRefuses(t *testing.T) {
 			home := worldHome(t, w, "alice")
 			return home, question(t, w.Lose(kept), func(q *gap.Question) { q.Until = w.Clock - 1 })
 		}, exitNotProven, "recover-tail --until"},
+		"a lost gap that counts from later": {func(t *testing.T) (string, string) {
+			w, kept := lostWorld(t)
+			first := w.Lose(kept)
+			first.Until = w.Clock + ledgertest.Hour
+			first.Approve().Continue()
+			home := worldHome(t, w, "alice")
+			return home, question(t, w.Lose(kept), func(*gap.Question) {})
+		}, exitNotProven, "a gap at the lost entry"},
 		"another policy": {func(t *testing.T) (string, string) {
 			w, kept := lostWorld(t)
 			home := worldHome(t, w, "alice")

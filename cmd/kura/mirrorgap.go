@@ -19,8 +19,9 @@ import (
 // from there, and so judges the gap under the policy that it has proven itself. Without such a gap the contradiction
 // stands. What this home has of the lost entries is put aside, and said once.
 //
-// The gap's verdicts are not all: the copy itself must lead through the kept head and have no gap there, or somebody
-// could pass a rollback of what followed the gap off as the loss before it.
+// The gap's verdicts are not all: the copy itself must lead through the kept head and not have that very gap there, or
+// somebody could pass a rollback of what followed the gap off as the loss before it. It may have another one there: the
+// journal was put back to the same head twice.
 func (c *connection) overGap(cmd *cobra.Command, contradiction error) (*mirror, error) {
 	old, err := c.openMirror() // the one that was caught up with is of no use
 	if err != nil {
@@ -31,7 +32,7 @@ func (c *connection) overGap(cmd *cobra.Command, contradiction error) (*mirror, 
 		return nil, errors.Join(contradiction, err)
 	}
 	for _, g := range gaps {
-		kept, ok, err := old.before(g)
+		kept, ok, err := old.before(g, c.genesis.Origin)
 		if err != nil {
 			return nil, err
 		}
@@ -44,8 +45,11 @@ func (c *connection) overGap(cmd *cobra.Command, contradiction error) (*mirror, 
 }
 
 // before returns the copy as it was at a gap's kept head, if it leads through that and holds what the gap says was lost.
-func (m *mirror) before(g client.Gap) (*mirror, bool, error) {
-	if !g.Spans(m.head) || m.head.Size <= g.Kept.Size || m.entries[g.Seq].Kind == ledger.KindGap {
+func (m *mirror) before(g client.Gap, origin string) (*mirror, bool, error) {
+	if !g.Spans(m.head) || m.head.Size <= g.Kept.Size {
+		return nil, false, nil
+	}
+	if has, ok := findGap(m.state.Gaps(), g.Seq); ok && has.Gap().About(origin) == g.About(origin) {
 		return nil, false, nil
 	}
 	kept, err := m.upTo(g.Kept.Size)

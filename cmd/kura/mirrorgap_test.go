@@ -55,6 +55,26 @@ func TestMirrorOverAGap(t *testing.T) {
 	}
 }
 
+// TestMirrorOverAGapAtTheSameEntry has the same old copy put back twice: an officer's copy went on after the first gap, and
+// goes on after the second, which stands in its place.
+func TestMirrorOverAGapAtTheSameEntry(t *testing.T) {
+	w, kept := lostWorld(t)
+	home := worldHome(t, w, "alice")
+	w.Lose(kept).Continue()
+	for range 3 {
+		w.Restart()
+	}
+	double := shown(t, w, home)
+	if _, said, code := kura(t, "", "log", "--home", home); code != exitOK {
+		t.Fatalf("exit %d\n%s", code, said)
+	}
+	w.Lose(kept).Continue()
+	double.Show(w)
+	if _, said, code := kura(t, "", "log", "--home", home); code != exitOK || !strings.Contains(said, "LOST ENTRIES") {
+		t.Errorf("exit %d\n%s", code, said)
+	}
+}
+
 // TestMirrorRefusesAGap that does not name all that the copy holds, and one of another history.
 func TestMirrorRefusesAGap(t *testing.T) {
 	for name, lose := range map[string]func(w *ledgertest.World, kept int, named journal.Checkpoint){
