@@ -106,8 +106,14 @@ func (s *sequencer) gathersOn() bool {
 func (s *sequencer) next() { s.open = &group{draft: s.journal.Draft(s.open.draft)} }
 
 // start journals that this signer starts, and takes up what the one before it left: authorisations that the journal
-// holds without a signature are signed, with the very same bytes, or given up if that is no longer allowed.
+// holds without a signature are signed, with the very same bytes, or given up if that is no longer allowed, and people are
+// called for what it wrote and could not say any more.
 func (s *sequencer) start() {
+	for _, a := range s.state.Alarms() {
+		if a.Seq >= s.told {
+			s.open.alarms = append(s.open.alarms, newAlarm(&a.Alarm, a.Time))
+		}
+	}
 	clock, boot := s.clock.Now()
 	in := ledger.StartInput{Version: s.version, BootID: s.clock.BootID(), Boot: boot}
 	now := policy.Now{Clock: clock, Time: s.state.StartTime(in, clock)}

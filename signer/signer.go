@@ -77,6 +77,7 @@ type Signer struct {
 	grown    broadcast     // of durable
 	haltedBy atomic.Pointer[haltError]
 	down     chan struct{} // closed by the first halt
+	told     uint64        // size of the journal behind which nobody has been told of anything before this run
 	waits    atomic.Bool   // nothing is decided yet: this signer stands by, or waits for its witnesses or anchors
 
 	// The sequencer alone changes the state; it holds mu for writing while it does, others hold it for

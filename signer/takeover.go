@@ -38,6 +38,10 @@ func (s *Signer) takeOver(ctx context.Context) error {
 			return err
 		}
 	}
+	var err error
+	if s.told, err = s.toldBefore(ctx); err != nil {
+		return err
+	}
 	if s.cosigning != nil {
 		if err := s.beginCosigned(ctx); err != nil {
 			return err
@@ -50,6 +54,20 @@ func (s *Signer) takeOver(ctx context.Context) error {
 	s.durable.Store(s.journal.Head().Size)
 	s.grown.notify()
 	return nil
+}
+
+// toldBefore returns up to which size of the journal whoever led before can have told anybody anything.
+func (s *Signer) toldBefore(ctx context.Context) (uint64, error) {
+	if s.cosigning == nil || !s.cosigning.BeforeRelease {
+		return s.journal.Head().Size, nil // the anchors have not moved yet
+	}
+	size := s.cosigning.best().Size
+	c, err := s.cosigning.Newest.Load(ctx)
+	if err != nil || c == nil {
+		return size, err
+	}
+	head, err := journal.PeekCheckpoint(s.journal.Genesis().Origin, c)
+	return max(size, head.Size), err
 }
 
 // beginCosigned has a quorum of witnesses cosign the head that this signer goes on from.
