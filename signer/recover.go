@@ -78,7 +78,8 @@ type Recovery struct {
 	// Until is a later time than those that a LostTail proposes from, in unix milliseconds: somebody knows that the
 	// clock of the lost entries was ahead.
 	Until int64
-	// Joining says that several signers share the journal: an anchor that holds nothing was never filled on this host.
+	// Joining says that an anchor may hold nothing: several signers share the journal, and it was never filled on this
+	// host, or somebody says that it was lost.
 	Joining bool
 
 	log     *journal.Log
@@ -210,6 +211,12 @@ func (r *Recovery) GoOn(ctx context.Context, question []byte, verdicts []stateme
 
 // Finish moves the anchors to the journal's head, which a GoOn that was interrupted may not have done.
 func (r *Recovery) Finish(ctx context.Context) error { return r.log.MoveAnchors(ctx) }
+
+// Kept returns the newest head of the journal that Find opened.
+func (r *Recovery) Kept() journal.Head {
+	head, _ := r.log.Written()
+	return head
+}
 
 // Gaps returns the gaps that the journal has.
 func (r *Recovery) Gaps() []ledger.GapRecord { return r.state.Gaps() }

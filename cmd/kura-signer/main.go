@@ -78,7 +78,7 @@ func commands() []command {
 		{"wallet compromised", "--config F --name N --reason TEXT", "note that others may know a wallet's key: out of service for ever", walletState("compromised", "compromised")},
 		{"wallet backup", "--config F --recipient [NAME=]age1… [--recipient …] --need K --out FILE|- [--name N …] [--imported N=FD …]", "encrypt the keys of sealed wallets so that any K custodians restore them", walletBackup},
 		{"restore", "--config F --backup FILE --share F | --identity F […] --predecessor LINE --predecessor-checkpoint F [--predecessor-keys F] --policy F --policy-hash HEX --verdicts F --present NAME […]", "open a successor journal on a fresh token and put a backup's wallets into it", restore},
-		{"recover-tail", "--config F [--head FILE …] [--until TIME] [--out FILE] [--gap F --verdicts F]", "show which entries the journal lost; with the directors' verdicts go on without them", recoverTail},
+		{"recover-tail", "--config F [--head FILE …] [--until TIME] [--lost-anchor SIZE] [--out FILE] [--gap F --verdicts F]", "show which entries the journal lost; with the directors' verdicts go on without them; fill a lost anchor file anew", recoverTail},
 		{"freeze", "--config F --reason TEXT", "stop every signature of this signer, in the journal", freeze},
 		{"doctor", "--config F [--json]", "look for what is wrong or weak in this installation", doctor},
 		{"migrate", "--dsn-file F [--service-role NAME --service-password-file F]", "bring a PostgreSQL database to this version's tables, as its owner", migrate},

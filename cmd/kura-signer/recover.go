@@ -28,7 +28,7 @@ func recoverTail(ctx context.Context, in *invocation) (err error) {
 	}
 	defer func() { err = errors.Join(err, x.end()) }()
 	return x.onJournal(ctx, func(c signer.Config) error {
-		return in.recoverOn(ctx, &signer.Recovery{Config: c, More: o.heads, Until: o.until, Joining: x.config.Journal.Shared}, o)
+		return in.recoverOn(ctx, &signer.Recovery{Config: c, More: o.heads, Until: o.until, Joining: x.config.Journal.Shared || o.lostAnchor > 0}, o)
 	})
 }
 
@@ -38,6 +38,10 @@ func (in *invocation) recoverOn(ctx context.Context, r *signer.Recovery, o tailO
 	switch {
 	case err != nil:
 		return err
+	case r.Kept().Size < o.lostAnchor:
+		return fmt.Errorf("the journal has %d entries, and --lost-anchor says that it had %d: the newest are lost, too. Whoever has seen them has a signed head that says so: --head", r.Kept().Size, o.lostAnchor)
+	case tail == nil && !o.answered() && o.lostAnchor > 0:
+		return in.fillAnchor(ctx, r)
 	case tail == nil && (!o.answered() || len(r.Gaps()) == 0):
 		say(in.stdout, "nothing is lost: the journal extends every head that is known here, or says itself that it goes on without it\n")
 		return nil
@@ -54,11 +58,23 @@ func (in *invocation) recoverOn(ctx context.Context, r *signer.Recovery, o tailO
 	return in.reportGap(r)
 }
 
+// fillAnchor puts the journal's head into an anchor file that was lost.
+func (in *invocation) fillAnchor(ctx context.Context, r *signer.Recovery) error {
+	if err := r.Finish(ctx); err != nil {
+		return err
+	}
+	head := r.Kept()
+	say(in.stdout, "anchor  size %d root %s\n", head.Size, head.Root)
+	say(in.stderr, "The journal extends every other head that is known here, and its anchor file holds its head.\n")
+	return nil
+}
+
 // A tailOrder is what recover-tail is told, by its flags and the files that they name.
 type tailOrder struct {
 	configPath, outPath string
 	heads               []signer.HeldHead
-	until               int64 // unix milliseconds; 0: nobody says
+	lostAnchor          uint64 // the anchor file is gone, and the journal had at least so many entries; 0: it is there
+	until               int64  // unix milliseconds; 0: nobody says
 	question            []byte
 	verdicts            []statement.Envelope // of the directors who were asked the question
 }
@@ -74,6 +90,7 @@ func (in *invocation) tailOrder() (o tailOrder, err error) {
 		f.StringVar(&o.configPath, "config", "", "configuration file")
 		f.Var((*repeated)(&headPaths), "head", "a checkpoint that a witness holds, or what --out wrote on another signer's host; once for each")
 		f.StringVar(&untilText, "until", "", "the clock under which the lost entries were written stood at most at this time, later than what is known here")
+		f.Uint64Var(&o.lostAnchor, "lost-anchor", 0, "the anchor file is gone: fill it anew from the journal, which somebody outside this host knows to have at least so many entries")
 		f.StringVar(&o.outPath, "out", "", "write what the directors are asked to this file (it must not exist)")
 		f.StringVar(&gapPath, "gap", "", "with --verdicts: what --out wrote, and the directors were asked")
 		f.StringVar(&verdictsPath, "verdicts", "", "the directors' approvals, one envelope a line: go on")

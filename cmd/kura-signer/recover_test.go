@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -243,4 +244,51 @@ func TestRecoverTailAgain(t *testing.T) {
 	if out, said, code := x.run("recover-tail", "--config", x.config, "--gap", x.asked, "--verdicts", first); code != exitFailed || !strings.Contains(said, "is not an approval of") {
 		t.Errorf("exit %d\n%s%s", code, out, said)
 	}
+}
+
+// TestLostAnchor has the only signer's anchor file lost with its disk. Nobody is paid before somebody has said how long
+// the journal was, and it is no way around a head that somebody holds.
+func TestLostAnchor(t *testing.T) {
+	x := loseTail(t)
+	older := readAll(t, filepath.Join(x.dir, "journal"))
+	x.ask("question")
+	newer := save(t, x.dir, "newer", []byte(x.question.Lost))
+	x.write("journal", string(x.longer))
+	if err := os.Remove(filepath.Join(x.dir, "anchor")); err != nil {
+		t.Fatal(err)
+	}
+	x.start("")
+	x.untilEnded()
+	if !strings.Contains(x.log.String(), "anchor is empty") {
+		t.Fatalf("without its anchor file:\n%s", x.log)
+	}
+	x.process = nil
+	head, err := x.genesis.Keys().Open(x.question.Lost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(why string, more ...string) {
+		t.Helper()
+		if _, said, code := x.run(append([]string{"recover-tail", "--config", x.config}, more...)...); code != exitFailed || !strings.Contains(said, why) {
+			t.Errorf("%v: exit %d\n%s", more, code, said)
+		}
+		if _, err := os.Stat(filepath.Join(x.dir, "anchor")); err == nil {
+			t.Fatalf("%v: the anchor file is filled", more)
+		}
+	}
+	refused("anchor is empty")
+	refused("the newest are lost, too", "--lost-anchor", fmt.Sprint(head.Size+1))
+	x.write("journal", string(older))
+	refused("the newest are lost, too", "--lost-anchor", fmt.Sprint(head.Size))
+	if out := x.must("recover-tail", "--config", x.config, "--lost-anchor", "1", "--head", newer); !strings.Contains(out, "are lost") {
+		t.Errorf("on the older copy it shows\n%s", out)
+	}
+	x.write("journal", string(x.longer))
+	if out := x.must("recover-tail", "--config", x.config, "--lost-anchor", fmt.Sprint(head.Size), "--head", newer); !strings.Contains(out, fmt.Sprintf("anchor  size %d ", head.Size)) {
+		t.Errorf("it says\n%s", out)
+	}
+	x.start("")
+	x.send(x.paid, rpc.StateSigned)
+	x.send(x.Sign("shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.Small)), rpc.StateSigned)
+	x.stop()
 }
