@@ -118,6 +118,10 @@ var codeWords = map[string]string{
 	CodeBaseNotInForce:      "it was proposed on another policy than the one in force",
 	CodeBadDocument:         "what it proposes cannot come into force",
 	CodeKeyReturns:          "a key that is out never comes back, and none changes its owner",
+	CodeVetoed:              "directors vetoed it",
+	CodeCancelled:           "whoever asked for it took it back",
+	CodeTimeLock:            "it is approved, and its time-lock runs",
+	CodeInForce:             "it is approved and in force",
 	CodePermitted:           "the host may hand the log key over now",
 	CodeReplaced:            "another log key was adopted after it",
 }
