@@ -47,6 +47,32 @@ func TestPolicyWaitsForItsTimeLock(t *testing.T) {
 	}
 }
 
+// TestTimeLockUnderAStolenClock: a clock that is turned ahead and a start of the machine end a time-lock sooner, and not
+// before the blast radius says so.
+func TestTimeLockUnderAStolenClock(t *testing.T) {
+	w := ledgertest.NewWith(t, func(d *policy.Document) {
+		d.Governance.Resume.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "officer", Count: 3}}}}
+	})
+	stolen, err := w.State.PolicyInForce().ParseStolen("director:alice,director:bob,clock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := int64(policy.BlastRadius(w.State.PolicyInForce(), policy.BlastOptions{Stolen: stolen, Span: ledgertest.Day}).UnboundedFrom)
+	p := adoptTitle(w, "the thieves'")
+	w.Clock += ledgertest.Hour
+	w.Reboot(0)
+	w.Advance(from)
+	w.Ticks()
+	if s := proposalState(w, p); s != ledger.StateAdopted {
+		t.Errorf("after %d minutes it is %s, which the bound excludes", from/ledgertest.Minute, s)
+	}
+	w.Advance(ledgertest.Minute)
+	w.Ticks()
+	if s := proposalState(w, p); s != ledger.StateInForce {
+		t.Errorf("after %d minutes and one more it is %s: the bound could be later", from/ledgertest.Minute, s)
+	}
+}
+
 func TestDirectorsVeto(t *testing.T) {
 	w := ledgertest.New(t)
 	p := adoptTitle(w, "next")

@@ -184,6 +184,9 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 		row := r.row(here, k, open)
 		b.Totals = append(b.Totals, row)
 	}
+	if note := r.programs(); note != "" {
+		b.Notes = append(b.Notes, note)
+	}
 	switch {
 	case r.timeless():
 		b.Notes = append(b.Notes, "the stolen set has the clock and is a quorum for resuming: it says how late it is, so that every window has room again and every time-lock ends whenever it likes")
@@ -201,6 +204,9 @@ func (b *Blast) governance(r *radius) string {
 	reach := func(what string, anyOf []Quorum, lock Millis, rest string) {
 		if !r.fills(anyOf, nil) {
 			return
+		}
+		if r.opt.Stolen.Clock && !r.timeless() { // it runs fast, so the time-lock ends sooner
+			lock = max(0, lock-aheadAtStart-lock/aheadRate-1) / minute * minute
 		}
 		if !r.timeless() && (b.UnboundedFrom == 0 || lock < b.UnboundedFrom) {
 			b.UnboundedFrom = lock
@@ -234,6 +240,49 @@ func (b *Blast) governance(r *radius) string {
 	}
 	return open
 }
+
+// programs says what the stolen set lacks only a service's approval for, "" if
+// nothing: nobody has to steal that if the thief's requests pass its check.
+func (r *radius) programs() string {
+	all := &radius{p: r.p, opt: r.opt}
+	all.opt.Stolen.Services = names(r.p.doc.Services, func(x Service) string { return x.ID })
+	e := electorate{policy: r.p}
+	var asked, missing []string
+	ask := func(id string, clients set, a *Approval) {
+		for _, name := range r.opt.Stolen.Clients {
+			i := r.p.clients[name]
+			c := &r.p.doc.Clients[i]
+			if a == nil || !clients.has(i) || r.fills(a.AnyOf, c) || !all.fills(a.AnyOf, c) {
+				continue
+			}
+			asked = append(asked, id)
+			for _, s := range all.opt.Stolen.Services {
+				word := "service:" + s
+				if e.mayAny(Actor{ServiceActor, s}, a.AnyOf) && !slices.Contains(r.opt.Stolen.Services, s) && !slices.Contains(missing, word) {
+					missing = append(missing, word)
+				}
+			}
+			return
+		}
+	}
+	for i, x := range r.p.doc.Rules {
+		ask(x.ID, r.p.rules[i].clients, x.Approval)
+	}
+	for i, x := range r.p.doc.Limits {
+		ask(x.ID, r.p.limits[i].clients, x.Approval)
+	}
+	if len(asked) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("for %s the stolen set lacks a program's approval only, and a program approves by itself what passes its check: "+
+		"if the thief's requests pass, the bound is that of the same set with %s", strings.Join(asked, ", "), strings.Join(missing, ","))
+}
+
+// How far policy time gets ahead under a stolen clock: milliseconds after a start of the machine, and 1 in so many.
+const (
+	aheadAtStart = 10 * minute
+	aheadRate    = 1000
+)
 
 // timeless tells whether the thief says how late it is: policy time goes where the clock stands and a quorum for
 // resuming vouches for it, and neither waits for anybody's veto.

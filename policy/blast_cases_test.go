@@ -84,6 +84,7 @@ func TestBlastRadius(t *testing.T) {
 		{"a levy in itself", levied, "client:c1", hours(1), "gold", "66000", "3 × 11 GOLD"}, // 10 and a tenth, twice three times
 		{"fees of another asset", levied, "client:c1", hours(1), "xem", "6000000", "3 × 1 XEM"},
 		{"without the quorum", approve, "client:c1,officer:dan", hours(24), "xem", "0", ""},
+		{"a program's approval alone is missing", approve, "client:c1,officer:dan", hours(24), "xem", "0", "the same set with service:aml"},
 		{"with the quorum", approve, "client:c1,officer:dan,service:aml", hours(24), "xem", "100000000", "always"},
 		{"escalation that the thief approves", func(d *policy.Document) {
 			d.Limits[0].At = "approve"
@@ -96,6 +97,9 @@ func TestBlastRadius(t *testing.T) {
 		{"directors before the time-lock", nil, "officer:bob,officer:cat", hours(24), "xem", "0", "bounded until the time-lock ends after 1d, then unbounded, unless 2 directors veto"},
 		{"directors after the time-lock", nil, "officer:bob,officer:cat", hours(25), "xem", "", "quorum for unfreezing"},
 		{"resuming without the clock", nil, "client:c1,officer:bob,officer:cat", hours(1), "xem", "200000000", ""},
+		{"directors with the clock, which ends the time-lock sooner", func(d *policy.Document) {
+			d.Governance.Resume.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}
+		}, "officer:bob,officer:cat,clock", hours(24), "xem", "", "ends after 1428m"},
 		{"resuming with the clock", nil, "officer:bob,officer:cat,clock", hours(1), "xem", "", "turns the clock past its time-lock of 1d"},
 		{"resuming with the clock, and no more", func(d *policy.Document) {
 			d.Governance.Resume.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}
@@ -117,7 +121,7 @@ func TestBlastRadius(t *testing.T) {
 		if all := row.Formula + row.Schedule + strings.Join(b.Notes, "\n") + strings.Join(row.Binding, " "); !strings.Contains(all, c.says) {
 			t.Errorf("%s: no %q in %s", c.name, c.says, all)
 		}
-		if row.Unbounded && c.want == "" && strings.HasPrefix(c.name, "directors") && b.UnboundedFrom != hours(24) {
+		if row.Unbounded && c.want == "" && strings.HasPrefix(c.name, "directors after") && b.UnboundedFrom != hours(24) {
 			t.Errorf("%s: unbounded from %s", c.name, b.UnboundedFrom)
 		}
 	}

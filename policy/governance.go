@@ -382,6 +382,10 @@ func CheckSuccessor(p, next *Policy, retired func(statement.Key) bool) *Refusal 
 			return refuse(CodeKeyReturns, "document", "the key %s stood in an earlier policy, is out, and never comes back", key.Fingerprint())
 		}
 	}
+	if len(p.doc.Wallets) > 0 && len(next.doc.Wallets) == 0 {
+		// Its changes would act at adoption, and the wallets could come back so.
+		return refuse(CodeBadDocument, "document.wallets", "no wallet is left: keep one, without rules that pay from it if nothing may leave")
+	}
 	for i := range p.doc.Wallets {
 		old := &p.doc.Wallets[i]
 		w, ok := next.Wallet(old.ID)

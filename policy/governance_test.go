@@ -190,6 +190,7 @@ func TestSuccessor(t *testing.T) {
 		{"a key that was out", func(d *policy.Document) { d.People[0].Keys = append(d.People[0].Keys, worldKey("old")) }, policy.CodeKeyReturns},
 		{"a new key", func(d *policy.Document) { d.People[0].Keys = []string{worldKey("new")} }, ""},
 		{"canaries in another order", func(d *policy.Document) { d.Tripwires.CanaryKeys = []string{worldKey("canary 2"), worldKey("canary")} }, ""},
+		{"no wallet is left", func(d *policy.Document) { d.Wallets = []policy.Wallet{} }, policy.CodeBadDocument},
 		{"another wallet under the name", func(d *policy.Document) { d.Wallets[0].PublicKey = account("other").String() }, policy.CodeBadDocument},
 	}
 	for _, c := range cases {
