@@ -46,12 +46,36 @@ func openState(name string, genesis journal.Genesis) (*stateFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := readState(name, genesis)
+	s, err := readState(name, genesis, lock)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s.lock = lock
 	return s, nil
+}
+
+// begun is what the lock file says once there is a state beside it.
+const begun = "begun\n"
+
+// begin writes the first state, once in a life: one that was there and is gone is not made anew.
+func (s *stateFile) begin(lock *os.File) error {
+	info, err := lock.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() > 0 {
+		return fmt.Errorf("%s is gone, and a witness has run on it: begun anew, it would cosign another history. "+
+			"Bring that very file back, never an older copy, or replace this witness by one with a new key and another state", s.name)
+	}
+	return s.write() // at once, so that a path on which nothing can be kept is found now
+}
+
+// mark notes in the lock file that there is a state.
+func mark(lock *os.File) error {
+	if _, err := lock.WriteAt([]byte(begun), 0); err != nil {
+		return err
+	}
+	return lock.Sync()
 }
 
 // lockFile takes the lock beside a state file, or refuses at once. The kernel lets
@@ -67,14 +91,19 @@ func lockFile(name string) (*os.File, error) {
 	return f, nil
 }
 
-func readState(name string, genesis journal.Genesis) (*stateFile, error) {
+func readState(name string, genesis journal.Genesis, lock *os.File) (*stateFile, error) {
 	s := &stateFile{name: name, Genesis: genesis.String(), Head: journal.EmptyHead(), keys: genesis.Keys()}
 	raw, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		// Written at once, so that a path on which nothing can be kept is found now.
-		return s, s.write()
+		if err := s.begin(lock); err != nil {
+			return nil, err
+		}
+		return s, mark(lock)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := mark(lock); err != nil {
 		return nil, err
 	}
 	var text stateText

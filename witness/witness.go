@@ -58,9 +58,9 @@ type Witness struct {
 }
 
 // Open returns a witness of the journal that genesis names, with its state in the
-// file stateName. If the file does not exist it begins with the empty journal,
-// which it will do once in a life: the file then exists for ever, and a missing
-// one must be restored, never remade, or the witness forgets what it cosigned.
+// file stateName, and a lock beside it. It begins with the empty journal once in a life: a state that was there
+// and is gone is refused, or the witness would forget what it cosigned. Where both files are gone, as on a disk that
+// is not mounted, it cannot tell.
 func Open(genesis journal.Genesis, key cosign.Key, private ed25519.PrivateKey, stateName string, now func() time.Time) (*Witness, error) {
 	if len(private) != ed25519.PrivateKeySize || [ed25519.PublicKeySize]byte(private[ed25519.SeedSize:]) != key.Public {
 		return nil, fmt.Errorf("open witness %s: the private key is not that of its key line", key.Name)

@@ -251,6 +251,46 @@ func TestStateThatCannotBeKept(t *testing.T) {
 	}
 }
 
+// TestAStateThatIsGone is not begun anew: from the empty journal on the witness would cosign another history. A crash
+// before the first state was written leaves nothing that is in the way.
+func TestAStateThatIsGone(t *testing.T) {
+	l, dir := newLog(t), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "state.json.lock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := openWitness(t, l, dir)
+	l.grow(5, "a")
+	if _, err := w.AddCheckpoint(context.Background(), 0, nil, l.sign(t, l.tree.Head())); err != nil {
+		t.Fatal(err)
+	}
+	key := w.Key()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Join(dir, "state.json")
+	if err := os.Rename(state, state+".away"); err != nil {
+		t.Fatal(err)
+	}
+	again, err := witness.Open(l.genesis, key, ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, ed25519.SeedSize)), state, time.Now)
+	if err == nil {
+		other := newLog(t)
+		other.grow(5, "b")
+		line, err := again.AddCheckpoint(context.Background(), 0, nil, other.sign(t, other.tree.Head()))
+		t.Fatalf("it begins anew and cosigns another history: %q, %v", line, err)
+	}
+	if _, err := os.Stat(state); err == nil {
+		t.Error("a state was made")
+	}
+	if err := os.Rename(state+".away", state); err != nil {
+		t.Fatal(err)
+	}
+	w = openWitness(t, l, dir)
+	defer w.Close()
+	if !journal.CheckpointSays(w.Newest(), l.tree.Head()) {
+		t.Errorf("with the file back it has %q", w.Newest())
+	}
+}
+
 func TestAStateOfAnotherJournalIsRefused(t *testing.T) {
 	l, dir := newLog(t), t.TempDir()
 	if err := openWitness(t, l, dir).Close(); err != nil {
