@@ -451,7 +451,7 @@ func (d *decoder) request() *Request {
 	d.raw(r.Replaces[:])
 	r.wakeAt, r.ready = d.number(), d.flag()
 	r.Withdrawal = body[*statement.Withdrawal](d)
-	r.Key = statement.Key(d.text())
+	r.Key = statement.Key(d.word())
 	r.Waits = list(d, func() (w policy.Wait) { d.json(&w); return w })
 	r.Verdicts = d.verdicts()
 	if d.flag() {

@@ -92,6 +92,8 @@ func covers(stop policy.Stop, r *Request) bool {
 		return stop.Name == string(r.Wallet)
 	case statement.TargetClient:
 		return r.By.Kind == policy.ClientActor && stop.Name == r.By.ID
+	case statement.TargetKey:
+		return r.Key != "" && r.Key.Fingerprint() == stop.Name
 	case statement.TargetAddress:
 		return r.paysTo(stop.Name)
 	default: // people and numbers: they stop no authorisation

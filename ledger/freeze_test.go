@@ -75,6 +75,32 @@ func TestSuspendedAddressListsWhatIsOnItsWay(t *testing.T) {
 	}
 }
 
+// TestSuspendedKeyStopsWhatItAskedFor: what a stolen key asked for before somebody suspended it is not signed after that, and
+// what has been signed is named.
+func TestSuspendedKeyStopsWhatItAskedFor(t *testing.T) {
+	w := ledgertest.New(t)
+	unsigned, signed := signedAtOnce(w), signedAtOnce(w)
+	w.Must(ledger.SignatureInput{About: signed.Hash, Signature: w.Sign(w.Wallets[0], signed.Transaction.Unsigned)})
+	other := w.Submit("desk", w.Withdrawal(w.Wallets[0], ledgertest.Small))
+	f := w.Freeze("alice", statement.ActionSuspend, statement.TargetKey, statement.Key(w.PublicKey("shop")).Fingerprint())
+	alive := map[statement.Hash]bool{}
+	for _, a := range f.Alive {
+		alive[a.About] = a.Signed
+	}
+	if want := map[statement.Hash]bool{unsigned.Hash: false, signed.Hash: true}; !cmp.Equal(alive, want) {
+		t.Error(cmp.Diff(want, alive))
+	}
+	if w.State.MaySign(unsigned.Hash, w.Clock) || !w.State.MaySign(other.About, w.Clock) {
+		t.Error("the suspension stops what that key asked for, and nothing else")
+	}
+	w.Must(ledger.StrandInput{About: unsigned.Hash})
+	w.Advance(ledgertest.Hour)
+	w.Ticks()
+	if signed.Key != "" || unsigned.Key != "" {
+		t.Error("the key is kept past the deadline")
+	}
+}
+
 // TestSecondKeySpeaks: whoever stole one of two keys has said with it what the person wanted to say. Once that key is
 // suspended it does not count, and the person says so with the other one.
 func TestSecondKeySpeaks(t *testing.T) {

@@ -45,6 +45,9 @@ func (r *recentBytes) dropBefore(time int64) {
 	for len(r.order) > 0 && r.order[0].request.Transaction.Deadline < time {
 		item := heap.Pop(&r.order).(recentItem)
 		delete(r.seen, item.hash)
+		if item.request.State != StateAuthorized {
+			item.request.Key = "" // no stop can meet it any more
+		}
 		r.floor = max(r.floor, item.request.Transaction.Deadline)
 	}
 }

@@ -25,9 +25,11 @@ type Request struct {
 	Replaces     statement.ID // what it stands in for; zero: nothing
 	adopted      uint64       // of an evacuation: seq of its adoption; 0: it is a withdrawal
 
+	// Key signed it: while it is held, and from its authorisation to its deadline.
+	Key statement.Key
+
 	// While it is held only:
 	Withdrawal *statement.Withdrawal
-	Key        statement.Key
 	Waits      []policy.Wait
 	Verdicts   []policy.Verdict
 	wakeAt     int64 // policy time from which time or room may let it go on; never if it waits for people only
@@ -146,9 +148,12 @@ func (s *State) applyRequest(r *Request, before string, e journal.Entry, b *Outc
 	return nil
 }
 
-// close drops what only a held request needs.
+// close drops what only a held request needs. What was authorised keeps its key until its deadline.
 func (r *Request) close() {
-	r.Key, r.Withdrawal, r.Waits, r.Verdicts, r.ready = "", nil, nil, nil, false
+	r.Withdrawal, r.Waits, r.Verdicts, r.ready = nil, nil, nil, false
+	if r.Transaction == nil {
+		r.Key = ""
+	}
 }
 
 // wakeTime is the earliest policy time at which something other than a person can let a request go on.

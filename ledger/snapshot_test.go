@@ -276,7 +276,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		"ledger.dueItem at seq(of the record) r",
 		"ledger.recentBytes seen(by the requests) order(by the requests) floor",
 		"ledger.recentItem hash(of the request's bytes) request",
-		"ledger.Request Record Wallet Destination Since ReasonsSeq SignatureSeq Transaction Replaces adopted Withdrawal Key Waits Verdicts wakeAt ready",
+		"ledger.Request Record Wallet Destination Since ReasonsSeq SignatureSeq Transaction Replaces adopted Key Withdrawal Waits Verdicts wakeAt ready",
 		"ledger.Proposal Record Body Since Verdicts AdoptedAt Effective Evacuation adopted ready",
 		"ledger.Freeze Record Body Wallet Lifts ready",
 		"ledger.verdict Record body key",

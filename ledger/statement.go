@@ -174,7 +174,7 @@ func (s *State) applyStatement(e journal.Entry, b *Statement, body statement.Bod
 	case *statement.Withdrawal:
 		r = &Request{
 			Record: rec, Wallet: policy.WalletID(s.shared(body.Wallet)), Destination: body.Destination,
-			Replaces: body.Replaces, Since: e.Time, Withdrawal: body, Key: statement.Key(b.Key),
+			Replaces: body.Replaces, Since: e.Time, Withdrawal: body, Key: statement.Key(s.shared(b.Key)),
 		}
 	case *statement.Proposal:
 		r = &Proposal{Record: rec, Body: body, Since: e.Time}

@@ -341,6 +341,7 @@ func TestDiff(t *testing.T) {
 		{policy.Alters, "asset xem: ", func(d *policy.Document) { d.Assets[0].Supply = 1 }},
 		{policy.Alters, "book family is new", func(d *policy.Document) { d.Books = append(slices.Clone(d.Books), "family") }},
 		{policy.Alters, "book shops is gone", func(d *policy.Document) { d.Books = d.Books[:1] }},
+		{policy.Alters, "tools put new entries into book shops instead of friends", func(d *policy.Document) { d.Books = []string{"shops", "friends"} }},
 		{policy.Tightens, "rule no is new, behind pay: anything: deny", func(d *policy.Document) { d.Rules = append(d.Rules, policy.Rule{ID: "no", Then: "deny"}) }},
 		{policy.Tightens, "rule no is new, the first: anything: deny", func(d *policy.Document) { d.Rules = slices.Insert(d.Rules, 0, policy.Rule{ID: "no", Then: "deny"}) }},
 		{policy.Tightens, "rule pay is gone: to any destination: sign", func(d *policy.Document) { d.Rules = nil }},

@@ -96,6 +96,9 @@ func (d *differ) books() {
 			d.say(Alters, "book %s is gone: its entries do not count any more", x)
 		}
 	}
+	if a, b := d.old.doc.Books, d.next.doc.Books; len(a) > 0 && len(b) > 0 && a[0] != b[0] {
+		d.say(Alters, "tools put new entries into book %s instead of %s, unless they are told otherwise", b[0], a[0])
+	}
 }
 
 func (d *differ) rules() {
