@@ -54,6 +54,10 @@ func (p *Predecessor) checkVerdict(v *statement.Verdict, first *policy.Policy, n
 		return fmt.Errorf("is for journal %s, want the predecessor, %s", v.Journal, Leaf(g.Hash))
 	case v.Expires < now.Clock:
 		return fmt.Errorf("expired at %s", statement.FormatTime(v.Expires))
+	case v.ID.Born() > now.Clock+statement.MaxAhead:
+		// Windows count as full of the founding's time, and the wait begins with it: were that past, both would be
+		// over as soon as somebody vouches for the time.
+		return fmt.Errorf("was signed at %s, the clock says %s and is behind: set it right first", statement.FormatTime(v.ID.Born()), statement.FormatTime(now.Clock))
 	}
 	return nil
 }

@@ -90,6 +90,29 @@ func TestSuccessorBelievesNoClock(t *testing.T) {
 	}
 }
 
+// TestSuccessorIsNotFoundedBehindTime: on a fresh host whose clock is behind the directors' every window would count as
+// full of a time that is past, and be empty as soon as witnesses say how late it is.
+func TestSuccessorIsNotFoundedBehindTime(t *testing.T) {
+	s := succeed(t, unchanged)
+	truth := s.Old.Clock
+	s.Old.Clock -= 5 * ledgertest.Minute
+	if _, err := s.Open(); err != nil {
+		t.Errorf("a clock that is as far behind as a director's may be ahead: %v", err)
+	}
+	s.Old.Clock = truth - 2*ledgertest.Day
+	w, err := s.Open()
+	if err == nil {
+		w.Restart()
+		w.Clock = truth
+		w.Must(w.Cosigned(ledgertest.Witnesses("ann"), 1, truth))
+		got := w.Submit("shop", w.Withdrawal(w.Wallets[0], 1_000_000))
+		t.Fatalf("it is founded two days behind the verdicts; when the clock is right it answers %s (%s)", got.State, got.Code)
+	}
+	if !errors.Is(err, ledger.ErrInput) || !strings.Contains(err.Error(), "clock") {
+		t.Error(err)
+	}
+}
+
 // TestSuccessorWindowsAreFull asks when the wait is over and a window of the old journal's payments is not.
 func TestSuccessorWindowsAreFull(t *testing.T) {
 	s := succeed(t, func(d *policy.Document) {
