@@ -265,6 +265,27 @@ func TestSignerDiesUnderACall(t *testing.T) {
 	}
 }
 
+// TestNoAnswerSaysWhy: whoever sent a statement just before signing stopped learns why it is not answered, as whoever comes
+// later does, and that it may have been taken all the same.
+func TestNoAnswerSaysWhy(t *testing.T) {
+	g := apitest.Start(t, apitest.Options{})
+	g.Signer.Gate = func(_ context.Context, method string) error {
+		if method == "submit" {
+			return &rpc.Problem{Code: rpc.CodeNoAnswer, Detail: "the caller's time was over", Retry: rpc.RetrySame, Effect: rpc.EffectUnknown}
+		}
+		return nil
+	}
+	env := apitest.Withdrawal(t, g.Signer.Genesis())
+	if p := post(t, g, "/v1/withdrawals", env).problem(t); p.Code != rpc.CodeNoAnswer || p.Status != 503 {
+		t.Errorf("nothing has stopped: %+v", p)
+	}
+	g.Signer.Stop = &rpc.Reason{Code: "token_unavailable", Detail: "the token is gone", Stops: true}
+	p := post(t, g, "/v1/withdrawals", env).problem(t)
+	if p.Status != 503 || p.Code != "token_unavailable" || !strings.Contains(p.Detail, "the token is gone") || p.Retry != rpc.RetrySame || p.Effect != rpc.EffectUnknown {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestSignerDiesUnderARead(t *testing.T) {
 	g := apitest.Start(t, apitest.Options{})
 	inside := make(chan struct{})

@@ -52,6 +52,32 @@ func ask[T any](g *Gateway, w http.ResponseWriter, r *http.Request, wait time.Du
 	return writeJSON(w, http.StatusOK, result)
 }
 
+// reasonWithin is how long the signer is asked why it has not answered.
+const reasonWithin = 5 * time.Second
+
+// unanswered has the problem of a statement that the signer has not answered in time say why, where signing has stopped
+// meanwhile. What became of the statement nobody knows all the same.
+func (g *Gateway) unanswered(ctx context.Context, err error) error {
+	p, ok := problemIn(err)
+	if !ok || p.Code != rpc.CodeNoAnswer {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, reasonWithin)
+	defer cancel()
+	ready, readyErr := g.signer.Ready(ctx)
+	if readyErr != nil { // the signer is away: nobody knows more
+		return err
+	}
+	for _, reason := range ready.Reasons {
+		if reason.Stops {
+			because := *p
+			because.Code, because.Detail = reason.Code, "no answer in time: not signing now: "+reason.Detail
+			return &because
+		}
+	}
+	return err
+}
+
 // readOnly is the problem of a call that only reads. Where the socket cannot know whether a call had an
 // effect, this one had none.
 func readOnly(err error) error {

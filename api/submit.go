@@ -24,7 +24,7 @@ func submit(t statement.Type) handler {
 		defer cancel()
 		answer, err := g.signer.Submit(ctx, envelope, signedWithin.Milliseconds())
 		if err != nil {
-			return err
+			return g.unanswered(r.Context(), err)
 		}
 		status, problem := endingOf(&answer)
 		if problem != nil {

@@ -26,6 +26,8 @@ type Signer struct {
 	// Gate, when not nil, is called before each method with its name: an error is the answer, and a test
 	// can let a call hang in it.
 	Gate func(ctx context.Context, method string) error
+	// Stop, when not nil, is why the signer is not signing, as Ready tells it.
+	Stop *rpc.Reason
 	// Now is unix milliseconds for entries.
 	Now int64
 
@@ -275,7 +277,11 @@ func (s *Signer) Ready(ctx context.Context) (rpc.Ready, error) {
 	if err := s.gate(ctx, "ready"); err != nil {
 		return rpc.Ready{}, err
 	}
-	return rpc.Ready{Ready: true, Role: "signer", Reasons: []rpc.Reason{{Code: "no_witness", Detail: "rollback of this host: unbounded"}}}, nil
+	reasons := []rpc.Reason{{Code: "no_witness", Detail: "rollback of this host: unbounded"}}
+	if s.Stop != nil {
+		reasons = append(reasons, *s.Stop)
+	}
+	return rpc.Ready{Ready: s.Stop == nil, Role: "signer", Reasons: reasons}, nil
 }
 
 // Metrics implements rpc.Gateway.
