@@ -74,7 +74,7 @@ func (s *server) openFreeze(raw []byte) (string, *statement.Freeze, error) {
 	if f.Common().Journal != statement.Hash(s.witness.genesis.Hash) {
 		return "", nil, fmt.Errorf("journal: the freeze is meant for another journal (%s)", f.Common().Journal)
 	}
-	if err := statement.CheckTimes(f.Common(), s.witness.now().UnixMilli(), statement.MaxLife(statement.TypeFreeze)); err != nil {
+	if err := statement.CheckTimes(f.Common(), stopClock(f.Common().ID.Born(), s.witness.now().UnixMilli()), statement.MaxLife(statement.TypeFreeze)); err != nil {
 		return "", nil, err
 	}
 	who, ok := s.stoppers[signed.Key]
@@ -83,6 +83,13 @@ func (s *server) openFreeze(raw []byte) (string, *statement.Freeze, error) {
 	}
 	return who, f, nil
 }
+
+// stopAhead is how far this witness's clock may be behind a freeze's birth, in milliseconds.
+const stopAhead = 24 * 60 * 60 * 1000
+
+// stopClock is the clock that a freeze is held to: its own birth, as long as the true time may be that. A witness whose
+// clock was set back goes on cosigning, and must not refuse the officers who want to end it. The signer does the same.
+func stopClock(born, clock int64) int64 { return max(clock, min(born, clock+stopAhead)) }
 
 // Timeouts of the witness's own HTTP server.
 const (

@@ -54,6 +54,12 @@ func TestAnOfficersFreezeStopsTheWitness(t *testing.T) {
 		{"of one wallet", officer, freeze(func(f *statement.Freeze) { f.Target = statement.Target{Kind: statement.TargetWallet, Name: "hot"} }), false},
 		{"of another journal", officer, freeze(func(f *statement.Freeze) { f.Journal = statement.Hash{1} }), false},
 		{"expired", officer, freeze(func(f *statement.Freeze) { f.ID, f.Expires = statement.NewID(now-120_000, [10]byte{1}), now-60_000 }), false},
+		{"from more than a day ahead", officer, freeze(func(f *statement.Freeze) {
+			f.ID, f.Expires = statement.NewID(now+90_000_000, [10]byte{1}), now+90_060_000
+		}), false},
+		{"an officer's, of everything, while this clock is an hour behind", officer, freeze(func(f *statement.Freeze) {
+			f.ID, f.Expires = statement.NewID(now+3_600_000, [10]byte{1}), now+3_660_000
+		}), true},
 		{"an officer's, of everything", officer, freeze(func(*statement.Freeze) {}), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
