@@ -184,8 +184,9 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 		row := r.row(here, k, open)
 		b.Totals = append(b.Totals, row)
 	}
-	if note := r.programs(); note != "" {
-		b.Notes = append(b.Notes, note)
+	if asked, missing := r.programs(); len(missing) > 0 {
+		b.Notes = append(b.Notes, fmt.Sprintf("for %s the stolen set lacks a program's approval only, and a program approves by itself what passes its check: "+
+			"if the thief's requests pass, the bound is that of the same set with service:%s", strings.Join(asked, ", "), strings.Join(missing, ",service:")))
 	}
 	switch {
 	case r.timeless():
@@ -241,13 +242,12 @@ func (b *Blast) governance(r *radius) string {
 	return open
 }
 
-// programs says what the stolen set lacks only a service's approval for, "" if
-// nothing: nobody has to steal that if the thief's requests pass its check.
-func (r *radius) programs() string {
+// programs gives the rules and limits that the stolen set lacks only services for,
+// and those: nobody has to steal what approves by itself.
+func (r *radius) programs() (asked, missing []string) {
 	all := &radius{p: r.p, opt: r.opt}
 	all.opt.Stolen.Services = names(r.p.doc.Services, func(x Service) string { return x.ID })
 	e := electorate{policy: r.p}
-	var asked, missing []string
 	ask := func(id string, clients set, a *Approval) {
 		for _, name := range r.opt.Stolen.Clients {
 			i := r.p.clients[name]
@@ -257,9 +257,8 @@ func (r *radius) programs() string {
 			}
 			asked = append(asked, id)
 			for _, s := range all.opt.Stolen.Services {
-				word := "service:" + s
-				if e.mayAny(Actor{ServiceActor, s}, a.AnyOf) && !slices.Contains(r.opt.Stolen.Services, s) && !slices.Contains(missing, word) {
-					missing = append(missing, word)
+				if e.mayAny(Actor{ServiceActor, s}, a.AnyOf) && !slices.Contains(r.opt.Stolen.Services, s) && !slices.Contains(missing, s) {
+					missing = append(missing, s)
 				}
 			}
 			return
@@ -271,11 +270,7 @@ func (r *radius) programs() string {
 	for i, x := range r.p.doc.Limits {
 		ask(x.ID, r.p.limits[i].clients, x.Approval)
 	}
-	if len(asked) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("for %s the stolen set lacks a program's approval only, and a program approves by itself what passes its check: "+
-		"if the thief's requests pass, the bound is that of the same set with %s", strings.Join(asked, ", "), strings.Join(missing, ","))
+	return asked, missing
 }
 
 // How far policy time gets ahead under a stolen clock: milliseconds after a start of the machine, and 1 in so many.
@@ -483,7 +478,8 @@ func (r *radius) largest(w way, asset int) *big.Int {
 }
 
 // BlastTable computes the default table: every single key (clients, persons,
-// services), every pair of them, and the set of January 2018: all of a client,
+// services), every pair of them, beside a pair that lacks only services for some
+// approval the same with those, and the set of January 2018: all of a client,
 // gateway, database and network, for each client.
 func BlastTable(p *Policy, opt BlastOptions) []Blast {
 	var parts []func(*Stolen)
@@ -514,6 +510,10 @@ func BlastTable(p *Policy, opt BlastOptions) []Blast {
 			parts[i](&s)
 			parts[k](&s)
 			compute(s)
+			if _, missing := (&radius{p: p, opt: BlastOptions{Stolen: s}}).programs(); len(missing) > 0 {
+				s.Services = append(s.Services, missing...)
+				compute(s)
+			}
 		}
 	}
 	for _, c := range p.doc.Clients {

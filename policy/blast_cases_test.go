@@ -223,6 +223,16 @@ func TestBlastTable(t *testing.T) {
 	if len(table) != 29 || table[28].Stolen != "client:c1,gateway,network,database" {
 		t.Errorf("%d rows, the last %s", len(table), table[len(table)-1].Stolen)
 	}
+	asked := republic(t, func(d *policy.Document) {
+		d.Rules[0].Then = "approve"
+		d.Rules[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}, {Group: "aml", Count: 1}}}}, Expiry: policy.Millis(hour), Rejections: 1}
+	})
+	i := slices.IndexFunc(policy.BlastTable(asked, policy.BlastOptions{Span: policy.Millis(day)}), func(b policy.Blast) bool {
+		return b.Stolen == "client:c1,officer:dan,service:aml" && b.Totals[0].Unbounded
+	})
+	if i < 0 {
+		t.Error("the table does not count a program that approves by itself")
+	}
 	if table[0].Rows[0].Bound != "2500000000" || table[0].Totals[0].Bound != "2500000000" {
 		t.Errorf("%+v", table[0])
 	}

@@ -22,7 +22,8 @@ func newPolicyBlastRadius() *cobra.Command {
 		Short: "Compute the most that can be lost if given things are stolen",
 		Long: `Compute, from the policy alone, the most that can reach the chain within a span if a
 set of things is stolen, per wallet and asset, with the limit that binds and the
-worst schedule. Without --stolen: a table over every single key, all pairs, and
+worst schedule. Without --stolen: a table over every single key, all pairs, those
+that lack only a service's approval with that service, and
 what the thieves of January 2018 had (client, gateway, database, network).`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -79,7 +80,7 @@ func blastOptions(cmd *cobra.Command, p *policy.Policy, stolen, within, book str
 }
 
 // printBlastTable shows every set that costs something and more than one key of it
-// alone, and what the thieves of January 2018 had in any case.
+// alone, a program that approves by itself counted with the pair that it is asked beside, and what the thieves of January 2018 had in any case.
 func printBlastTable(page *page, p *policy.Policy, span policy.Millis, table []policy.Blast) {
 	page.line("The most that can reach the chain within %s, if stolen:", span)
 	alone := map[string]string{} // what a single key costs
@@ -89,9 +90,15 @@ func printBlastTable(page *page, p *policy.Policy, span policy.Millis, table []p
 		text := totalText(p, blast)
 		stolen := strings.Split(blast.Stolen, ",")
 		switch {
-		case len(stolen) > 2:
+		case slices.Contains(stolen, "gateway"):
 			page.title("%s", blast.Stolen)
 			page.field("", "(what the thieves of January 2018 had) %s", text)
+			continue
+		case len(stolen) > 2:
+			if !costsNothing(blast) && text != alone[stolen[0]] && text != alone[stolen[1]] {
+				page.title("%s", blast.Stolen)
+				page.field("", "(a service approves by itself what passes its check) %s", text)
+			}
 			continue
 		case costsNothing(blast) && len(stolen) == 1:
 			harmless = append(harmless, blast.Stolen)

@@ -229,9 +229,14 @@ func printDiff(p *page, old, next *policy.Policy, book *policy.Book) {
 }
 
 // costs says what a set can cost under a policy. Of a pair that has only one key
-// in the policy, that one is all that anybody could steal.
+// in the policy, that one is all that anybody could steal; and where no service is
+// lacking, the pair without it is the set.
 func costs(texts map[string]string, stolen string) string {
 	if text, ok := texts[stolen]; ok {
+		return text
+	}
+	pair, _, _ := strings.Cut(stolen, ",service:")
+	if text, ok := texts[pair]; ok {
 		return text
 	}
 	for one := range strings.SplitSeq(stolen, ",") {
