@@ -237,7 +237,8 @@ func (b *Blast) governance(r *radius) string {
 		b.Notes = append(b.Notes, "the stolen set is a quorum for addresses: "+after+" listed destinations can be the thief's")
 	}
 	if r.fills(g.Unfreeze.AnyOf, nil) {
-		b.Notes = append(b.Notes, "the stolen set is a quorum for unfreezing: it can lift freezes, and sweep wallets, but only to their rescue addresses")
+		b.Notes = append(b.Notes, "the stolen set is a quorum for unfreezing: it can lift freezes, and sweep wallets, but only to their rescue addresses; "+
+			"each sweep pays a fee that no limit counts and that stands in no number here")
 	}
 	return open
 }
