@@ -55,7 +55,8 @@ type cosigning struct {
 	changed broadcast // after everything that somebody may wait for
 
 	mu     sync.Mutex
-	asks   bool // this signer leads, or is about to: it has heads to be cosigned
+	asks   bool   // this signer leads, or is about to: it has heads to be cosigned
+	led    uint64 // size of the head that it took the lead with; larger ones are its own
 	round  signedHead
 	newest signedHead // of the journal, to be cosigned next
 	done   bool       // the round has its quorum
@@ -103,7 +104,7 @@ func (c *cosigning) key(name string) (cosign.Key, bool) {
 func (c *cosigning) begin(h signedHead) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.asks, c.done, c.round, c.newest = true, false, h, h
+	c.asks, c.led, c.done, c.round, c.newest = true, h.Size, false, h, h
 	if c.reached.Size > h.Size {
 		c.reached = signedHead{} // of another history than the one that this signer leads
 	}
@@ -135,11 +136,13 @@ func (c *cosigning) record(k cosign.Key, h signedHead, line string, seconds uint
 	defer c.mu.Unlock()
 	t := c.seen[k.Name]
 	t.trouble = ""
-	if seconds > t.seconds { // a gateway that brings an old line again does not make its witness answer
-		t.heard, t.seconds = c.boot(), seconds
-	}
 	if h.Size < t.Size {
 		return false // it came late
+	}
+	// A gateway that brings an old line again does not make its witness answer. The first line over a head that this run
+	// has made is not old, whatever it says: the witness's clock may have been set back.
+	if seconds > t.seconds || c.asks && h.Size > max(c.led, t.Size) {
+		t.heard, t.seconds = c.boot(), seconds
 	}
 	t.signedHead, t.line = h, line
 	c.changed.notify()

@@ -32,3 +32,33 @@ func TestAQuorumOnAnotherHistoryReleasesNothing(t *testing.T) {
 		t.Fatalf("a head of size %d of before is kept", c.reached.Size)
 	}
 }
+
+// TestAWitnessWhoseClockIsSetBackAnswers: it was ahead once, and what it cosigns since then is dated earlier.
+func TestAWitnessWhoseClockIsSetBackAnswers(t *testing.T) {
+	key := cosign.Key{Name: "a"}
+	head := func(size uint64) signedHead {
+		return signedHead{journal.Head{Size: size}, journal.Checkpoint("x\n\n— log x\n")}
+	}
+	boot := int64(1)
+	c := newCosigning(Witnesses{Keys: []cosign.Key{key}, Quorum: 1}, func() int64 { return boot })
+	c.begin(head(100))
+	c.record(key, head(100), "— a y\n", 2_000_000)
+	boot += heardFor
+	c.grow(head(101))
+	c.record(key, head(100), "— a y\n", 1_000_000)
+	if c.answering() != 0 {
+		t.Error("an old line over the head that was found makes its witness answer")
+	}
+	c.record(key, head(101), "— a y\n", 1_000_000)
+	if c.answering() != 1 || c.list()[0].Time != "1970-01-12T13:46:40.000Z" {
+		t.Errorf("it has cosigned a head that is new, and this is known of it: %+v", c.list())
+	}
+	boot += heardFor
+	c.record(key, head(101), "— a y\n", 1_000_000)
+	if c.answering() != 0 {
+		t.Error("the same line again makes its witness answer")
+	}
+	if c.record(key, head(100), "— a y\n", 2_000_000); c.answering() != 0 {
+		t.Error("the line of when it was ahead makes its witness answer")
+	}
+}
