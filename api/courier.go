@@ -58,7 +58,8 @@ func (c *Courier) Run(ctx context.Context) {
 			return
 		}
 		// A query that did not reach the signer keeps the trouble for the next one.
-		if trouble := err.Error(); trouble != query.Trouble {
+		// It has a witness's own words in it, and no query takes text that is no UTF-8.
+		if trouble := strings.ToValidUTF8(err.Error(), "\ufffd"); trouble != query.Trouble {
 			c.Log.Warn("witness not asked", "witness", c.Name, "reason", trouble)
 			query.Trouble = trouble
 		}

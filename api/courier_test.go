@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -82,6 +83,7 @@ func TestCourier(t *testing.T) {
 		{name: "finds a fork", task: add, replies: []witnessReply{{422, "no proof"}, {200, theirs}}, requests: []string{posted, shown, chain}, notes: []string{"w.test: " + theirs}, size: 4, trouble: "does not extend"},
 		{name: "shows nothing", task: add, replies: []witnessReply{{422, "no proof"}, {404, "what?"}}, requests: []string{posted, shown}, size: 0, trouble: "does not extend"},
 		{name: "is stopped", task: add, replies: []witnessReply{{403, "frozen by alice: \"why\"\n"}}, requests: []string{posted}, size: 3, trouble: "the witness answers 403: frozen by alice: \"why\""},
+		{name: "is stopped in words that are cut within a character", task: add, replies: []witnessReply{{403, "!" + strings.Repeat("凍", 100)}}, requests: []string{posted}, size: 3, trouble: "answers 403: !凍"},
 		{name: "talks nonsense", task: add, replies: []witnessReply{{409, "lots"}}, requests: []string{posted}, size: 3, trouble: "without a size"},
 		{name: "talks too much", task: add, replies: []witnessReply{{200, strings.Repeat("x", 1<<20)}}, requests: []string{posted}, size: 3, trouble: "more than"},
 		{name: "sends elsewhere", task: add, replies: []witnessReply{{302, ""}}, requests: []string{posted}, size: 3, trouble: "302"},
@@ -132,7 +134,7 @@ func TestCourier(t *testing.T) {
 				t.Fatalf("queries %+v", signer.queries)
 			}
 			next := signer.queries[1]
-			if next.Witness != "w.test" || next.Size != c.size || (c.trouble == "") != (next.Trouble == "") || !strings.Contains(next.Trouble, c.trouble) {
+			if next.Witness != "w.test" || next.Size != c.size || (c.trouble == "") != (next.Trouble == "") || !strings.Contains(next.Trouble, c.trouble) || !utf8.ValidString(next.Trouble) {
 				t.Errorf("the next query is %+v, want size %d and trouble %q", next, c.size, c.trouble)
 			}
 		})

@@ -20,7 +20,7 @@ import (
 // stands. What this home has of the lost entries is put aside, and said once.
 //
 // The gap's verdicts are not all: the copy itself must lead through the kept head and not have that very gap there, or
-// somebody could pass a rollback of what followed the gap off as the loss before it. It may have another one there: the
+// somebody could pass a rollback of what followed the gap off as the loss before it. It may have an earlier one there: the
 // journal was put back to the same head twice.
 func (c *connection) overGap(cmd *cobra.Command, contradiction error) (*mirror, error) {
 	old, err := c.openMirror() // the one that was caught up with is of no use
@@ -49,7 +49,9 @@ func (m *mirror) before(g client.Gap, origin string) (*mirror, bool, error) {
 	if !g.Spans(m.head) || m.head.Size <= g.Kept.Size {
 		return nil, false, nil
 	}
-	if has, ok := findGap(m.state.Gaps(), g.Seq); ok && has.Gap().About(origin) == g.About(origin) {
+	// What was lost was written by the time that the gap says: a gap of this copy that is later was not, and the one that
+	// is shown was itself lost before it.
+	if has, ok := findGap(m.state.Gaps(), g.Seq); ok && (has.Gap().About(origin) == g.About(origin) || has.Clock > g.Until) {
 		return nil, false, nil
 	}
 	kept, err := m.upTo(g.Kept.Size)

@@ -75,6 +75,28 @@ func TestMirrorOverAGapAtTheSameEntry(t *testing.T) {
 	}
 }
 
+// TestMirrorRefusesAnEarlierGap is shown the history of a first gap, by a copy that is already behind the second one at
+// the same entry: an old backup, put in the journal's place.
+func TestMirrorRefusesAnEarlierGap(t *testing.T) {
+	w, kept := lostWorld(t)
+	for range 5 { // so that the first gap says that more was lost than the copy will have
+		w.Restart()
+	}
+	w.Lose(kept).Continue()
+	old := *w
+	w.Advance(60_000)
+	w.Lose(kept).Continue()
+	home := worldHome(t, w, "alice")
+	shown(t, &old, home)
+	before := read(t, home, mirrorFileName)
+	if _, said, code := kura(t, "", "log", "--home", home); code != exitNotProven {
+		t.Errorf("exit %d\n%s", code, said)
+	}
+	if read(t, home, mirrorFileName) != before {
+		t.Error("the refusal changed the copy")
+	}
+}
+
 // TestMirrorRefusesAGap that does not name all that the copy holds, and one of another history.
 func TestMirrorRefusesAGap(t *testing.T) {
 	for name, lose := range map[string]func(w *ledgertest.World, kept int, named journal.Checkpoint){
