@@ -38,7 +38,7 @@ func (in *invocation) recoverOn(ctx context.Context, r *signer.Recovery, o tailO
 	switch {
 	case err != nil:
 		return err
-	case r.Kept().Size < o.lostAnchor:
+	case knownSize(r, tail, o) < o.lostAnchor:
 		return fmt.Errorf("the journal has %d entries, and --lost-anchor says that it had %d: the newest are lost, too. Whoever has seen them has a signed head that says so: --head", r.Kept().Size, o.lostAnchor)
 	case tail == nil && !o.answered() && o.lostAnchor > 0:
 		return in.fillAnchor(ctx, r)
@@ -56,6 +56,18 @@ func (in *invocation) recoverOn(ctx context.Context, r *signer.Recovery, o tailO
 		return err
 	}
 	return in.reportGap(r)
+}
+
+// knownSize is how long the journal is known to have been: as it is, or as the lost head says that the directors are asked
+// about, or were before a run that was interrupted.
+func knownSize(r *signer.Recovery, tail *signer.LostTail, o tailOrder) uint64 {
+	size := r.Kept().Size
+	if tail != nil {
+		size = max(size, tail.Lost.Size)
+	} else if gaps := r.Gaps(); o.answered() && len(gaps) > 0 {
+		size = max(size, gaps[len(gaps)-1].Lost.Size)
+	}
+	return size
 }
 
 // fillAnchor puts the journal's head into an anchor file that was lost.

@@ -280,7 +280,8 @@ func TestLostAnchor(t *testing.T) {
 	refused("the newest are lost, too", "--lost-anchor", fmt.Sprint(head.Size+1))
 	x.write("journal", string(older))
 	refused("the newest are lost, too", "--lost-anchor", fmt.Sprint(head.Size))
-	if out := x.must("recover-tail", "--config", x.config, "--lost-anchor", "1", "--head", newer); !strings.Contains(out, "are lost") {
+	refused("the newest are lost, too", "--lost-anchor", fmt.Sprint(head.Size+1), "--head", newer)
+	if out := x.must("recover-tail", "--config", x.config, "--lost-anchor", fmt.Sprint(head.Size), "--head", newer); !strings.Contains(out, "are lost") {
 		t.Errorf("on the older copy it shows\n%s", out)
 	}
 	x.write("journal", string(x.longer))
@@ -290,5 +291,27 @@ func TestLostAnchor(t *testing.T) {
 	x.start("")
 	x.send(x.paid, rpc.StateSigned)
 	x.send(x.Sign("shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.Small)), rpc.StateSigned)
+	x.stop()
+}
+
+// TestLostAnchorAndTail has the anchor file gone and the newest entries, too: whoever has the lost head goes on with it, and
+// says the same length each time, also where a run was interrupted before the anchor file was filled.
+func TestLostAnchorAndTail(t *testing.T) {
+	x := loseTail(t)
+	x.ask("question")
+	head, err := x.genesis.Keys().Open(x.question.Lost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quorum := x.verdicts("alice", "bob")
+	for _, run := range []string{"first", "interrupted"} {
+		if err := os.Remove(filepath.Join(x.dir, "anchor")); err != nil {
+			t.Fatal(err)
+		}
+		if out := x.must("recover-tail", "--config", x.config, "--lost-anchor", fmt.Sprint(head.Size), "--gap", x.asked, "--verdicts", quorum); !strings.HasPrefix(out, "gap  ") {
+			t.Errorf("%s: it says\n%s", run, out)
+		}
+	}
+	x.start("")
 	x.stop()
 }
