@@ -206,9 +206,7 @@ func (b *Blast) governance(r *radius) string {
 		if !r.fills(anyOf, nil) {
 			return
 		}
-		if r.opt.Stolen.Clock && !r.timeless() { // it runs fast, so the time-lock ends sooner
-			lock = max(0, lock-aheadAtStart-lock/aheadRate-1) / minute * minute
-		}
+		lock = r.wait(lock)
 		if !r.timeless() && (b.UnboundedFrom == 0 || lock < b.UnboundedFrom) {
 			b.UnboundedFrom = lock
 		}
@@ -230,7 +228,7 @@ func (b *Blast) governance(r *radius) string {
 		reach("a recovery", g.Recovery.AnyOf, g.Recovery.TimeLock, ", unless a quorum of directors vetoes")
 	}
 	if r.fills(g.Addresses.AnyOf, nil) {
-		after := "after " + g.Addresses.TimeLock.String()
+		after := "after " + r.wait(g.Addresses.TimeLock).String()
 		if r.timeless() {
 			after = "at once"
 		}
@@ -279,6 +277,14 @@ const (
 	aheadAtStart = 10 * minute
 	aheadRate    = 1000
 )
+
+// wait is how long a time-lock keeps the thief at least, who does not say how late it is: a stolen clock runs fast.
+func (r *radius) wait(lock Millis) Millis {
+	if !r.opt.Stolen.Clock || r.timeless() {
+		return lock
+	}
+	return max(0, lock-aheadAtStart-lock/aheadRate-1) / minute * minute
+}
 
 // timeless tells whether the thief says how late it is: policy time goes where the clock stands and a quorum for
 // resuming vouches for it, and neither waits for anybody's veto.
