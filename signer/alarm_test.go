@@ -3,6 +3,8 @@ package signer_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"kura/journal"
@@ -78,5 +80,29 @@ func TestAlarmThatWaitedForWitnesses(t *testing.T) {
 	d.Restart()
 	if n := alarmsOf(d, "frozen"); n != 1 {
 		t.Errorf("people were called %d times", n)
+	}
+}
+
+// TestOldAlarmsAreNotRaisedAgain: a signer that has never led, or has lost what it knew of the witnesses, cannot tell what
+// others were told. It calls nobody for what was days ago.
+func TestOldAlarmsAreNotRaisedAgain(t *testing.T) {
+	w := newWitnesses(t, 1, 1, true)
+	d := signertest.New(t, signertest.Options{Open: w.open})
+	d.Submit(t.Context(), d.Signer, "watch", d.Freeze(statement.TargetAll, ""))
+	d.Clock.Pass(48 * signertest.Hour)
+	d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XYM], signertest.Small))
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := alarmsOf(d, "frozen"); n != 1 {
+		t.Fatalf("people were called %d times for the freeze", n)
+	}
+	if err := os.Remove(filepath.Join(w.dir, "cosigned")); err != nil {
+		t.Fatal(err)
+	}
+	d.Start()
+	d.Restart()
+	if n := alarmsOf(d, "frozen"); n != 0 {
+		t.Errorf("people were called %d times more", n)
 	}
 }

@@ -105,12 +105,16 @@ func (s *sequencer) gathersOn() bool {
 // next opens the group behind the one that was handed over.
 func (s *sequencer) next() { s.open = &group{draft: s.journal.Draft(s.open.draft)} }
 
+// untoldFor is how far back alarms may not have been told, in milliseconds of policy time before the last entry. A signer
+// that has never led may know of no head that was cosigned, and would call people for everything that ever was.
+const untoldFor = 24 * 60 * 60 * 1000
+
 // start journals that this signer starts, and takes up what the one before it left: authorisations that the journal
 // holds without a signature are signed, with the very same bytes, or given up if that is no longer allowed, and people are
-// called for what it wrote and could not say any more.
+// called for what it wrote last and could not say any more.
 func (s *sequencer) start() {
 	for _, a := range s.state.Alarms() {
-		if a.Seq >= s.told {
+		if a.Seq >= s.told && a.Time >= s.state.Last().Time-untoldFor {
 			s.open.alarms = append(s.open.alarms, newAlarm(&a.Alarm, a.Time))
 		}
 	}
