@@ -56,6 +56,18 @@ func TestFreezeStopsEverySignatureAfterIt(t *testing.T) {
 	}
 }
 
+// wantAlive: what a stop names may still arrive: one payment that is authorised, and one that is signed.
+func wantAlive(t *testing.T, stop ledger.Result, unsigned, signed *ledger.Request) {
+	t.Helper()
+	alive := map[statement.Hash]bool{}
+	for _, a := range stop.Alive {
+		alive[a.About] = a.Signed
+	}
+	if want := map[statement.Hash]bool{unsigned.Hash: false, signed.Hash: true}; !cmp.Equal(alive, want) {
+		t.Error(cmp.Diff(want, alive))
+	}
+}
+
 // TestSuspendedAddressListsWhatIsOnItsWay: a payment to the address that left before may still arrive, and is named.
 func TestSuspendedAddressListsWhatIsOnItsWay(t *testing.T) {
 	w := ledgertest.New(t)
@@ -63,13 +75,7 @@ func TestSuspendedAddressListsWhatIsOnItsWay(t *testing.T) {
 	w.Must(ledger.SignatureInput{About: signed.Hash, Signature: w.Sign(w.Wallets[0], signed.Transaction.Unsigned)})
 	other := w.Submit("shop", w.Withdrawal(w.Wallets[1], ledgertest.Small))
 	f := w.Freeze("alice", statement.ActionSuspend, statement.TargetAddress, w.Wallets[0].Destination.String())
-	alive := map[statement.Hash]bool{}
-	for _, a := range f.Alive {
-		alive[a.About] = a.Signed
-	}
-	if want := map[statement.Hash]bool{unsigned.Hash: false, signed.Hash: true}; !cmp.Equal(alive, want) {
-		t.Error(cmp.Diff(want, alive))
-	}
+	wantAlive(t, f, unsigned, signed)
 	if w.State.MaySign(unsigned.Hash, w.Clock) || !w.State.MaySign(other.About, w.Clock) {
 		t.Error("the suspension stops the payments to that address, and no others")
 	}
@@ -83,13 +89,7 @@ func TestSuspendedKeyStopsWhatItAskedFor(t *testing.T) {
 	w.Must(ledger.SignatureInput{About: signed.Hash, Signature: w.Sign(w.Wallets[0], signed.Transaction.Unsigned)})
 	other := w.Submit("desk", w.Withdrawal(w.Wallets[0], ledgertest.Small))
 	f := w.Freeze("alice", statement.ActionSuspend, statement.TargetKey, statement.Key(w.PublicKey("shop")).Fingerprint())
-	alive := map[statement.Hash]bool{}
-	for _, a := range f.Alive {
-		alive[a.About] = a.Signed
-	}
-	if want := map[statement.Hash]bool{unsigned.Hash: false, signed.Hash: true}; !cmp.Equal(alive, want) {
-		t.Error(cmp.Diff(want, alive))
-	}
+	wantAlive(t, f, unsigned, signed)
 	if w.State.MaySign(unsigned.Hash, w.Clock) || !w.State.MaySign(other.About, w.Clock) {
 		t.Error("the suspension stops what that key asked for, and nothing else")
 	}

@@ -22,20 +22,24 @@ import (
 
 const now = 1_800_000_000_000 // the witness's clock in these tests, unix ms
 
+// person is somebody with a key of their own, made from a number.
+func person(t *testing.T, number byte) (ssh.Signer, statement.Key) {
+	t.Helper()
+	signer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{number}, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := statement.KeyOf(signer.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer, key
+}
+
 func TestAnOfficersFreezeStopsTheWitness(t *testing.T) {
 	l := newLog(t)
-	officer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	stranger, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{2}, ed25519.SeedSize)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := statement.KeyOf(officer.PublicKey())
-	if err != nil {
-		t.Fatal(err)
-	}
+	officer, key := person(t, 1)
+	stranger, _ := person(t, 2)
 	freeze := func(change func(*statement.Freeze)) *statement.Freeze {
 		f := &statement.Freeze{
 			Journal: statement.Hash(l.genesis.Hash), ID: statement.NewID(now, [10]byte{1}), Expires: now + 60_000,
@@ -110,14 +114,7 @@ func TestAFreezeThatCannotBeKept(t *testing.T) {
 	if err := os.Rename(dir, dir+"-away"); err != nil {
 		t.Fatal(err)
 	}
-	officer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := statement.KeyOf(officer.PublicKey())
-	if err != nil {
-		t.Fatal(err)
-	}
+	officer, key := person(t, 1)
 	env, err := statement.Sign(officer, nil, &statement.Freeze{
 		Journal: statement.Hash(l.genesis.Hash), ID: statement.NewID(now, [10]byte{1}), Expires: now + 60_000,
 		Action: statement.ActionFreeze, Target: statement.Target{Kind: statement.TargetAll}, Reason: "intruder",
