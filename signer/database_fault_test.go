@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -194,17 +195,25 @@ func (d *database) check(t *testing.T, dsn string) {
 	}
 	defer s.Close()
 	d.checkStore(t, s, signertest.Small)
-	held := d.authorised(t, s)
+	if held := d.checkSigned(t, s); held != len(d.out) {
+		t.Errorf("%d authorisations, %d transactions left", held, len(d.out))
+	}
+}
+
+// checkSigned holds what the token signed until now to what the journal holds, and returns how many authorisations that
+// are.
+func (d *database) checkSigned(t *testing.T, s journal.Store) int {
+	t.Helper()
 	d.token.mu.Lock()
-	defer d.token.mu.Unlock()
-	for message := range d.token.signed {
+	signed := maps.Clone(d.token.signed)
+	d.token.mu.Unlock()
+	held := d.authorised(t, s)
+	for message := range signed {
 		if !held[message] {
 			t.Errorf("the token signed what the journal does not hold: %x", message)
 		}
 	}
-	if len(held) != len(d.out) {
-		t.Errorf("%d authorisations, %d transactions left", len(held), len(d.out))
-	}
+	return len(held)
 }
 
 // authorised returns the bytes that the journal lets the token sign.
