@@ -39,7 +39,7 @@ func (j *judgement) proposal(p *statement.Proposal, actor policy.Actor, code str
 	}
 	d := policy.JudgeProposal(policy.ProposalInput{
 		Policy: j.s.policy, Overlay: j.s.overlay, Book: j.s.book, Proposal: p, By: actor,
-		Since: j.now.Time, Retired: j.s.retired, LogKey: j.s.keys.Used,
+		Since: j.now.Time, Retired: j.s.retired, LogKey: j.s.keys.Used, OtherAccount: j.s.otherAccount,
 		Knew: func(statement.Hash) bool { return true }, Now: j.now,
 	})
 	if d.State != policy.ProposalOpen && d.State != policy.ProposalRefused {
@@ -60,7 +60,7 @@ func (j *judgement) proposal(p *statement.Proposal, actor policy.Actor, code str
 // state, in a sentence for whoever is about to sign it.
 func (s *State) CheckProposal(p *statement.Proposal) error {
 	return policy.CheckProposal(policy.ProposalInput{
-		Policy: s.policy, Overlay: s.overlay, Book: s.book, Proposal: p, Retired: s.retired, LogKey: s.keys.Used,
+		Policy: s.policy, Overlay: s.overlay, Book: s.book, Proposal: p, Retired: s.retired, LogKey: s.keys.Used, OtherAccount: s.otherAccount,
 		Knew: func(statement.Hash) bool { return true },
 	})
 }
@@ -70,7 +70,7 @@ func (j *judgement) proposalInput(p *Proposal) policy.ProposalInput {
 	return policy.ProposalInput{
 		Policy: j.s.policy, Overlay: j.s.overlay, Book: j.s.book, Proposal: p.Body, By: p.By,
 		Since: p.Since, Adopted: p.State == StateAdopted, AdoptedAt: p.AdoptedAt,
-		Verdicts: p.Verdicts, Retired: j.s.retired, LogKey: j.s.keys.Used, Replaced: j.s.replaced(p),
+		Verdicts: p.Verdicts, Retired: j.s.retired, LogKey: j.s.keys.Used, OtherAccount: j.s.otherAccount, Replaced: j.s.replaced(p),
 		Knew: func(stop statement.Hash) bool {
 			f := j.s.freezes[stop]
 			return f != nil && f.StatementSeq < p.StatementSeq
@@ -81,6 +81,15 @@ func (j *judgement) proposalInput(p *Proposal) policy.ProposalInput {
 
 // retired tells whether a key stood in a policy that is no longer in force.
 func (s *State) retired(key statement.Key) bool { return s.former[key] }
+
+// otherAccount is the network and public key of a wallet's ceremony where a policy gives the wallet others.
+func (s *State) otherAccount(w *policy.Wallet) string {
+	made := s.wallets[string(w.ID)]
+	if made == nil || made.Network == w.Network && made.PublicKey == w.PublicKey {
+		return ""
+	}
+	return made.Network + " " + made.PublicKey
+}
 
 // proposalOutcome writes where a proposal stands, and why.
 func (j *judgement) proposalOutcome(res Result, d policy.ProposalDecision, t *TransactionRecord) Result {

@@ -180,6 +180,54 @@ func TestKeysNeverComeBack(t *testing.T) {
 	}
 }
 
+// TestPolicyOfAnotherKey proposes wallets whose keys the journal knows: a name is made once, and a policy that gives it
+// another key could never pay from it.
+func TestPolicyOfAnotherKey(t *testing.T) {
+	made, other := &ledgertest.Wallet{Name: "later", Network: nem.NIS1Testnet, Custody: "sealed", Key: nem.NIS1PublicKey(&[32]byte{1})}, nem.NIS1PublicKey(&[32]byte{2})
+	named := func(id policy.WalletID, key nem.PublicKey) func(*policy.Document) {
+		return func(doc *policy.Document) {
+			x := doc.Wallets[0]
+			x.ID, x.PublicKey = id, key.String()
+			doc.Wallets = append(doc.Wallets[:len(doc.Wallets):len(doc.Wallets)], x)
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*policy.Document)
+		state  string
+	}{
+		{"its key", named("later", made.Key), ledger.StateAdopted},
+		{"another key", named("later", other), ledger.StateRefused},
+		{"a wallet still to be made", named("latest", other), ledger.StateAdopted},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := ledgertest.New(t)
+			w.Must(ledger.WalletInput{Wallet: w.Ceremony(made)})
+			p := adopted(w, c.change)
+			if s := proposalState(w, p); s != c.state || s == ledger.StateRefused && p.Code != policy.CodeBadDocument {
+				t.Errorf("it is %s (%s), want %s", s, p.Code, c.state)
+			}
+		})
+	}
+	t.Run("made within the time-lock", func(t *testing.T) {
+		w := ledgertest.New(t)
+		p := adopted(w, named("later", other))
+		w.Must(ledger.WalletInput{Wallet: w.Ceremony(made)})
+		w.Advance(24 * ledgertest.Hour)
+		w.Ticks()
+		if s := proposalState(w, p); s != ledger.StateLapsed {
+			t.Errorf("it is %s", s)
+		}
+	})
+	t.Run("in force before it was made", func(t *testing.T) {
+		w := ledgertest.NewWith(t, named("later", other))
+		w.Must(ledger.WalletInput{Wallet: w.Ceremony(made)})
+		if s := proposalState(w, adoptTitle(w, "next")); s != ledger.StateAdopted {
+			t.Errorf("what follows is %s: the rules could not be changed any more", s)
+		}
+	})
+}
+
 // evacuate has two directors sweep hot-xem.
 func evacuate(w *ledgertest.World) ledger.Result {
 	doc, err := json.Marshal(policy.Evacuation{Wallet: "hot-xem", Assets: []policy.Value{{Asset: "xem", Amount: 50 * ledgertest.DayMax}}, MaxFee: 5_000_000})

@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -29,6 +30,9 @@ type ProposalInput struct {
 	// LogKey tells whether a key is or was the journal's log key: it is never handed
 	// over to. nil: none is.
 	LogKey func([32]byte) bool
+	// OtherAccount is the network and public key of a wallet's ceremony where they are not those of this wallet, ""
+	// where they are, and where it had none. nil: none has.
+	OtherAccount func(*Wallet) string
 	// Replaced tells that another proposal of a log key was adopted after this one.
 	Replaced bool
 	// Knew tells whether a stop was in the journal when the proposal was: policy time, which may stand
@@ -356,6 +360,16 @@ func (in *ProposalInput) successor(text []byte) (*Policy, *Refusal) {
 	}
 	if refusal := CheckSuccessor(in.Policy, next, in.Retired); refusal != nil {
 		return nil, refusal
+	}
+	for i := range next.doc.Wallets {
+		w := &next.doc.Wallets[i]
+		if _, kept := in.Policy.Wallet(w.ID); kept || in.OtherAccount == nil {
+			continue
+		}
+		// It could never pay: a wallet has one ceremony, and keeps its key from policy to policy.
+		if other := in.OtherAccount(w); other != "" {
+			return nil, refuse(CodeBadDocument, fmt.Sprintf("document.wallets[%d]", i), "wallet %s was made as %s, and here it is %s %s", w.ID, other, w.Network, w.PublicKey)
+		}
 	}
 	return next, nil
 }
