@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Error is one mistake in a document: where, what was found, what would be
@@ -46,4 +48,15 @@ func quoted(s string) string {
 		s = strings.ToValidUTF8(s[:longest], "") + "…"
 	}
 	return strconv.QuoteToGraphic(s)
+}
+
+// Odd names the first character of a text that is none of ASCII, " (character 2 is
+// U+043E)": it may look like one that is. "" if there is none.
+func Odd(text string) string {
+	for i, r := range []rune(text) {
+		if r > unicode.MaxASCII {
+			return fmt.Sprintf(" (character %d is %U)", i+1, r)
+		}
+	}
+	return ""
 }

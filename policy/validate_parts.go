@@ -148,7 +148,7 @@ func (v *validator) anchor() {
 
 func (v *validator) name(path, name string) {
 	if !namePattern.MatchString(name) {
-		v.fail(path, "want 1 to 64 lower-case letters, digits, '.', '_' or '-', beginning with a letter or digit", "%s is no name", quoted(name))
+		v.fail(path, "want 1 to 64 lower-case letters, digits, '.', '_' or '-', beginning with a letter or digit", "%s is no name", quoted(name)+Odd(name))
 	}
 }
 
@@ -222,7 +222,7 @@ func (v *validator) unknown(path, kind, name string, known []string) {
 	if near := Nearest(name, known); near != "" {
 		want = "did you mean " + near + "?"
 	}
-	v.fail(path, want, "no %s is called %s", kind, quoted(name))
+	v.fail(path, want, "no %s is called %s", kind, quoted(name)+Odd(name))
 }
 
 func (v *validator) groupNames() []string {

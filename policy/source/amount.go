@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -23,8 +22,12 @@ func (d *decoder) amount(n *node, v reflect.Value, path string) {
 			d.fail(n, path, "want an amount such as 250000 XEM", "%s", n)
 		case plainNumber || (n.quoted && !strings.Contains(n.value, " ")):
 			x, err := nem.ParseAmount(n.value)
+			want := "want a whole number in plain digits" + n.plainDigits()
+			if digits(n.value) && n.value[0] != '0' {
+				want = "want a smaller number"
+			}
 			if err != nil {
-				d.fail(n, path, "want a whole number in plain digits"+n.plainDigits(), "%s", strconv.QuoteToGraphic(n.value))
+				d.fail(n, path, want, "%s", shown(n.value)+policy.Odd(n.value))
 			}
 			v.SetUint(uint64(x))
 		case asset == nil:
@@ -32,7 +35,7 @@ func (d *decoder) amount(n *node, v reflect.Value, path string) {
 			if w, ok := owners[len(owners)-1].(*policy.Wallet); ok {
 				want = "put the currency of " + w.Network + " into assets: fees are paid in it"
 			}
-			d.homeless = append(d.homeless, &Mistake{Line: n.line, Column: n.column, Path: path, What: strconv.QuoteToGraphic(n.value) + " of which asset?", Want: want})
+			d.homeless = append(d.homeless, &Mistake{Line: n.line, Column: n.column, Path: path, What: shown(n.value) + " of which asset?", Want: want})
 			if strings.HasSuffix(path, ".upTo") {
 				v.SetUint(1) // so that it lies above an "above" that is homeless, too
 			}
@@ -49,7 +52,7 @@ func (d *decoder) amount(n *node, v reflect.Value, path string) {
 // readAmount reads an amount of an asset, or says what is wrong with it.
 func readAmount(text string, asset *policy.Asset) (x nem.Amount, what, want string) {
 	number, unit, spaced := strings.Cut(text, " ")
-	quoted := strconv.QuoteToGraphic(text)
+	quoted := shown(text) + policy.Odd(text)
 	x, scaled := scale(number, int(asset.Divisibility))
 	if spaced && scaled && unit == asset.Name {
 		return x, "", ""
@@ -62,7 +65,7 @@ func readAmount(text string, asset *policy.Asset) (x nem.Amount, what, want stri
 	case strings.Trim(text, "0123456789_.") == "":
 		return 0, text + " without a unit", want + ", or digits in quotes for the smallest unit"
 	case spaced && scaled && !strings.EqualFold(unit, asset.Name) && strings.Trim(unit, letters) == "":
-		return 0, "the unit " + strconv.QuoteToGraphic(unit), fmt.Sprintf("want the unit of %s, %s", asset.ID, asset.Name)
+		return 0, "the unit " + shown(unit), fmt.Sprintf("want the unit of %s, %s", asset.ID, asset.Name)
 	case unit == asset.Name && strings.Trim(number, "0123456789_") == "" && len(number) > 12:
 		return 0, quoted, "want less: nothing holds so much"
 	}

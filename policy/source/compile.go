@@ -20,7 +20,7 @@ import (
 func Compile(file []byte) (*policy.Policy, error) {
 	file = bytes.TrimPrefix(file, byteOrderMark)
 	if trimmed := bytes.TrimSpace(file); len(trimmed) > 0 && trimmed[0] == '{' {
-		return compileJSON(trimmed)
+		return compileJSON(file)
 	}
 	doc := &policy.Document{}
 	d, err := decode(file, doc)
@@ -83,7 +83,7 @@ func Lines(file []byte) func(path string) int {
 func compileJSON(file []byte) (*policy.Policy, error) {
 	compact := jsontext.Value(bytes.Clone(file))
 	if err := compact.Compact(); err != nil {
-		return nil, Mistakes{{What: "not JSON: " + err.Error()}}
+		return nil, Mistakes{notJSON(file, err)}
 	}
 	p, err := policy.Parse(compact)
 	if err == nil {
@@ -94,6 +94,16 @@ func compileJSON(file []byte) (*policy.Policy, error) {
 		places.note(root, "")
 	}
 	return nil, places.locate(err)
+}
+
+// notJSON says where a file is no JSON.
+func notJSON(file []byte, err error) *Mistake {
+	m := &Mistake{What: "not JSON: " + err.Error(), Want: "want JSON as kura policy compile writes it, or YAML that does not begin with {"}
+	if at, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		m.Line, m.Column = position(file, int(at.ByteOffset))
+		m.What = "not JSON: " + at.Err.Error()
+	}
+	return m
 }
 
 // decode reads YAML into a document, all but its amounts.
@@ -289,7 +299,7 @@ func (d *decoder) unknown(n *node, path string, known []string) (meant []string)
 		if near := policy.Nearest(key.value, known); near != "" {
 			want, meant = "did you mean "+near+"?", append(meant, near)
 		}
-		d.fail(key, path, want, "%s is no member", strconv.QuoteToGraphic(key.value))
+		d.fail(key, path, want, "%s is no member", shown(key.value)+policy.Odd(key.value))
 	}
 	return meant
 }
@@ -348,7 +358,7 @@ func (d *decoder) span(n *node, v reflect.Value, path string) {
 	case n.value == "":
 		d.fail(n, path, want, "no span")
 	case !ok:
-		d.fail(n, path, want, "%s", strconv.QuoteToGraphic(n.value))
+		d.fail(n, path, want, "%s", shown(n.value)+policy.Odd(n.value))
 	default:
 		v.SetInt(int64(span))
 	}

@@ -60,7 +60,17 @@ func TestMistakes(t *testing.T) {
 		{"mapping expected", "coolingOff: 0s\n      expiry: 3d\n      rejections: 1", "coolingOff: {}\n      expiry: 3d\n      rejections: 1", "want a span"},
 		{"text expected", "title: Small treasury", "title: 2027", "put quotes around it"},
 		{"number expected", "veto: 2", "veto: two", "want a number"},
-		{"too large a number", "veto: 2", "veto: 99999999999999999999", "want a number"},
+		{"too large a number", "veto: 2", "veto: 99999999999999999999", "veto: 99999999999999999999; want a smaller number"},
+		{"too large a supply", "supply: 8999999999", "supply: 99999999999999999999", "want a smaller number"},
+		{"fraction of a count", "veto: 2", "veto: 2.0", "want a whole number"},
+		{"letters that only look the same", "max: 1_000_000 XEM", "max: 1_000_000 \u0425\u0415\u041c", "(character 11 is U+0425)"},
+		{"digits that only look the same", "max: 1_000_000 XEM", "max: \uff11 XEM", "(character 1 is U+FF11)"},
+		{"a space that nobody sees", "max: 1_000_000 XEM", "max: 1_000_000\u00a0XEM", "(character 10 is U+00A0); write 1_000_000 XEM"},
+		{"a name that only looks the same", "wallet: [payments]", "wallet: [p\u0430yments]", "(character 2 is U+0430); did you mean payments?"},
+		{"a member that only looks the same", "custody: sealed", "\u0441ustody: sealed", "(character 1 is U+0441) is no member; did you mean custody?"},
+		{"a span that only looks the same", "life: 2h", "life: 2\u04bb", "(character 2 is U+04BB)"},
+		{"a name of other letters", "id: payments", "id: p\u0430yments", "(character 2 is U+0430) is no name"},
+		{"another encoding", "title: Small treasury", "title: Tr\xe9sorerie", "line 8, column 10: the byte 0xe9, which is no UTF-8; save the file as UTF-8"},
 		{"negative divisibility", "divisibility: 6", "divisibility: 600", "want a smaller number"},
 		{"span without unit", "life: 2h", "life: 7200", "want a span"},
 		{"span in words", "life: 2h", "life: two hours", "want a span"},
@@ -341,4 +351,33 @@ func FuzzCompile(f *testing.F) {
 			t.Fatalf("compiled to what is not taken: %v", err)
 		}
 	})
+}
+
+// TestOtherEncodings: what is not UTF-8 is refused by its name and not shown.
+func TestOtherEncodings(t *testing.T) {
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+		_, err := source.Compile([]byte(mark + strings.Join(strings.Split(treasury(t), ""), "\x00")))
+		if err == nil || err.Error() != "line 1, column 1: the file is UTF-16, as some editors and shells save it; save it as UTF-8" {
+			t.Errorf("%.200v", err)
+		}
+	}
+	if _, err := source.Addresses([]byte("add: \"\xe9\"")); err == nil || !strings.HasPrefix(err.Error(), "line 1, column 7: ") {
+		t.Error(err)
+	}
+	if _, err := source.Compile([]byte(strings.Repeat("x", 1000))); err == nil || len(err.Error()) > 200 {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestJSONPlaces: a mistake in a file of JSON has a place, too.
+func TestJSONPlaces(t *testing.T) {
+	for file, want := range map[string]string{
+		"{\"semantics\": 1,\n \"version\": 2,}":   "line 2, column 15: not JSON",
+		"\n{\"semantics\": 1\n\"version\": 2}":    "line 3, column 1: not JSON",
+		"{\"title\": \"\u00e9\", \"version\": x}": "line 1, column 27: not JSON",
+	} {
+		if _, err := source.Compile([]byte(file)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
 }

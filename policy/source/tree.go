@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
@@ -75,7 +76,7 @@ type node struct {
 func (n *node) String() string {
 	switch n.kind {
 	case text:
-		return "the text " + strconv.QuoteToGraphic(n.value)
+		return "the text " + shown(n.value)
 	case integer, boolean:
 		return n.value
 	default:
@@ -83,13 +84,24 @@ func (n *node) String() string {
 	}
 }
 
+// shown shows a text of the file, bounded: whatever the file is, it may be one text.
+func shown(value string) string {
+	const longest = 60
+	if r := []rune(value); len(r) > longest {
+		value = string(r[:longest]) + "…"
+	}
+	return strconv.QuoteToGraphic(value)
+}
+
+func digits(value string) bool { return value != "" && strings.Trim(value, "0123456789") == "" }
+
 // plainDigits is what to write for a number that has quotes or _ in it.
 func (n *node) plainDigits() string {
-	digits := strings.ReplaceAll(n.value, "_", "")
-	if n.kind != text || digits == "" || strings.Trim(digits, "0123456789") != "" {
+	plain := strings.ReplaceAll(n.value, "_", "")
+	if n.kind != text || !digits(plain) {
 		return ""
 	}
-	return ": " + digits
+	return ": " + plain
 }
 
 // byteOrderMark is what some editors put in front of a file.
@@ -101,6 +113,9 @@ func parse(file []byte) (*node, *Mistake) {
 	file = bytes.TrimPrefix(file, byteOrderMark)
 	if len(file) > longest {
 		return nil, &Mistake{What: fmt.Sprintf("the file has %d bytes", len(file)), Want: "want at most 4 MiB: what is proposed has at most 1 MiB"}
+	}
+	if m := notText(file); m != nil {
+		return nil, m
 	}
 	parsed, err := parser.ParseBytes(file, 0)
 	if err != nil {
@@ -120,6 +135,30 @@ func parse(file []byte) (*node, *Mistake) {
 		return nil, &Mistake{What: "the file is empty", Want: "want a policy; examples/ has some"}
 	}
 	return build(root)
+}
+
+// notText finds a file that is not UTF-8: what stands in it would be read as something else.
+func notText(file []byte) *Mistake {
+	if bytes.HasPrefix(file, []byte("\xff\xfe")) || bytes.HasPrefix(file, []byte("\xfe\xff")) {
+		return &Mistake{Line: 1, Column: 1, What: "the file is UTF-16, as some editors and shells save it", Want: "save it as UTF-8"}
+	}
+	for i := 0; i < len(file); {
+		r, size := utf8.DecodeRune(file[i:])
+		if r == utf8.RuneError && size == 1 {
+			m := &Mistake{What: fmt.Sprintf("the byte %#x, which is no UTF-8", file[i]), Want: "save the file as UTF-8"}
+			m.Line, m.Column = position(file, i)
+			return m
+		}
+		i += size
+	}
+	return nil
+}
+
+// position gives line and column, counted from 1 in characters, of an offset in a file.
+func position(file []byte, offset int) (line, column int) {
+	before := file[:min(max(offset, 0), len(file))]
+	start := bytes.LastIndexByte(before, '\n') + 1
+	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[start:])
 }
 
 func at(n ast.Node, what, want string) *Mistake {
@@ -161,13 +200,16 @@ func build(n ast.Node) (*node, *Mistake) {
 	case *ast.StringNode:
 		out.kind, out.value = text, x.Value
 		out.quoted = x.Token.Type == token.SingleQuoteType || x.Token.Type == token.DoubleQuoteType
+		if !out.quoted && digits(out.value) && out.value[0] != '0' {
+			out.kind = integer // too large for the parser
+		}
 	case *ast.IntegerNode:
 		out.kind, out.value = integer, x.Token.Value
-		if plain := strings.ReplaceAll(out.value, "_", ""); plain != out.value && strings.Trim(plain, "0123456789") == "" {
+		if plain := strings.ReplaceAll(out.value, "_", ""); plain != out.value && digits(plain) {
 			out.kind = text // an amount whose unit was forgotten, if anything
 			break
 		}
-		if strings.Trim(out.value, "0123456789") != "" || (len(out.value) > 1 && out.value[0] == '0') {
+		if !digits(out.value) || (len(out.value) > 1 && out.value[0] == '0') {
 			return nil, at(n, "the number "+out.value, "want decimal digits without sign or leading zeros, or quotes around a text")
 		}
 	case *ast.BoolNode:
@@ -220,7 +262,7 @@ func refusedNode(n ast.Node) string {
 	case *ast.NullNode:
 		return `no value: want one; "" is the empty text, [] the empty list, and # begins a comment`
 	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return `a fraction: write an amount with its unit, "0.5 XEM"`
+		return `a fraction: want a whole number, or an amount with its unit, "0.5 XEM"`
 	case *ast.LiteralNode:
 		return "a text block (| or >): want one line"
 	case *ast.DirectiveNode:
