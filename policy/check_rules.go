@@ -120,9 +120,21 @@ func (r *rule) covers(other *rule) bool {
 	return true
 }
 
+// mostParts is how many regions are followed: what is cut up more finely is not worth it.
+const mostParts = 512
+
+// minus takes a region out of others, and tells whether they had anything of it.
+func minus(from []region, out region) (rest []region, touched bool) {
+	for _, part := range from {
+		parts := part.without(out)
+		touched = touched || len(parts) != 1 || !parts[0].same(&part)
+		rest = append(rest, parts...)
+	}
+	return rest, touched
+}
+
 // neverMatches finds a rule to which the rules above it leave nothing.
 func (c *checker) neverMatches(at int) {
-	const most = 512 // parts: what is cut up more finely is not worth following
 	r := &c.p.rules[at]
 	left := c.regions(r)
 	path := fmt.Sprintf("rules[%d]", at)
@@ -136,18 +148,11 @@ func (c *checker) neverMatches(at int) {
 		if !above.covers(r) {
 			continue
 		}
-		whole := c.region(above)
-		var rest []region
-		touched := false
-		for _, part := range left {
-			parts := part.without(whole)
-			touched = touched || len(parts) != 1 || !parts[0].same(&part)
-			rest = append(rest, parts...)
-		}
+		rest, touched := minus(left, c.region(above))
 		if touched {
 			takers = append(takers, above.id)
 		}
-		if left = rest; len(left) == 0 || len(left) > most {
+		if left = rest; len(left) == 0 || len(left) > mostParts {
 			break
 		}
 	}

@@ -290,6 +290,9 @@ func TestDiff(t *testing.T) {
 		{policy.Alters, "limit most changes", func(d *policy.Document) { d.Limits[0].At = "wait" }},
 		{policy.Loosens, "limit most is gone: at most 100 XEM in any 1h", func(d *policy.Document) { d.Limits = nil }},
 		{policy.Tightens, "limit pace is new: at most 5 withdrawals in any 1h", func(d *policy.Document) {
+			d.Limits = append(d.Limits, policy.Limit{ID: "pace", Of: "count", Per: []string{}, Max: 5, Window: policy.Millis(hour), At: "wait"})
+		}},
+		{policy.Alters, "1 rejection; what is approved beyond it fills no limit but those marked always", func(d *policy.Document) {
 			d.Limits = append(d.Limits, policy.Limit{ID: "pace", Of: "count", Client: []policy.ClientID{"c1"}, Per: []string{"customer"}, Max: 5, Window: policy.Millis(hour), At: "approve", Approval: &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}, CoolingOff: policy.Millis(minute), Expiry: policy.Millis(hour), Rejections: 1}})
 		}},
 		{policy.Loosens, "dan becomes director", func(d *policy.Document) { d.People[3].Roles = append(d.People[3].Roles, "director") }},
@@ -333,8 +336,8 @@ func TestDiff(t *testing.T) {
 		{policy.Tightens, "wallet w1 is out", func(d *policy.Document) { d.Wallets = nil }},
 		{policy.Loosens, "the rescue address of w1 becomes", func(d *policy.Document) { d.Wallets[0].Rescue = benchAddress(4).String() }},
 		{policy.Loosens, "transactions of w1 stay valid longer: 1h instead of 30m", func(d *policy.Document) { d.Wallets[0].Life *= 2 }},
-		{policy.Loosens, "wallet w1 may pay fees up to 2000000", func(d *policy.Document) { d.Wallets[0].MaxFee *= 2 }},
-		{policy.Tightens, "wallet w1 may pay fees up to 500000", func(d *policy.Document) { d.Wallets[0].MaxFee /= 2 }},
+		{policy.Loosens, "wallet w1 may pay fees up to 2 XEM instead of 1 XEM", func(d *policy.Document) { d.Wallets[0].MaxFee *= 2 }},
+		{policy.Tightens, "wallet w1 may pay fees up to 0.5 XEM instead of 1 XEM", func(d *policy.Document) { d.Wallets[0].MaxFee /= 2 }},
 		{policy.Loosens, "asset gold", func(d *policy.Document) {
 			d.Assets = append(d.Assets, policy.Asset{ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD"})
 		}},
@@ -382,7 +385,7 @@ func TestDiff(t *testing.T) {
 	for _, want := range []string{
 		"person ann gets a key: SHA256:", "service aml gets a key: SHA256:", "sentinel pager gets a key: SHA256:", "client c1 gets a key: SHA256:",
 		"ann operates client c1", "client c1 may write ", "the rescue address of w1 becomes \"" + old.Document().Wallets[0].Rescue + "\"",
-		"wallet w1 may pay fees up to 1000000 ", "transactions of w1 stay valid longer: 30m", `"divisibility":6`,
+		"wallet w1 may pay fees up to 1 XEM instead of 0 XEM", "transactions of w1 stay valid longer: 30m", `"divisibility":6`,
 		"changes of policy are decided by 2 of director instead of nobody",
 	} {
 		if !strings.Contains(all, want) {
@@ -402,6 +405,53 @@ func TestDiff(t *testing.T) {
 	}))
 	if len(got) != 2 || got[0].Text != "rule pay (sign) is raised from up to 1 XEM to up to 3 XEM" || !strings.Contains(got[1].Text, "another order: second, pay") {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestDiffOfTiers: whoever takes a rule's amounts when it goes or shrinks says which way that points, and where they
+// are signed without anybody it does not tighten.
+func TestDiffOfTiers(t *testing.T) {
+	xem := []policy.AssetRef{"xem"}
+	approve := func(r policy.Rule) policy.Rule {
+		r.Then = "approve"
+		r.Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}, Expiry: policy.Millis(day), Rejections: 1}
+		return r
+	}
+	asked := func(above, upTo uint64) policy.Rule {
+		return approve(policy.Rule{ID: "asked", When: policy.When{Asset: xem, Amount: &policy.Range{Above: units(above), UpTo: units(upTo)}}})
+	}
+	all := policy.Rule{ID: "all", Then: "sign", When: policy.When{Asset: xem}}
+	more := approve(policy.Rule{ID: "more", When: policy.When{Asset: xem, Amount: &policy.Range{Above: units(5_000_000)}}})
+	none := policy.Rule{ID: "none", Then: "deny", When: policy.When{Asset: xem}}
+	few := policy.Rule{ID: "few", Then: "sign", When: policy.When{Asset: xem, Amount: &policy.Range{UpTo: units(1_000_000)}}}
+	fewer := policy.Rule{ID: "few", Then: "sign", When: policy.When{Asset: xem, Amount: &policy.Range{UpTo: units(500_000)}}}
+	cases := []struct {
+		name      string
+		old, next []policy.Rule
+		effect    policy.Effect
+		want      string
+	}{
+		{"gone above a rule that signs", []policy.Rule{asked(1, 9_000_000), all}, []policy.Rule{all}, policy.Loosens, "1 rejection; that is left to all (sign)"},
+		{"what signed, gone above people", []policy.Rule{few, asked(1, 9_000_000)}, []policy.Rule{asked(1, 9_000_000)}, policy.Alters, "sign; that is left to asked (approve)"},
+		{"what signed, lowered above what signs", []policy.Rule{few, all}, []policy.Rule{fewer, all}, policy.Tightens, "to up to 0.5 XEM; that is left to all (sign)"},
+		{"gone above nothing", []policy.Rule{asked(1, 9_000_000)}, []policy.Rule{few}, policy.Tightens, "1 rejection"},
+		{"gone above a refusal", []policy.Rule{asked(1, 9_000_000), none, all}, []policy.Rule{none, all}, policy.Tightens, "1 rejection"},
+		{"gone above other people", []policy.Rule{asked(1, 9_000_000), more}, []policy.Rule{more}, policy.Alters, "; that is left to more (approve)"},
+		{"lowered above a rule that signs", []policy.Rule{asked(1, 9_000_000), all}, []policy.Rule{asked(1, 8_000_000), all}, policy.Loosens, "lowered from up to 9 XEM to up to 8 XEM; that is left to all (sign)"},
+		{"lowered above other people", []policy.Rule{asked(1, 9_000_000), more}, []policy.Rule{asked(1, 8_000_000), more}, policy.Alters, "to up to 8 XEM; that is left to more (approve)"},
+		{"lowered, and others begin higher", []policy.Rule{asked(1, 4_000_000), more}, []policy.Rule{asked(1, 3_000_000), more}, policy.Tightens, "to up to 3 XEM"},
+		{"raised into a rule that signs", []policy.Rule{asked(1, 2_000_000), all}, []policy.Rule{asked(1, 3_000_000), all}, policy.Alters, "to up to 3 XEM; it takes that from all (sign)"},
+		{"raised into nothing", []policy.Rule{asked(1, 2_000_000), few}, []policy.Rule{asked(1, 3_000_000), few}, policy.Loosens, "to up to 3 XEM"},
+		{"raised into other people", []policy.Rule{asked(1, 5_000_000), more}, []policy.Rule{asked(1, 6_000_000), more}, policy.Loosens, "to up to 6 XEM; it takes that from more (approve)"},
+		{"new above a rule that signs", []policy.Rule{all}, []policy.Rule{asked(1, 2_000_000), all}, policy.Alters, "1 rejection; it takes that from all (sign)"},
+		{"new behind a rule that signs all", []policy.Rule{all}, []policy.Rule{all, asked(1, 2_000_000)}, policy.Loosens, "1 rejection"},
+	}
+	for _, c := range cases {
+		old := republic(t, func(d *policy.Document) { d.Rules = c.old })
+		got := policy.Diff(old, successor(t, old, func(d *policy.Document) { d.Rules = c.next }))
+		if !slices.ContainsFunc(got, func(x policy.PolicyChange) bool { return x.Effect == c.effect && strings.HasSuffix(x.Text, c.want) }) {
+			t.Errorf("%s: no %q that %s in\n%v", c.name, c.want, c.effect, got)
+		}
 	}
 }
 

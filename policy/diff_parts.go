@@ -53,9 +53,9 @@ func (d *differ) wallet(old, next *Wallet) {
 	d.number(fmt.Sprintf("transactions of %s stay valid longer", next.ID), fmt.Sprintf("transactions of %s stay valid shorter", next.ID), old.Life, next.Life)
 	switch {
 	case next.MaxFee > old.MaxFee:
-		d.say(Loosens, "wallet %s may pay fees up to %s (smallest units) instead of %s", next.ID, next.MaxFee, old.MaxFee)
+		d.say(Loosens, "wallet %s may pay fees up to %s instead of %s", next.ID, d.fee(next, next.MaxFee), d.fee(next, old.MaxFee))
 	case next.MaxFee < old.MaxFee:
-		d.say(Tightens, "wallet %s may pay fees up to %s (smallest units) instead of %s", next.ID, next.MaxFee, old.MaxFee)
+		d.say(Tightens, "wallet %s may pay fees up to %s instead of %s", next.ID, d.fee(next, next.MaxFee), d.fee(next, old.MaxFee))
 	}
 	if old.FeeMultiplier != next.FeeMultiplier {
 		d.say(Alters, "wallet %s pays %d per byte instead of %d", next.ID, next.FeeMultiplier, old.FeeMultiplier)
@@ -70,6 +70,15 @@ func (d *differ) wallet(old, next *Wallet) {
 	if o != n {
 		d.say(Alters, "wallet %s: %s becomes %s", next.ID, text(o), text(n))
 	}
+}
+
+// fee shows an amount of what a wallet of the next policy pays fees in.
+func (d *differ) fee(w *Wallet, amount Units) string {
+	facts := &d.next.walletList[d.next.wallets[w.ID]]
+	if facts.currency < 0 {
+		return amount.String() + " (smallest units)"
+	}
+	return d.next.Show(d.next.doc.Assets[facts.currency].ID, amount)
 }
 
 func (d *differ) assets() {
@@ -101,67 +110,15 @@ func (d *differ) books() {
 	}
 }
 
-func (d *differ) rules() {
-	pair(d.old.doc.Rules, d.next.doc.Rules, func(x *Rule) string { return x.ID }, func(old, next *Rule) {
-		effect := func(r *Rule, present, gone Effect) Effect {
-			if r.Then == thenDeny {
-				return gone
-			}
-			return present
-		}
-		switch {
-		case old == nil:
-			place := "the first" // which says much: the first that matches decides
-			if i := slices.IndexFunc(d.next.doc.Rules, func(r Rule) bool { return r.ID == next.ID }); i > 0 {
-				place = "behind " + d.next.doc.Rules[i-1].ID
-			}
-			d.say(effect(next, Loosens, Tightens), "rule %s is new, %s: %s", next.ID, place, d.next.RuleWords(next))
-		case next == nil:
-			d.say(effect(old, Tightens, Loosens), "rule %s is gone: %s", old.ID, d.old.RuleWords(old))
-		case text(*old) != text(*next):
-			d.rule(old, next)
-		}
-	})
-	order := func(rules []Rule, in []Rule) []string {
-		var ids []string
-		for _, r := range rules {
-			if slices.ContainsFunc(in, func(o Rule) bool { return o.ID == r.ID }) {
-				ids = append(ids, r.ID)
-			}
-		}
-		return ids
-	}
-	was, is := order(d.old.doc.Rules, d.next.doc.Rules), order(d.next.doc.Rules, d.old.doc.Rules)
-	if !slices.Equal(was, is) {
-		d.say(Alters, "the rules are read in another order: %s instead of %s", strings.Join(is, ", "), strings.Join(was, ", "))
-	}
-}
-
-// rule says which way a changed rule points if only its upper end did; else it
-// shows both.
-func (d *differ) rule(old, next *Rule) {
-	if a, b := old.When.Amount, next.When.Amount; a != nil && b != nil && a.UpTo != nil && b.UpTo != nil && *a.UpTo != *b.UpTo {
-		o, n := *old, *next
-		o.When.Amount, n.When.Amount = &Range{Above: a.Above}, &Range{Above: b.Above}
-		if text(o) == text(n) {
-			effect, word := Loosens, "raised"
-			if *b.UpTo < *a.UpTo {
-				effect, word = Tightens, "lowered"
-			}
-			if next.Then == thenDeny {
-				effect = Alters
-			}
-			d.say(effect, "rule %s (%s) is %s from up to %s to up to %s", next.ID, next.Then, word, d.old.Show(old.When.Asset[0], *a.UpTo), d.next.Show(next.When.Asset[0], *b.UpTo))
-			return
-		}
-	}
-	d.say(Alters, "rule %s changes: it was: %s; it becomes: %s", next.ID, d.old.RuleWords(old), d.next.RuleWords(next))
-}
-
 func (d *differ) limits() {
 	pair(d.old.doc.Limits, d.next.doc.Limits, func(x *Limit) string { return x.ID }, func(old, next *Limit) {
 		switch {
 		case old == nil:
+			if next.At == atApprove {
+				// What exceeds it is approved by a quorum then, and that fills no limit but those marked always.
+				d.say(Alters, "limit %s is new: %s; what is approved beyond it fills no limit but those marked always", next.ID, d.next.LimitWords(next))
+				return
+			}
 			d.say(Tightens, "limit %s is new: %s", next.ID, d.next.LimitWords(next))
 		case next == nil:
 			d.say(Loosens, "limit %s is gone: %s", old.ID, d.old.LimitWords(old))

@@ -3,9 +3,11 @@ package policy_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
 	"kura/nem"
@@ -72,6 +74,96 @@ func TestApprovalsOnlyHelp(t *testing.T) {
 	})
 	if better == 0 {
 		t.Error("no approval ever helped")
+	}
+}
+
+// alter makes one small change to a random policy's document.
+func (w *world) alter(d *policy.Document) {
+	r := w.r
+	i, k := r.IntN(len(d.Rules)), r.IntN(len(d.Limits))
+	rule, limit := &d.Rules[i], &d.Limits[k]
+	// A month's windows and these numbers stay far from where doubling ends.
+	factor := func(x *policy.Units) {
+		if x != nil {
+			*x = pick(r, []policy.Units{*x / 2, *x * 2})
+		}
+	}
+	switch r.IntN(14) {
+	case 0:
+		d.Rules = slices.Delete(d.Rules, i, i+1)
+	case 1:
+		d.Rules = slices.Insert(d.Rules, i, w.rule(9))
+	case 2, 3, 4:
+		if rule.When.Amount != nil {
+			factor(rule.When.Amount.UpTo)
+		}
+	case 5:
+		rule.LastDay = pick(r, []policy.Day{"", "2026-01-04", "2026-01-06"})
+	case 6:
+		d.Limits = slices.Delete(d.Limits, k, k+1)
+	case 7:
+		d.Limits = append(d.Limits, w.limit(9))
+	case 8:
+		factor(&limit.Max)
+	case 9:
+		limit.Window = pick(r, []policy.Millis{limit.Window / 2, limit.Window * 2})
+	case 10:
+		limit.Always = !limit.Always
+	case 11:
+		factor(&d.Wallets[r.IntN(3)].MaxFee)
+	case 12:
+		d.People[r.IntN(len(d.People))].LastDay = pick(r, []policy.Day{"", "2026-01-04", "2026-01-06"})
+	default:
+		d.Clients[r.IntN(2)].Operators = some(r, personNames, 0.2)
+	}
+}
+
+// TestTighteningLetsNoMoreThrough: where the difference of two policies tightens and
+// does nothing else, no request is judged less strictly than before; and no
+// difference goes without a word. (A rejection's weight is its person's, and goes
+// with them: what was rejected is over before a policy changes.)
+func TestTighteningLetsNoMoreThrough(t *testing.T) {
+	stricter, tightened := 0, 0
+	cases(t, 15, func(w *world, in policy.Input) {
+		var d policy.Document
+		if err := json.Unmarshal(w.p.Text(), &d); err != nil {
+			t.Fatal(err)
+		}
+		w.alter(&d)
+		next, err := policy.New(d)
+		if err != nil || next.Hash() == w.p.Hash() {
+			return
+		}
+		changes := policy.Diff(w.p, next)
+		if len(changes) == 0 {
+			t.Fatalf("no word about the difference of\n%s\n%s", w.p.Text(), next.Text())
+		}
+		if slices.ContainsFunc(changes, func(c policy.PolicyChange) bool { return c.Effect != policy.Tightens }) {
+			return
+		}
+		tightened++
+		in.Verdicts = slices.DeleteFunc(in.Verdicts, func(v policy.Verdict) bool { return v.Kind == statement.Reject })
+		before := policy.Decide(in)
+		other := in
+		other.Policy, other.Verdicts = next, slices.Clone(in.Verdicts)
+		for i := range other.Verdicts {
+			if other.Verdicts[i].Policy == w.p.Hash() {
+				other.Verdicts[i].Policy = next.Hash()
+			}
+		}
+		if other.Usage, err = policy.RestoreUsage(next, in.Usage.History()); err != nil {
+			t.Fatal(err)
+		}
+		after := policy.Decide(other)
+		if after.Outcome > before.Outcome {
+			t.Fatalf("%v turns %v (%s) into %v (%s)\n%s\n%s", changes, before.Outcome, before.Code, after.Outcome, after.Code, w.p.Text(), policy.Explain(next, in.Request.Withdrawal, &after))
+		}
+		if after.Outcome < before.Outcome {
+			stricter++
+		}
+	})
+	if tightened == 0 || stricter == 0 {
+		t.Errorf("%d changes tightened, %d of them a decision", tightened, stricter)
 	}
 }
 
