@@ -164,6 +164,43 @@ func (k tokenKiller) pay(t *testing.T) {
 	k.verifyReceipt(t, a)
 }
 
+// TestLoginKilledInTheToken kills a command that only looks wherever it changes the token's files. SoftHSM empties one at
+// every login: the next command has its copy, and the signer all its keys.
+func TestLoginKilledInTheToken(t *testing.T) {
+	x := install(t)
+	x.start("")
+	x.equip(t.Context())
+	x.stop()
+	k := x.killsInToken(t)
+	x.environment = append(x.environment, "KURA_KILL_AT_CLOSE=1")
+	list := []string{"token", "list", "--config", x.config}
+	whole := ""
+	calls := k.at(t, 0, func() { whole = x.must(list...) })
+	emptied := 0
+	for n := range calls {
+		k.at(t, n+1, func() {
+			if _, stderr, code := x.run(list...); code != -1 {
+				t.Errorf("at call %d of %d it ended with %d\n%s", n+1, calls, code, stderr)
+			}
+		})
+		objects, err := filepath.Glob(filepath.Join(x.dir, "tokens", "*", "token.object"))
+		if err != nil || len(objects) != 1 {
+			t.Fatalf("%v, %v", objects, err)
+		}
+		if text, err := os.ReadFile(objects[0]); err == nil && len(text) == 0 {
+			emptied++
+		}
+		if out, stderr, code := x.run(list...); code != exitOK || out != whole {
+			t.Fatalf("killed in call %d of %d, exit %d:\n%s\n%s", n+1, calls, code, out, stderr)
+		}
+	}
+	if emptied == 0 {
+		t.Errorf("none of %d calls left the file empty: nothing was tried", calls)
+	}
+	x.start("")
+	k.pay(t)
+}
+
 // TestRotateSealingKilledInTheToken kills the command that changes the sealing key wherever it changes the token's files.
 // At each point the same command goes on, and the sealed wallet signs.
 func TestRotateSealingKilledInTheToken(t *testing.T) {

@@ -36,8 +36,8 @@ func (c TokenConfig) prompts() bool {
 	return c.PINFile == "" && c.PINFD == nil && c.PINCredential == ""
 }
 
-// tokenConfig is the token's part of the configuration, without a PIN.
-func (c *Config) tokenConfig() (token.Config, error) {
+// tokenConfig is the token's part of the configuration, without a PIN, for who logs in next. A nil log is the default one.
+func (c *Config) tokenConfig(log *slog.Logger) (token.Config, error) {
 	if c.Token.SoftHSMConf != "" {
 		// SoftHSM would only say "general error".
 		if err := unix.Access(c.Token.SoftHSMConf, unix.R_OK); err != nil {
@@ -47,18 +47,23 @@ func (c *Config) tokenConfig() (token.Config, error) {
 			return token.Config{}, err
 		}
 	}
+	if log == nil {
+		log = slog.Default()
+	}
+	if err := c.keepTokens(log); err != nil {
+		return token.Config{}, err
+	}
 	return token.Config{
-		Module: c.Token.Module, Label: c.Token.Label, Sessions: c.Token.Sessions, StateDir: c.StateDir,
+		Log: log, Module: c.Token.Module, Label: c.Token.Label, Sessions: c.Token.Sessions, StateDir: c.StateDir,
 		AcceptLeakyToken: c.Token.AcceptLeakyToken,
 	}, nil
 }
 
 func openToken(ctx context.Context, c *Config, log *slog.Logger) (*token.Token, error) {
-	config, err := c.tokenConfig()
+	config, err := c.tokenConfig(log)
 	if err != nil {
 		return nil, err
 	}
-	config.Log = log
 	if config.PIN, err = openPIN(ctx, c.Token); err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func tokenInit(ctx context.Context, in *invocation) error {
 		return err
 	}
 	defer unlock()
-	config, err := c.tokenConfig()
+	config, err := c.tokenConfig(nil)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func tokenAttack(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	config, err := o.config.tokenConfig()
+	config, err := o.config.tokenConfig(nil)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // A library that tests preload into kura-signer: it kills the process with SIGKILL right before a call by which SoftHSM
-// changes the token's files, so inside C_GenerateKeyPair, C_GenerateKey or C_DestroyObject.
+// changes the token's files, so inside C_Login, C_GenerateKeyPair, C_GenerateKey or C_DestroyObject.
 //
 // The file that KURA_KILL_TOKEN names arms it. It holds the number of the call to die at, 0 for none, and behind it the
 // library writes one dot for every call since.
@@ -50,6 +50,14 @@ int open(const char *path, int flags, ...) {
 int fflush(FILE *file) {
 	changes();
 	return ((int (*)(FILE *))next("fflush"))(file);
+}
+
+// fclose writes out the file that SoftHSM has emptied. It counts where KURA_KILL_AT_CLOSE is set.
+int fclose(FILE *file) {
+	int flags = getenv("KURA_KILL_AT_CLOSE") ? fcntl(fileno(file), F_GETFL) : -1;
+	if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY)
+		changes();
+	return ((int (*)(FILE *))next("fclose"))(file);
 }
 
 int ftruncate(int fd, off_t length) {

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+)
+
+// keptSuffix names the copy of a token.object, beside it: SoftHSM reads files that end with .object, and no others.
+const keptSuffix = ".kept"
+
+// keepTokens keeps a copy of the one file of each of SoftHSM's tokens without which none of its keys opens, token.object,
+// and puts it back where it is empty. SoftHSM empties that file at every login and fills it a moment later: a process that
+// is killed between the two, a machine that loses power or a full disk would be the end of every key.
+func (c *Config) keepTokens(log *slog.Logger) error {
+	tokens, err := c.tokenDirectory()
+	if err != nil || tokens == "" {
+		return err
+	}
+	all, _ := filepath.Glob(filepath.Join(tokens, "*", "token.object")) // it fails only for a bad pattern
+	for _, object := range all {
+		restored, err := keepObject(object)
+		if errors.Is(err, fs.ErrPermission) {
+			continue // another user's token, which this process cannot log in to
+		}
+		if err != nil {
+			return fmt.Errorf("keep a copy of %s, which SoftHSM may lose when it logs in: %w", object, err)
+		}
+		if restored {
+			log.Warn("a token's file was empty: its copy was put back", "file", object, "copy", object+keptSuffix)
+		}
+	}
+	return nil
+}
+
+// keepObject tells whether it put the copy back.
+func keepObject(object string) (restored bool, err error) {
+	text, err := os.ReadFile(object)
+	if err != nil {
+		return false, err
+	}
+	kept, err := os.ReadFile(object + keptSuffix)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	case len(text) == 0 && len(kept) == 0: // cut off in its making: it has no key yet
+		return false, nil
+	case len(text) == 0:
+		return true, replaceFile(object, kept)
+	case bytes.Equal(withoutCount(text), withoutCount(kept)):
+		return false, nil
+	}
+	return false, replaceFile(object+keptSuffix, text)
+}
+
+// withoutCount leaves out how often SoftHSM wrote the file, so that a copy is made with a new PIN and not with every login.
+func withoutCount(object []byte) []byte { return object[min(8, len(object)):] }
+
+// replaceFile writes a file anew, whole or not at all, durable when it returns.
+func replaceFile(path string, text []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // gone already when all went well
+	_, err = file.Write(text)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return err
+	}
+	directory, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
+}
