@@ -173,7 +173,6 @@ func (c *checker) rules() {
 }
 
 func (c *checker) limits() {
-	quorumOnly := !slices.ContainsFunc(c.p.rules, func(r rule) bool { return r.then == thenSign })
 	for i := range c.p.limits {
 		l := &c.p.limits[i]
 		path := fmt.Sprintf("limits[%d]", i)
@@ -181,8 +180,13 @@ func (c *checker) limits() {
 			c.find(Warning, "limit_never_binds", path, "limit %s never binds: none of its wallets and assets are on one network", l.id)
 			continue
 		}
-		if quorumOnly && !l.always {
-			c.find(Warning, "limit_never_binds", path, "limit %s never binds: every rule asks for a quorum, and only always limits count what a quorum approves", l.id)
+		switch signed, approved := c.fills(l); {
+		case len(c.p.doc.Rules) == 0 || len(c.p.doc.Clients) == 0:
+		case !signed && !approved:
+			c.find(Warning, "limit_never_binds", path, "limit %s never binds: no rule pays anything that it counts", l.id)
+			continue
+		case !signed && !l.always:
+			c.find(Warning, "limit_never_binds", path, "limit %s never binds: every rule that pays what it counts asks for a quorum, and only always limits count what a quorum approves", l.id)
 			continue
 		}
 		if l.per.Has(PerCustomer) {
@@ -229,6 +233,29 @@ func (c *checker) countable(l *limit) bool {
 		}
 	}
 	return len(c.p.walletList) == 0
+}
+
+// fills tells whether rules that sign, and rules that ask for approval, pay anything that a limit counts: fees and levies
+// are amounts, too.
+func (c *checker) fills(l *limit) (signed, approved bool) {
+	r := &radius{p: c.p}
+	for k := range c.p.rules {
+		x := &c.p.rules[k]
+		for wallet := range c.p.walletList {
+			for client := range c.p.doc.Clients {
+				for a := range c.p.assetList {
+					counted := l.assets.has(a)
+					if fee, levy := c.p.walletList[wallet].currency, c.p.assetList[a].levy; !l.count {
+						counted = counted || (fee >= 0 && l.assets.has(fee)) || (levy >= 0 && l.assets.has(levy))
+					}
+					if counted && l.wallets.has(wallet) && l.clients.has(client) && r.pays(x, wallet, client, a) {
+						signed, approved = signed || x.then == thenSign, approved || x.then == thenApprove
+					}
+				}
+			}
+		}
+	}
+	return signed, approved
 }
 
 // dominates tells whether this limit stops at least whatever the other stops,

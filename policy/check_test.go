@@ -76,6 +76,25 @@ func TestCheck(t *testing.T) {
 			d.Rules[0].Then = "approve"
 			d.Rules[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "director", Count: 1}}}}, Expiry: policy.Millis(day), Rejections: 1}
 		}},
+		{"limit_never_binds", func(d *policy.Document) { // of a client that only a quorum pays for
+			c := d.Clients[0]
+			c.ID, c.Keys = "c2", []string{worldKey("c2")}
+			d.Clients = append(d.Clients, c)
+			asked := policy.Rule{ID: "asked", Then: "approve", When: policy.When{Client: []policy.ClientID{"c2"}}}
+			asked.Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "director", Count: 1}}}}, Expiry: policy.Millis(day), Rejections: 1}
+			d.Rules[0].When.Client = []policy.ClientID{"c1"}
+			d.Rules = append(d.Rules, asked)
+			l := amountLimit(50_000_000, hour, "deny")
+			l.ID, l.Client = "idle", []policy.ClientID{"c2"}
+			d.Limits = append(d.Limits, l)
+		}},
+		{"limit_never_binds", func(d *policy.Document) { // of an asset that no rule pays
+			d.Assets = append(d.Assets, policy.Asset{ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD", Supply: 1000, Divisibility: 3})
+			d.Rules[0].When.Asset = []policy.AssetRef{"xem"}
+			l := amountLimit(50_000, hour, "deny")
+			l.ID, l.Asset = "idle", []policy.AssetRef{"gold"}
+			d.Limits = append(d.Limits, l)
+		}},
 		{"book_unused", func(*policy.Document) {}},
 		{"quorum_unreachable", func(d *policy.Document) { d.People[0].LastDay, d.People[1].LastDay = "2025-01-01", "2025-01-01" }},
 		{"quorum_unreachable", func(d *policy.Document) { // one person for two places
@@ -109,6 +128,17 @@ func TestCheck(t *testing.T) {
 		if !slices.IsSortedFunc(got, func(a, b policy.Finding) int { return severity(a) - severity(b) }) {
 			t.Errorf("case %d: the worst do not come first: %v", i, got)
 		}
+	}
+}
+
+// TestLimitsThatBindOnFees: a limit of the currency binds where only mosaics are paid, by their fees and levies.
+func TestLimitsThatBindOnFees(t *testing.T) {
+	p := republic(t, func(d *policy.Document) {
+		d.Assets = append(d.Assets, policy.Asset{ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD", Supply: 1000, Divisibility: 3})
+		d.Rules[0].When.Asset = []policy.AssetRef{"gold"}
+	})
+	if got := policy.Check(p, nil, at(base)); slices.Contains(codesOf(got), "limit_never_binds") {
+		t.Error(got)
 	}
 }
 
