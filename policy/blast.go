@@ -244,7 +244,18 @@ func (r *radius) usable(x *rule, c *Client) bool {
 // pays tells whether a rule can match a wallet's and client's payment of an asset.
 func (r *radius) pays(x *rule, wallet, client, asset int) bool {
 	return x.wallets.has(wallet) && x.clients.has(client) && x.assets.has(asset) &&
-		r.p.assetList[asset].network == r.p.walletList[wallet].network && (!x.listed || r.listed(x, wallet) > 0)
+		r.p.assetList[asset].network == r.p.walletList[wallet].network && (!x.listed || r.listed(x, wallet) > 0 || r.writesLists())
+}
+
+// writesLists tells whether the thief's own addresses can be listed before the span is over: as many as the thief likes, since
+// what was paid can make room for others. What is signed before the span counts, so the time-lock may begin there.
+func (r *radius) writesLists() bool {
+	g := &r.p.doc.Governance.Addresses
+	longest := Millis(0)
+	for i := range r.p.doc.Wallets {
+		longest = max(longest, r.p.doc.Wallets[i].Life)
+	}
+	return r.fills(g.AnyOf, nil) && (r.timeless() || r.opt.Span+longest >= r.wait(g.TimeLock))
 }
 
 // listed counts the addresses that a rule's books hold on a wallet's network; 1
@@ -253,13 +264,9 @@ func (r *radius) listed(x *rule, wallet int) int {
 	if r.opt.Book == nil {
 		return 1
 	}
-	more := 0
-	if r.fills(r.p.doc.Governance.Addresses.AnyOf, nil) {
-		more = MaxEntries
-	}
 	key := listKey{x, r.p.walletList[wallet].network}
 	if n, ok := r.opt.lists[key]; ok {
-		return n + more
+		return n
 	}
 	seen := map[nem.Address]bool{}
 	for _, e := range r.opt.Book.Entries() {
@@ -275,7 +282,7 @@ func (r *radius) listed(x *rule, wallet int) int {
 		r.opt.lists = map[listKey]int{}
 	}
 	r.opt.lists[key] = len(seen)
-	return len(seen) + more
+	return len(seen)
 }
 
 // ways lists by which ways anything leaves. A quorum way opens when one rule or

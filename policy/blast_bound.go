@@ -204,7 +204,7 @@ func (r *radius) approvable(l *limit, w way) bool {
 // destinations counts the destinations that the ways can pay, false if they are
 // not known to be listed.
 func (r *radius) destinations(ways []way) (int64, bool) {
-	if r.opt.Book == nil {
+	if r.opt.Book == nil || r.writesLists() {
 		return 0, false
 	}
 	if slices.ContainsFunc(ways, func(w way) bool { return !r.onlyListed(w) }) {

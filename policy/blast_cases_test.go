@@ -160,10 +160,25 @@ func TestBlastPerDestination(t *testing.T) {
 	if b.Rows[0].Bound != "600000000" || !b.Rows[0].Listed {
 		t.Errorf("%+v", b.Rows[0])
 	}
-	opt.Stolen = stolen(t, p, "client:c1,officer:bob,officer:cat") // they write addresses, too
-	if b := policy.BlastRadius(p, opt); !strings.Contains(strings.Join(b.Notes, " "), "listed destinations can be the thief's") || b.Rows[0].Bound == "600000000" {
+	// Those who write addresses need their time-lock of a day for it; what is signed half an hour before the span counts.
+	opt.Stolen = stolen(t, p, "client:c1,officer:bob,officer:cat")
+	if b := policy.BlastRadius(p, opt); !strings.Contains(strings.Join(b.Notes, " "), "after 1d listed destinations can be the thief's") || b.Rows[0].Bound != "600000000" {
 		t.Errorf("%+v", b)
 	}
+	opt.Span = policy.Millis(day - 30*minute)
+	if b := policy.BlastRadius(p, opt); !b.Rows[0].Unbounded {
+		t.Errorf("%+v", b)
+	}
+	// So does a quorum that makes a first list.
+	opt.Book = new(policy.Book)
+	if b := policy.BlastRadius(p, opt); !b.Rows[0].Unbounded {
+		t.Errorf("%+v", b)
+	}
+	opt.Span--
+	if b := policy.BlastRadius(p, opt); b.Rows[0].Bound != "0" {
+		t.Errorf("%+v", b)
+	}
+	opt.Span = policy.Millis(hour)
 	opt.Book, opt.Stolen = nil, stolen(t, p, "client:c1")
 	if b := policy.BlastRadius(p, opt); !b.Rows[0].Unbounded {
 		t.Errorf("%+v", b.Rows[0])
