@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"kura/journal"
 	"kura/journal/anchorfile"
 	"kura/journal/postgres"
@@ -67,14 +69,30 @@ func newReplicated(t *testing.T, attrs string) *replicated {
 	return r
 }
 
-// append appends n entries with little patience.
-func (r *replicated) append(t *testing.T, n uint64) error {
+// appendUnheard appends n entries, with patience until the primary waits for the standby.
+func (r *replicated) appendUnheard(t *testing.T, n uint64) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), short)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	size := r.log.Head().Size
-	_, err := r.log.Append(ctx, storetest.Entries(size, size+n))
-	return err
+	result := make(chan error, 1)
+	go func() {
+		_, err := r.log.Append(ctx, storetest.Entries(size, size+n))
+		result <- err
+	}()
+	conn, err := pgx.Connect(t.Context(), r.db.Owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for waits := false; !waits && len(result) == 0; {
+		err := conn.QueryRow(t.Context(), "select exists (select from pg_stat_activity where wait_event = 'SyncRep' and usename = $1)", r.db.Role).Scan(&waits)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	return <-result
 }
 
 // appendAlone appends n entries while the standby is away, until the primary shows what it alone has, and some times
@@ -85,7 +103,7 @@ func (r *replicated) appendAlone(t *testing.T, n uint64) {
 	primary := openStore(t, r.db.Service)
 	defer primary.Close()
 	for more := 2; more > 0; {
-		if err := r.append(t, n); !errors.Is(err, journal.ErrUnclear) {
+		if err := r.appendUnheard(t, n); !errors.Is(err, journal.ErrUnclear) {
 			t.Fatalf("appended without the standby: %v", err)
 		}
 		c, err := primary.Head(t.Context())
