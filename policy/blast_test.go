@@ -64,3 +64,24 @@ func TestAdversaryOnRandomPolicies(t *testing.T) {
 		t.Error("no random policy had a bound to hold")
 	}
 }
+
+// TestAdversaryTakesFees: where only a mosaic is paid, the thief burns the currency in fees, and the bound counts that.
+func TestAdversaryTakesFees(t *testing.T) {
+	p := republic(t, func(d *policy.Document) {
+		d.Assets = append(d.Assets, policy.Asset{
+			ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD", Supply: 1_000_000, Divisibility: 3,
+			Levy: &policy.Levy{Kind: "absolute", Asset: "xem", Fee: 9_000_000, Recipient: benchAddress(2).String()},
+		})
+		d.Rules[0].When = policy.When{Asset: []policy.AssetRef{"gold"}, Amount: &policy.Range{UpTo: units(10_000)}}
+		d.Limits = []policy.Limit{{ID: "pace", Of: "count", Asset: []policy.AssetRef{"gold"}, Per: []string{"wallet"}, Max: 3, Window: policy.Millis(hour), At: "deny"}}
+	})
+	result, err := adversary.Search(adversary.Options{
+		Policy: p, Stolen: policy.Stolen{Clients: []policy.ClientID{"c1"}}, Span: policy.Millis(hour), Target: adversary.Target{Wallet: "w1", Asset: "xem"}, Start: base + 2*day, Plays: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Exceeds() || result.Loss < 54_000_000 {
+		t.Errorf("%d taken, bound %s: want at least six levies of 9 XEM, and no more than the bound", result.Loss, result.Bound)
+	}
+}

@@ -43,7 +43,7 @@ type Game struct {
 	target   Target
 	start    int64
 	variants []variant
-	amounts  []uint64
+	amounts  map[policy.AssetRef][]uint64
 	samples  map[string]string
 	patience int // requests in a play
 	life     int64
@@ -158,43 +158,54 @@ func prepare(opt Options) (*Game, error) {
 		}
 		g.life = max(g.life, int64(w.Life))
 		for _, client := range opt.Stolen.Clients {
-			companions := append([]policy.AssetRef{""}, g.payable(i)...)
-			for _, companion := range companions {
-				if companion == opt.Target.Asset {
-					continue
-				}
-				g.variants = append(g.variants, variant{client: client, wallet: i, companion: companion})
-				for k := range entries {
-					if entries[k].Network == w.Network {
-						g.variants = append(g.variants, variant{client: client, wallet: i, entry: &entries[k], companion: companion})
+			for _, pays := range g.costing(i) {
+				for _, companion := range append([]policy.AssetRef{""}, g.payable(i)...) {
+					if companion == pays {
+						continue
+					}
+					g.variants = append(g.variants, variant{client: client, wallet: i, pays: pays, companion: companion})
+					for k := range entries {
+						if entries[k].Network == w.Network {
+							g.variants = append(g.variants, variant{client: client, wallet: i, entry: &entries[k], pays: pays, companion: companion})
+						}
 					}
 				}
 			}
 		}
 	}
+	g.amounts = map[policy.AssetRef][]uint64{}
+	for _, a := range d.Assets {
+		g.amounts[a.ID] = amountsOf(d, a.ID)
+	}
 	for _, r := range d.Rules {
-		if a := r.When.Amount; a != nil && slices.Contains(r.When.Asset, opt.Target.Asset) {
-			if a.UpTo != nil {
-				g.amounts = append(g.amounts, uint64(*a.UpTo))
-			}
-			if a.Above != nil {
-				g.amounts = append(g.amounts, uint64(*a.Above)+1)
-			}
-		}
 		if r.Approval != nil {
 			g.cooling = max(g.cooling, int64(r.Approval.CoolingOff))
 		}
 	}
-	for _, l := range d.Limits {
-		if l.Of == "amount" && slices.Contains(l.Asset, opt.Target.Asset) {
-			g.amounts = append(g.amounts, uint64(l.Max))
+	return g, nil
+}
+
+// amountsOf lists the amounts of an asset that are worth trying, the largest first.
+func amountsOf(d *policy.Document, asset policy.AssetRef) []uint64 {
+	amounts := []uint64{1}
+	for _, r := range d.Rules {
+		if a := r.When.Amount; a != nil && slices.Contains(r.When.Asset, asset) {
+			if a.UpTo != nil {
+				amounts = append(amounts, uint64(*a.UpTo))
+			}
+			if a.Above != nil {
+				amounts = append(amounts, uint64(*a.Above)+1)
+			}
 		}
 	}
-	g.amounts = append(g.amounts, 1)
-	slices.Sort(g.amounts)
-	slices.Reverse(g.amounts)
-	g.amounts = slices.Compact(g.amounts)
-	return g, nil
+	for _, l := range d.Limits {
+		if l.Of == "amount" && slices.Contains(l.Asset, asset) {
+			amounts = append(amounts, uint64(l.Max))
+		}
+	}
+	slices.Sort(amounts)
+	slices.Reverse(amounts)
+	return slices.Compact(amounts)
 }
 
 // play drains at each time of the plan.

@@ -35,7 +35,8 @@ type pending struct {
 type variant struct {
 	client    policy.ClientID
 	wallet    int
-	entry     *policy.Entry // nil: an address of the thief's own
+	entry     *policy.Entry   // nil: an address of the thief's own
+	pays      policy.AssetRef // mostly what the thief wants; else that takes of it by fee or levy
 	companion policy.AssetRef
 }
 
@@ -44,7 +45,7 @@ func (t *thief) drain(now int64, most int) {
 	t.usage.Advance(now)
 	t.collect(now)
 	for _, v := range t.g.variants {
-		for _, amount := range t.g.amounts {
+		for _, amount := range t.g.amounts[v.pays] {
 			for range most {
 				if !t.take(v, amount, now) {
 					break
@@ -87,7 +88,7 @@ func (t *thief) take(v variant, amount uint64, now int64) bool {
 				continue
 			}
 			source, _ := t.g.p.Limit(l.Limit)
-			if source.Of != "amount" {
+			if source.Of != "amount" || !slices.Contains(source.Asset, v.pays) {
 				return false
 			}
 			beside := uint64(l.After-l.Before) - amount
@@ -153,10 +154,10 @@ func (t *thief) input(v variant, amount uint64, now int64) policy.Input {
 	t.serial++
 	wallet := &t.g.p.Document().Wallets[v.wallet]
 	account, _ := t.g.p.Account(wallet.ID)
-	target, _ := t.g.p.AssetRef(t.g.target.Asset)
+	paid, _ := t.g.p.AssetRef(v.pays)
 	w := &statement.Withdrawal{
 		ID: identity(now, t.serial), Expires: now + int64(t.g.p.Document().WithdrawalLife), Wallet: string(wallet.ID), WalletAddress: account.Address.String(),
-		Assets: []statement.AssetAmount{{Asset: target.Asset, Amount: nem.Amount(amount)}}, Message: statement.Message{Kind: statement.MessageNone},
+		Assets: []statement.AssetAmount{{Asset: paid.Asset, Amount: nem.Amount(amount)}}, Message: statement.Message{Kind: statement.MessageNone},
 		MaxFee: nem.Amount(wallet.MaxFee), Customer: fmt.Sprint("customer ", t.serial),
 	}
 	if v.companion != "" {
@@ -214,6 +215,22 @@ func (g *Game) payable(wallet int) []policy.AssetRef {
 	for _, a := range g.p.Document().Assets {
 		if a.Network == g.p.Document().Wallets[wallet].Network {
 			out = append(out, a.ID)
+		}
+	}
+	return out
+}
+
+// costing gives the assets of a wallet whose payment takes something of the target:
+// the target itself, first, and what pays its fee or levy in it.
+func (g *Game) costing(wallet int) []policy.AssetRef {
+	out := []policy.AssetRef{g.target.Asset}
+	network, _ := nem.ParseNetwork(g.p.Document().Wallets[wallet].Network)
+	target, _ := g.p.AssetRef(g.target.Asset)
+	fee := target.Asset == nem.Currency(network).String()
+	for _, id := range g.payable(wallet) {
+		a, _ := g.p.AssetRef(id)
+		if id != g.target.Asset && (fee || (a.Levy != nil && a.Levy.Asset == g.target.Asset)) {
+			out = append(out, id)
 		}
 	}
 	return out
