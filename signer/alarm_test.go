@@ -75,6 +75,7 @@ func TestAlarmThatWaitedForWitnesses(t *testing.T) {
 	if n := alarmsOf(d, "frozen"); n != 0 {
 		t.Errorf("people were called %d times for what is not cosigned", n)
 	}
+	w.stop() // what the ended signer's courier still has in hand is not cosigned now
 	w.setDown(false, 0)
 	d.Start()
 	d.Restart()

@@ -221,10 +221,11 @@ func TestStoppedBeforeDecisions(t *testing.T) {
 func TestRefusedForWhatIsNeverWritten(t *testing.T) {
 	f := newFaults(t)
 	reached, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
 	f.store.set(func() {
 		f.store.append = func(ctx context.Context, g journal.Group) error {
 			if strings.Contains(string(g.Entries[0]), `"kind":"stop/1"`) {
-				close(reached)
+				once.Do(func() { close(reached) })
 				<-goOn
 				return errLost
 			}

@@ -195,11 +195,13 @@ func TestFreezeDuringAnOutage(t *testing.T) {
 		t.Errorf("a freeze that cannot be acknowledged: %v", err)
 	}
 	f.anchor.set(nil)
-	if a := <-first; a.State != rpc.StateSigned {
-		t.Fatalf("%+v", a)
+	paid := <-first
+	if paid.State != rpc.StateSigned {
+		t.Fatalf("%+v", paid)
 	}
 	f.waitReady(t)
-	var down sync.Once // a worker may have been on its way to the token when it came back
+	journalled(t, f.Deployment, paid.Answer) // so that the next entry is the freeze
+	var down sync.Once                       // a worker may have been on its way to the token when it came back
 	f.token.Before = func(signer.Key) error {
 		down.Do(func() { f.token.Down.Store(true) })
 		if f.token.Down.Load() {

@@ -44,9 +44,7 @@ func TestSynchronousFailover(t *testing.T) {
 	r.during(t, 6, func() {
 		r.standby.Kill()
 		// The group has been read back by then, and only the standby is missing.
-		r.Until("the signer waits for the standby", func() bool {
-			return strings.Contains(r.whyNot(t), "journal_unclear: append unclear: read the head back: read the newest head: make sure that it is durable")
-		})
+		r.stopsSaying(t, "journal_unclear: append unclear: read the head back: read the newest head: make sure that it is durable")
 		r.primary.Kill()
 		if err := r.standby.Restart(); err != nil {
 			t.Error(err)

@@ -129,7 +129,8 @@ func TestDatabaseKilled(t *testing.T) {
 		var err error
 		f.Until("the journal can be written", func() bool {
 			again, err = f.Signer.Submit(t.Context(), e.Encode(), signertest.LongWait)
-			return codeOf(err) != "journal_unclear" && codeOf(err) != "journal_unavailable"
+			p := problemOf(err)
+			return p == nil || p.Retry != rpc.RetrySame
 		})
 		if err != nil || again.State != rpc.StateSigned {
 			t.Fatalf("%+v, %v", again, err)

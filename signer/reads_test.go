@@ -93,6 +93,7 @@ func TestConflict(t *testing.T) {
 func TestSessions(t *testing.T) {
 	d := signertest.New(t, signertest.Options{})
 	paid := d.Submit(t.Context(), d.Signer, "shop", d.Withdrawal(d.Wallets[signertest.XEM], signertest.Small))
+	journalled(t, d, paid) // nothing is written any more while pages are read
 	alice, shop := d.Login(t.Context(), d.Signer, "alice"), d.Login(t.Context(), d.Signer, "shop")
 	if _, err := d.Signer.Wallets(t.Context(), statement.HashText("guess").String()); true {
 		problem(t, err, "no_session")

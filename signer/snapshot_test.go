@@ -46,6 +46,13 @@ func (s *readStore) Entries(ctx context.Context, from, to uint64) iter.Seq2[jour
 	}
 }
 
+// read returns the lowest entry that was read since the last look of Open's.
+func (s *readStore) read() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lowest
+}
+
 // snapshotTest is a deployment that writes a snapshot whenever the journal has grown by ten entries.
 type snapshotTest struct {
 	*signertest.Deployment
@@ -164,13 +171,13 @@ func TestStartFromSnapshot(t *testing.T) {
 		t.Fatalf("the first start read from entry %d", s.opened)
 	}
 	s.grow(4)
-	if n := len(s.files()); n != 2 {
-		t.Errorf("%d snapshots are kept, want 2", n)
-	}
 	s.pay()
 	for range 3 {
 		if err := s.Stop(); err != nil {
 			t.Fatal(err)
+		}
+		if n := len(s.files()); n != 2 { // while it ran, a third could be about to go
+			t.Errorf("%d snapshots are kept, want 2", n)
 		}
 		_, size := s.newest()
 		s.Start()
@@ -178,8 +185,8 @@ func TestStartFromSnapshot(t *testing.T) {
 			t.Errorf("the start read from entry %d on, the snapshot is of size %d", s.opened, size)
 		}
 		s.Until("the fold from zero has confirmed the snapshot", func() bool { return !s.has("snapshot_unchecked") })
-		if s.store.lowest != 0 {
-			t.Errorf("it was confirmed by a fold from entry %d", s.store.lowest)
+		if lowest := s.store.read(); lowest != 0 {
+			t.Errorf("it was confirmed by a fold from entry %d", lowest)
 		}
 		if r := s.ready(); !r.Ready {
 			t.Errorf("%+v", r.Reasons)

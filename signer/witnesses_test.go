@@ -165,6 +165,19 @@ func ready(t *testing.T, s *signer.Signer) rpc.Ready {
 	return r
 }
 
+// journalled waits until the signature of a payment is in the journal, for readers, too: it is written when it has left,
+// behind the two entries of the outcome.
+func journalled(t *testing.T, d *signertest.Deployment, paid rpc.Answer) {
+	t.Helper()
+	c, err := d.Signer.Follow(t.Context(), paid.Seq+2, signertest.LongWait)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head, err := journal.OpenCheckpoint(d.Genesis, c.Checkpoint); err != nil || head.Size <= paid.Seq+2 {
+		t.Fatalf("size %d (%v), and the payment is entry %d", head.Size, err, paid.Seq)
+	}
+}
+
 // untilQuiet waits until the signature of the newest payment, which is journalled when it has left, stands behind the two
 // entries of the outcome, and everything is cosigned. It returns the journal's size, which an idle signer does not change.
 func untilQuiet(t *testing.T, d *signertest.Deployment, paid rpc.Answer) (size uint64) {
