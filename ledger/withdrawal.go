@@ -22,6 +22,17 @@ const (
 	CodePendingExceeded  = "too_many_pending" // not journalled: as many requests wait as the budget allows
 )
 
+// Settles tells whether a denied withdrawal's code is one that no policy decides: under any other one it would
+// have been denied, too.
+func Settles(code string) bool {
+	switch code {
+	case CodeNotAClient, CodeWalletNotReady, CodeReplacesUnknown, CodeReplacesPayable, CodeReplacesReplaced,
+		CodePredecessorAlive, CodeTailAlive, CodeSelfCheck:
+		return true
+	}
+	return false
+}
+
 // withdrawal judges a new request for payment.
 func (j *judgement) withdrawal(in statement.Signed, w *statement.Withdrawal, actor policy.Actor, code string, res Result) (Result, error) {
 	if code == "" {

@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,11 +19,20 @@ import (
 type Recorded struct {
 	Request  Request
 	Verdicts []Verdict
-	First    Now // when it was first judged
-	Last     Now // when it was last judged; First if only once
+	First    Moment // at which it was first judged
+	Last     Moment // at which it was last judged; First if only once
 	Outcome  Outcome
 	Code     string
 	Rule     string // that decided; "" if none did
+}
+
+// Moment is a time at which something was judged, with what no policy says.
+type Moment struct {
+	Now     Now
+	Book    *Book
+	Overlay Overlay // stops are no part of a policy, and would have been in force under another one, too
+	// Settled: no policy decided it (its wallet had no key; it replaced what may still be paid).
+	Settled bool
 }
 
 // Simulation is a recorded history decided anew under another policy.
@@ -76,29 +86,31 @@ type SimulatedLimit struct {
 // time, starting from empty limits. Each withdrawal is decided when it first was,
 // and again, with what people had said by then, when it last was; their verdicts
 // count as if given under this policy, and requests as if signed with a key that
-// their client has in it. What it signs takes usage, as it would have.
-func Simulate(p *Policy, book *Book, history []Recorded) (Simulation, error) {
-	s := simulator{policy: p, book: book, usage: NewUsage(p), peaks: map[string]*SimulatedLimit{}}
+// their client has in it. Address books and stops are those of that time, and what
+// no policy decided stays as it was. What it signs takes usage, as it would have.
+func Simulate(p *Policy, history []Recorded) (Simulation, error) {
+	s := simulator{policy: p, usage: NewUsage(p), peaks: map[string]*SimulatedLimit{}}
 	type moment struct {
-		now   Now
+		*Moment
 		index int
 		last  bool
 	}
 	var moments []moment
-	for i, r := range history {
-		moments = append(moments, moment{r.First, i, false})
-		if r.Last != r.First {
-			moments = append(moments, moment{r.Last, i, true})
+	for i := range history {
+		r := &history[i]
+		moments = append(moments, moment{&r.First, i, false})
+		if r.Last.Now != r.First.Now {
+			moments = append(moments, moment{&r.Last, i, true})
 		}
 	}
-	slices.SortStableFunc(moments, func(a, b moment) int { return cmp.Compare(a.now.Time, b.now.Time) })
+	slices.SortStableFunc(moments, func(a, b moment) int { return cmp.Compare(a.Now.Time, b.Now.Time) })
 	rows := make([]SimulatedRow, len(history))
 	for _, m := range moments {
 		r := &history[m.index]
 		if m.last && rows[m.index].Simulated.Outcome != Hold {
 			continue
 		}
-		row, err := s.decide(r, m.now)
+		row, err := s.decide(r, m.Moment)
 		if err != nil {
 			return Simulation{}, fmt.Errorf("simulate %s: %w", r.Request.Hash, err)
 		}
@@ -125,15 +137,15 @@ func Simulate(p *Policy, book *Book, history []Recorded) (Simulation, error) {
 
 type simulator struct {
 	policy *Policy
-	book   *Book
 	usage  *Usage
 	peaks  map[string]*SimulatedLimit
 }
 
 // decide judges one withdrawal at a moment and takes its usage.
-func (s *simulator) decide(r *Recorded, now Now) (SimulatedRow, error) {
-	in := Input{Policy: s.policy, Book: s.book, Usage: s.usage, Request: r.Request, Now: now}
-	in.Request.Since = r.First.Time
+func (s *simulator) decide(r *Recorded, at *Moment) (SimulatedRow, error) {
+	now := at.Now
+	in := Input{Policy: s.policy, Overlay: at.Overlay, Book: at.Book, Usage: s.usage, Request: r.Request, Now: now}
+	in.Request.Since = r.First.Now.Time
 	if c, ok := s.policy.Client(r.Request.Client); ok && len(c.Keys) > 0 && !slices.Contains(c.Keys, string(r.Request.Key)) {
 		in.Request.Key = statement.Key(c.Keys[0])
 	}
@@ -143,10 +155,13 @@ func (s *simulator) decide(r *Recorded, now Now) (SimulatedRow, error) {
 			in.Verdicts = append(in.Verdicts, v)
 		}
 	}
-	d := Decide(in)
 	w := r.Request.Withdrawal
+	d := Decision{Outcome: r.Outcome, Code: r.Code, Rule: r.Rule}
+	if !at.Settled {
+		d = s.judge(in)
+	}
 	row := SimulatedRow{
-		Statement: r.Request.Hash, ID: w.ID.String(), Time: r.First.Time, Client: r.Request.Client, Wallet: w.Wallet, Destination: w.Destination,
+		Statement: r.Request.Hash, ID: w.ID.String(), Time: r.First.Now.Time, Client: r.Request.Client, Wallet: w.Wallet, Destination: w.Destination,
 		Recorded:  SimulatedDecision{r.Outcome, r.Code, r.Rule},
 		Simulated: SimulatedDecision{d.Outcome, d.Code, d.Rule},
 		Differs:   d.Outcome != r.Outcome,
@@ -160,7 +175,7 @@ func (s *simulator) decide(r *Recorded, now Now) (SimulatedRow, error) {
 		}
 	}
 	s.note(&d, now)
-	if d.Outcome != Sign {
+	if d.Outcome != Sign || at.Settled {
 		return row, nil
 	}
 	e, err := d.Event(s.policy, w, r.Request.Client, now.Time)
@@ -168,6 +183,17 @@ func (s *simulator) decide(r *Recorded, now Now) (SimulatedRow, error) {
 		return row, err
 	}
 	return row, s.usage.Add(e)
+}
+
+// judge decides, and holds a new request to the age that the policy allows, as a ledger does before.
+func (s *simulator) judge(in Input) Decision {
+	if in.Now.Time == in.Request.Since {
+		err := statement.CheckTimes(in.Request.Withdrawal.Common(), in.Now.Clock, int64(s.policy.doc.WithdrawalLife))
+		if e, ok := errors.AsType[*statement.Error](err); ok {
+			return Decision{Outcome: Deny, Code: string(e.Code), Field: e.Field}
+		}
+	}
+	return Decide(in)
 }
 
 // note keeps how full each limit was.
@@ -257,7 +283,10 @@ func (s *Simulation) approvals() string {
 func (s *Simulation) Table(p *Policy) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d withdrawals, %d would have come out otherwise\n\n", s.Total, s.Differs)
-	lines := "TIME\tCLIENT\tWALLET\tPAYS\tWAS\tWOULD BE\tWHY\tNEEDS\n"
+	lines := ""
+	if s.Differs > 0 {
+		lines = "TIME\tCLIENT\tWALLET\tPAYS\tWAS\tWOULD BE\tWHY\tNEEDS\n"
+	}
 	for _, r := range s.Rows {
 		if !r.Differs {
 			continue

@@ -20,7 +20,8 @@ func newPolicySimulate() *cobra.Command {
 		Short: "Decide a recorded history again under another policy",
 		Long: `Decide every withdrawal of an export again under a proposed policy: what would have
 been decided otherwise, whose approval it would have needed, and how full the limits
-would have been. The export is verified first.`,
+would have been. Address books and stops are those of the time; what no policy decides
+(a wallet without its key, say) stays as it was. The export is verified first.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if history == "" {
@@ -31,14 +32,13 @@ would have been. The export is verified first.`,
 				return err
 			}
 			h := newHistory()
-			state, err := foldExport(cmd, history, h.visit)
-			if err != nil {
+			if _, err := foldExport(cmd, history, h.visit); err != nil {
 				return err
 			}
 			if h.err != nil {
 				return fmt.Errorf("%s: %w", history, h.err)
 			}
-			simulation, err := policy.Simulate(p, state.Book(), h.recorded())
+			simulation, err := policy.Simulate(p, h.recorded())
 			if err != nil {
 				return err
 			}
@@ -86,7 +86,7 @@ func (h *history) recorded() []policy.Recorded {
 	return list
 }
 
-func (h *history) visit(e journal.Entry, body ledger.Body, _ *ledger.State) {
+func (h *history) visit(e journal.Entry, body ledger.Body, s *ledger.State) {
 	now := policy.Now{Clock: e.Clock, Time: e.Time}
 	switch b := body.(type) {
 	case *ledger.Statement:
@@ -99,10 +99,11 @@ func (h *history) visit(e journal.Entry, body ledger.Body, _ *ledger.State) {
 			if err := json.Unmarshal(b.Decision, &d); err != nil && h.err == nil {
 				h.err = fmt.Errorf("entry %d: %w", e.Seq, err)
 			}
-			if r.First == (policy.Now{}) {
-				r.First = now
+			moment := policy.Moment{Now: now, Book: s.Book(), Overlay: s.Overlay(), Settled: ledger.Settles(d.Code)}
+			if r.First.Now == (policy.Now{}) {
+				r.First = moment
 			}
-			r.Last, r.Outcome, r.Code, r.Rule = now, d.Outcome, d.Code, d.Rule
+			r.Last, r.Outcome, r.Code, r.Rule = moment, d.Outcome, d.Code, d.Rule
 		}
 	}
 }
