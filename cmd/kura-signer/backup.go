@@ -71,6 +71,9 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := checkNames(wallets, names); err != nil {
+		return exit(exitUsage, err)
+	}
 	archive, err := t.Backup(ctx, names, held, custodians, need)
 	if err != nil {
 		return err
@@ -173,6 +176,20 @@ func readImports(ctx context.Context, t *token.Token, genesis [32]byte, imports 
 		}
 	}
 	return held, nil
+}
+
+// checkNames refuses the name of a wallet that is not sealed, before anything is decrypted.
+func checkNames(wallets []token.WalletInfo, names []string) error {
+	for _, name := range names {
+		at := slices.IndexFunc(wallets, func(w token.WalletInfo) bool { return w.Name == name })
+		switch {
+		case at < 0:
+			return fmt.Errorf("--name: there is no wallet %q", name)
+		case wallets[at].Custody != token.CustodySealed:
+			return fmt.Errorf("--name: wallet %q is not sealed: its key is in the token, which does not give it back (of one that was imported: --imported)", name)
+		}
+	}
+	return nil
 }
 
 // list notes the wallets whose keys are in the backup, and returns the others.

@@ -98,6 +98,15 @@ func TestBackupAndRestore(t *testing.T) {
 	if _, stderr, code := x.run(append([]string{"wallet", "backup", "--config", x.config, "--need", "2", "--out", kept}, people.flags...)...); code == exitOK {
 		t.Errorf("a backup was replaced: %s", stderr)
 	}
+	for _, wrong := range []struct{ name, says string }{{signertest.XYM, "is not sealed"}, {"nobody", "there is no wallet"}, {signertest.XEM, "is named twice"}} {
+		args := append([]string{"wallet", "backup", "--config", x.config, "--need", "2", "--out", kept + "." + wrong.name, "--name", signertest.XEM, "--name", wrong.name}, people.flags...)
+		if _, stderr, code := x.run(args...); code == exitOK || !strings.Contains(stderr, wrong.says) {
+			t.Errorf("wallet backup of %s and %s: exit %d\n%s", signertest.XEM, wrong.name, code, stderr)
+		}
+		if _, err := os.Stat(kept + "." + wrong.name); err == nil {
+			t.Errorf("a backup that failed is there: %s", wrong.name)
+		}
+	}
 	printed, stderr, code := x.run(append([]string{"wallet", "backup", "--config", x.config, "--need", "2", "--out", "-"}, people.flags...)...)
 	if f, err := parseBackup([]byte(printed)); err != nil || code != exitOK || len(f.Wallets) != 1 || !strings.Contains(stderr, "on standard output: any 2 of 3") {
 		t.Errorf("a backup on standard output: exit %d, %v\n%s", code, err, stderr)

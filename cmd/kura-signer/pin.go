@@ -60,6 +60,10 @@ func (c *Config) tokenConfig(log *slog.Logger) (token.Config, error) {
 }
 
 func openToken(ctx context.Context, c *Config, log *slog.Logger) (*token.Token, error) {
+	return openTokenBy(ctx, c, log, token.Open)
+}
+
+func openTokenBy(ctx context.Context, c *Config, log *slog.Logger, open func(context.Context, token.Config) (*token.Token, error)) (*token.Token, error) {
 	config, err := c.tokenConfig(log)
 	if err != nil {
 		return nil, err
@@ -67,7 +71,7 @@ func openToken(ctx context.Context, c *Config, log *slog.Logger) (*token.Token, 
 	if config.PIN, err = openPIN(ctx, c.Token); err != nil {
 		return nil, err
 	}
-	return token.Open(ctx, config)
+	return open(ctx, config)
 }
 
 // softHSMConf is SoftHSM's configuration file; "" if none is named.

@@ -169,8 +169,8 @@ func TestTokenCommands(t *testing.T) {
 	if again := x.must("token", "init", "--config", x.config); !strings.Contains(again, "nothing was changed") {
 		t.Errorf("token init, twice:\n%s", again)
 	}
-	if again := x.must("token", "init", "--config", x.config); strings.Contains(again, "SO PIN") {
-		t.Errorf("token init, where the SO PIN was not needed:\n%s", again)
+	if again := x.must("token", "init", "--config", x.config); !strings.Contains(again, "put it in a safe now") {
+		t.Errorf("token init, where the SO PIN is still there:\n%s", again)
 	}
 	officer := filepath.Join(x.dir, "state", "so-pin")
 	if out := x.must("doctor", "--config", x.config); !strings.HasPrefix(lineWith(out, "so_pin_here"), "warn") {
@@ -180,7 +180,9 @@ func TestTokenCommands(t *testing.T) {
 	if err := os.Rename(officer, elsewhere); err != nil {
 		t.Fatal(err)
 	}
-	x.must("token", "init", "--config", x.config)
+	if again := x.must("token", "init", "--config", x.config); strings.Contains(again, "SO PIN") {
+		t.Errorf("token init, where the SO PIN was taken away:\n%s", again)
+	}
 	if _, err := os.Stat(officer); err == nil {
 		t.Error("token init made an SO PIN that is not the token's")
 	}

@@ -59,9 +59,7 @@ func tokenInit(ctx context.Context, in *invocation) error {
 	if config.PIN, err = makePIN(ctx, c); err != nil {
 		return err
 	}
-	officer := false // whether the security officer's PIN was needed
 	setup, err := token.Initialise(ctx, config, func(fresh bool) (*token.PIN, error) {
-		officer = true
 		if fresh {
 			return readOrMakePIN(o.soPINFile)
 		}
@@ -83,7 +81,7 @@ func tokenInit(ctx context.Context, in *invocation) error {
 	if c.Token.PINFile != "" {
 		say(w, "PIN\tin %s\n", c.Token.PINFile)
 	}
-	if officer {
+	if _, err := os.Lstat(o.soPINFile); err == nil { // made now, or by a run that ended early
 		say(w, "SO PIN\tin %s: put it in a safe now. The signer does not need it; whoever has it and the token sets another PIN\n", o.soPINFile)
 	}
 	if setup.Leaky {
@@ -145,13 +143,13 @@ func readOrMakePIN(path string) (*token.PIN, error) {
 	return pin, nil
 }
 
-// tokenList works beside a running signer, too.
+// tokenList works beside a running signer, too, and on a token that no signer starts with: it says what is wrong.
 func tokenList(ctx context.Context, in *invocation) (err error) {
 	c, asJSON, err := in.configAndJSON("token list")
 	if err != nil {
 		return err
 	}
-	t, err := openToken(ctx, c, nil)
+	t, err := openTokenBy(ctx, c, nil, token.Look)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (s *session) checkKey(handle pkcs11.ObjectHandle, id []byte, template []*pk
 		return foundKey{}, fmt.Errorf("read the key's attributes: %w", err)
 	}
 	if len(report.Problems) > 0 {
-		err := fmt.Errorf("%w: %s", ErrUnsafeKey, report.Problems[0])
+		err := fmt.Errorf("%w: %s (CKA_ID %x)", ErrUnsafeKey, report.Problems[0], id)
 		if s.lacks(report, template) {
 			err = fmt.Errorf("%w: %w", errPart, err)
 		}

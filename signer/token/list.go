@@ -71,6 +71,9 @@ func (s *session) report(handle pkcs11.ObjectHandle, genesis [32]byte) (ObjectRe
 		return ObjectReport{}, err
 	}
 	report.Kind = kind
+	if _, ok := generationOf(id); !ok && (kind == "log key" || kind == "sealing key") {
+		report.Problems = append(report.Problems, fmt.Sprintf("ID is %x, it has to be 16 bytes: Kura did not make this key", id))
+	}
 	if kind == "foreign" {
 		report.Problems = append(report.Problems, "Kura did not make this object; a token of Kura holds nothing else")
 	}

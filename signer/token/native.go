@@ -22,9 +22,12 @@ enum { INIT_TOKEN = 9, INIT_PIN = 10, LOGIN = 18, CREATE_OBJECT = 20, DECRYPT_IN
 
 // The module stays loaded for the life of the process: modules start threads and
 // register exit handlers, and unloading them is where processes crash.
-static kura_functions *kura_load(const char *path) {
+static kura_functions *kura_load(const char *path, char *why, size_t room) {
 	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (library == NULL) return NULL;
+	if (library == NULL) {
+		strncpy(why, dlerror(), room - 1);
+		return NULL;
+	}
 	kura_ulong (*get)(kura_functions **) = (kura_ulong (*)(kura_functions **))dlsym(library, "C_GetFunctionList");
 	kura_functions *list = NULL;
 	if (get == NULL || get(&list) != 0) return NULL;
@@ -106,7 +109,9 @@ static kura_ulong kura_create_object(kura_functions *f, kura_ulong session, kura
 import "C"
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -133,9 +138,11 @@ func loadNative(path string) (native, error) {
 		return loaded, nil
 	}
 	name := append([]byte(path), 0)
-	functions := C.kura_load((*C.char)(unsafe.Pointer(&name[0])))
+	var why [512]byte
+	functions := C.kura_load((*C.char)(unsafe.Pointer(&name[0])), (*C.char)(unsafe.Pointer(&why[0])), C.size_t(len(why)))
 	if functions == nil {
-		return native{}, fmt.Errorf("load PKCS#11 module %s: not a loadable module with C_GetFunctionList", path)
+		reason, _, _ := strings.Cut(string(why[:]), "\x00")
+		return native{}, fmt.Errorf("load PKCS#11 module %s: %s", path, cmp.Or(reason, "it has no C_GetFunctionList that works"))
 	}
 	loaded := native{functions: functions}
 	nativeModules[path] = loaded

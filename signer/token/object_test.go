@@ -177,3 +177,50 @@ func TestWalletOfAnotherGenesis(t *testing.T) {
 		t.Errorf("the sealed wallet of another genesis signs: %v", err)
 	}
 }
+
+// TestLookSaysWhatOpenRefuses: a token that is not opened because of one of Kura's own keys is listed all the same,
+// with what is wrong with each, and a key is named so that it can be told from the others.
+func TestLookSaysWhatOpenRefuses(t *testing.T) {
+	b := initialised(t)
+	tok := b.open()
+	later, err := newID(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plant(t, tok, labelLog, later, set(pkcs11.CKA_EXTRACTABLE, true))
+	plant(t, tok, labelLog, []byte{0xbe, 0xef})
+	if err := tok.Close(); err != nil {
+		t.Fatal(err)
+	}
+	refused := b.config()
+	refused.AcceptLeakyToken = ""
+	if _, err := Open(context.Background(), b.config()); !errors.Is(err, ErrUnsafeKey) {
+		t.Errorf("opened: %v", err)
+	}
+	looked, err := Look(context.Background(), refused)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = looked.Close() })
+	said := map[string]string{}
+	for _, report := range mustList(t, looked) {
+		if report.Kind == "log key" {
+			said[report.ID] = strings.Join(report.Problems, "; ")
+		}
+	}
+	if len(said) != 3 || !strings.Contains(said[fmt.Sprintf("%x", later)], "EXTRACTABLE is true") || !strings.Contains(said["beef"], "16 bytes") {
+		t.Errorf("the list says %v", said)
+	}
+	if err := looked.do(context.Background(), "remove the stranger", func(s *session) error {
+		found, err := s.withID(pkcs11.CKO_PRIVATE_KEY, []byte{0xbe, 0xef})
+		if err != nil || len(found) != 1 {
+			return fmt.Errorf("%v, %w", found, err)
+		}
+		return s.module.DestroyObject(s.handle, found[0])
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := looked.LogKeys(context.Background()); !errors.Is(err, ErrUnsafeKey) || !strings.Contains(err.Error(), fmt.Sprintf("%x", later)) {
+		t.Errorf("the log keys are said to be right, or not which is wrong: %v", err)
+	}
+}

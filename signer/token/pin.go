@@ -79,6 +79,9 @@ func ReadPINCredential(name string) (*PIN, error) {
 
 func readPINFile(path string, forbidden uint32) (*PIN, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err == unix.ELOOP {
+		return nil, fmt.Errorf("read PIN file %s: it is a symbolic link; name the file itself", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read PIN file %s: %w", path, err)
 	}

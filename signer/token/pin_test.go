@@ -41,6 +41,9 @@ func TestPINFileIsForItsOwnerOnly(t *testing.T) {
 	} else {
 		foreign = directory
 	}
+	if _, err := ReadPINFile(link); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+		t.Errorf("of a link it says %v", err)
+	}
 	for name, path := range map[string]string{
 		"readable by the group": write("group", digits, 0o640),
 		"readable by others":    write("others", digits, 0o604),
@@ -249,6 +252,13 @@ func TestConfigIsChecked(t *testing.T) {
 		change(&config)
 		if _, err := Open(context.Background(), config); err == nil {
 			t.Errorf("%s was accepted", name)
+		}
+	}
+	for path, says := range map[string]string{"/nonexistent.so": "No such file", "/etc/passwd": "ELF", "libc.so.6": "C_GetFunctionList"} {
+		config := b.config()
+		config.Module = path
+		if _, err := Open(context.Background(), config); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("of the module %s it says %v", path, err)
 		}
 	}
 	for _, name := range []string{"", ".hidden", "a/b", "a b", "a\n", "ä", strings.Repeat("a", 65), "-x", "Hot"} {

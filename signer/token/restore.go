@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"kura/nem"
 	"kura/signer/token/backup"
@@ -45,6 +46,13 @@ func (t *Token) Backup(ctx context.Context, wallets []string, imports []SeedBack
 			return backup.Archive{}, err
 		}
 	}
+	named := slices.Clone(wallets)
+	for _, held := range imports {
+		named = append(named, held.Spec.Name)
+	}
+	if name, twice := repeatedName(named); twice {
+		return backup.Archive{}, fmt.Errorf("back up: %w: wallet %q is named twice", ErrBackup, name)
+	}
 	if len(wallets)+len(imports) == 0 {
 		return backup.Archive{}, fmt.Errorf("back up: %w: there is no sealed wallet", ErrBackup)
 	}
@@ -75,6 +83,18 @@ func (t *Token) Backup(ctx context.Context, wallets []string, imports []SeedBack
 	var archive backup.Archive
 	shroud(func() { archive, err = backup.Seal(text, custodians, threshold) })
 	return archive, err
+}
+
+// repeatedName is a name that a list has twice: the journal takes one wallet of a name.
+func repeatedName(names []string) (name string, twice bool) {
+	seen := map[string]bool{}
+	for _, name := range names {
+		if seen[name] {
+			return name, true
+		}
+		seen[name] = true
+	}
+	return "", false
 }
 
 // appendWallet writes into locked memory: hex.AppendEncode needs no other.
@@ -212,6 +232,7 @@ func parseBackup(plain []byte) (wallets []restored, err error) {
 	if !ok || !decodeHex(genesis[:], text) {
 		return nil, errors.New("line 2 is not a genesis")
 	}
+	var names []string
 	for i, line := range lines[1 : len(lines)-1] {
 		wallet, err := parseBackupWallet(line)
 		if wallet.seed != nil {
@@ -220,6 +241,10 @@ func parseBackup(plain []byte) (wallets []restored, err error) {
 		if err != nil {
 			return wallets, fmt.Errorf("line %d: %w", i+3, err)
 		}
+		names = append(names, wallet.name)
+	}
+	if name, twice := repeatedName(names); twice {
+		return wallets, fmt.Errorf("wallet %q is in it twice", name)
 	}
 	return wallets, nil
 }

@@ -178,6 +178,11 @@ func TestBackupAndRestoreOntoAFreshToken(t *testing.T) {
 		custodians = append(custodians, backup.Custodian{Name: name, Recipient: identity.Recipient().String()})
 		identities = append(identities, identity.String())
 	}
+	for _, twice := range [][]string{{"hot", "warm", "hot"}, {"bought"}} { // no journal would take what it restores
+		if _, err := tok.Backup(ctx, twice, []SeedBackup{{imported, seed}}, custodians, 2); !errors.Is(err, ErrBackup) || !strings.Contains(err.Error(), "twice") {
+			t.Errorf("a backup of %q and %q: %v", twice, imported.Name, err)
+		}
+	}
 	archive, err := tok.Backup(ctx, nil, []SeedBackup{{imported, seed}}, custodians, 2)
 	if err != nil {
 		t.Fatal(err)

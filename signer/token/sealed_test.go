@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -230,6 +231,24 @@ func FuzzParsePoint(f *testing.F) {
 			t.Errorf("%x read as %s", text, public)
 		}
 	})
+}
+
+// TestParseBackupTwice: a journal takes one wallet of a name, so a backup with two is refused before a successor is founded.
+func TestParseBackupTwice(t *testing.T) {
+	seed := seedOf(t, randomBytes(seedSize))
+	defer seed.Wipe()
+	line := appendWallet(nil, "hot", nem.NIS1Testnet, PublicKeyOf(nem.NIS1Testnet, seed), false, seed)
+	text := fmt.Appendf(nil, "%sgenesis %064d\n%s", backupHead, 0, line)
+	for _, one := range []struct {
+		text []byte
+		says string
+	}{{text, ""}, {append(text, line...), `wallet "hot" is in it twice`}} {
+		wallets, err := parseBackup(one.text)
+		wipe(wallets)
+		if (err == nil) != (one.says == "") || err != nil && err.Error() != one.says {
+			t.Errorf("%q: %v", one.says, err)
+		}
+	}
 }
 
 func FuzzParseBackup(f *testing.F) {

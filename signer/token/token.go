@@ -100,8 +100,19 @@ func Open(ctx context.Context, config Config) (*Token, error) {
 	return open(ctx, config, nil)
 }
 
+// Look opens a token for List to say what is wrong with it: it logs in, once, and reads
+// the genesis, and checks no key, so that it opens a token that Open refuses.
+func Look(ctx context.Context, config Config) (*Token, error) {
+	return openTo(ctx, config, nil, (*Token).readGenesis)
+}
+
 // open takes a wrapper for the module, which only tests give.
 func open(ctx context.Context, config Config, wrap func(cryptoki) cryptoki) (*Token, error) {
+	return openTo(ctx, config, wrap, (*Token).check)
+}
+
+// openTo logs in and has the rest of the start done.
+func openTo(ctx context.Context, config Config, wrap func(cryptoki) cryptoki, start func(*Token, context.Context) error) (*Token, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
@@ -110,7 +121,10 @@ func open(ctx context.Context, config Config, wrap func(cryptoki) cryptoki) (*To
 	if err != nil {
 		return nil, err
 	}
-	if err := t.start(ctx); err != nil {
+	if err = t.enter(); err == nil {
+		err = start(t, ctx)
+	}
+	if err != nil {
 		_ = t.Close() // what failed before is what is said
 		return nil, fmt.Errorf("open token %q: %w", config.Label, err)
 	}
@@ -146,7 +160,8 @@ func unstarted(config Config, wrap func(cryptoki) cryptoki) (*Token, error) {
 	return t, nil
 }
 
-func (t *Token) start(ctx context.Context) error {
+// enter makes the first connection.
+func (t *Token) enter() error {
 	c, err := t.dial()
 	if err != nil {
 		if errors.Is(err, ErrPIN) {
@@ -161,6 +176,11 @@ func (t *Token) start(ctx context.Context) error {
 	t.mutex.Lock()
 	t.current = c
 	t.mutex.Unlock()
+	return nil
+}
+
+// check is what a token has to pass before it is used.
+func (t *Token) check(ctx context.Context) error {
 	if err := t.checkLeak(ctx); err != nil {
 		return err
 	}

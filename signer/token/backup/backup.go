@@ -29,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -150,11 +151,14 @@ func Open(contents []byte, shares [][]byte) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open a backup: share %d: %w", i+1, err)
 		}
-		if slices.ContainsFunc(decoded, func(other shareText) bool { return other.Number == share.Number }) {
-			continue // the same custodian twice is one share
-		}
 		if len(decoded) > 0 && (share.Backup != decoded[0].Backup || share.Threshold != decoded[0].Threshold || share.Custodians != decoded[0].Custodians) {
 			return nil, fmt.Errorf("open a backup: the shares of %q and %q are of different backups", decoded[0].Custodian, share.Custodian)
+		}
+		if at := slices.IndexFunc(decoded, func(other shareText) bool { return other.Number == share.Number }); at >= 0 {
+			if !maps.Equal(decoded[at].Parts, share.Parts) {
+				return nil, fmt.Errorf("open a backup: two shares of %q differ: one of them is damaged, give one", share.Custodian)
+			}
+			continue // the same custodian twice is one share
 		}
 		decoded = append(decoded, share)
 	}
@@ -207,7 +211,11 @@ func openWith(contents []byte, chosen []shareText) ([]byte, error) {
 		// The error would repeat the text, which may be nearly right.
 		return nil, fmt.Errorf("the shares of %s do not fit together: one of them is damaged", strings.Join(names, ", "))
 	}
-	return decrypt(contents, maxArchive, identity)
+	plain, err := decrypt(contents, maxArchive, identity)
+	if _, other := errors.AsType[*age.NoIdentityMatchError](err); other {
+		return nil, fmt.Errorf("the shares of %s fit together, and open another file: they are of backup %s", strings.Join(names, ", "), chosen[0].Backup)
+	}
+	return plain, err
 }
 
 func decodeShare(text []byte) (shareText, error) {

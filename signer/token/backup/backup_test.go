@@ -125,6 +125,35 @@ func TestADamagedShareIsPassedOver(t *testing.T) {
 	}
 }
 
+// TestOpenSaysWhichSharesAreWrong: whoever stands there with the wrong files is told which.
+func TestOpenSaysWhichSharesAreWrong(t *testing.T) {
+	custodians, identities := people(t, 3)
+	archive, err := Seal([]byte("secret"), custodians, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := Seal([]byte("other"), custodians, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shares, others := openAll(t, archive, identities), openAll(t, other, identities)
+	damaged := bytes.Replace(shares[0], []byte(`"1,2":"`), []byte(`"1,2":"00`), 1)
+	for _, wrong := range []struct {
+		shares [][]byte
+		says   string
+	}{
+		{others[:2], "they are of backup " + other.ID},
+		{[][]byte{shares[0], others[0]}, "different backups"},
+		{[][]byte{damaged, shares[0], shares[1]}, `two shares of "custodian 1" differ`},
+		{[][]byte{shares[0], shares[0]}, "2 are needed"},
+		{[][]byte{archive.Shares[0].File, shares[1]}, "share 1: it is not a share's JSON: is it still encrypted?"},
+	} {
+		if _, err := Open(archive.Contents, wrong.shares); err == nil || !strings.Contains(err.Error(), wrong.says) {
+			t.Errorf("want %q: %v", wrong.says, err)
+		}
+	}
+}
+
 func TestSealRefuses(t *testing.T) {
 	custodians, _ := people(t, 12)
 	twice := []Custodian{custodians[0], {Name: "other", Recipient: custodians[0].Recipient}}
