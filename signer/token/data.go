@@ -99,7 +99,13 @@ func (t *Token) BindGenesis(hash [32]byte) error {
 	if err != nil {
 		return err
 	}
-	return t.readGenesis(ctx)
+	if err := t.readGenesis(ctx); err != nil {
+		return err
+	}
+	if _, bound := t.Genesis(); !bound {
+		return fmt.Errorf("bind the genesis: %w: the token has not kept it (is its disk full?)", ErrGenesis)
+	}
+	return nil
 }
 
 // An anchor object's value is an 8-byte big-endian counter and the checkpoint.
@@ -144,7 +150,9 @@ func (t *Token) WriteAnchor(ctx context.Context, checkpoint []byte) error {
 			if err := s.module.CreateObject(s.handle, s.quirk.without(dataTemplate(labelAnchor, value)), nil); err != nil {
 				return fmt.Errorf("make the new anchor: %w", err)
 			}
-			newest = dataObject{}
+			if newest, err = s.newAnchor(value); err != nil {
+				return err
+			}
 		}
 		for _, object := range objects {
 			if object.handle == newest.handle {
@@ -156,6 +164,20 @@ func (t *Token) WriteAnchor(ctx context.Context, checkpoint []byte) error {
 		}
 		return nil
 	})
+}
+
+// newAnchor finds the object that was made with this value: SoftHSM calls one made that a full disk had no room for.
+func (s *session) newAnchor(value []byte) (dataObject, error) {
+	objects, err := s.dataObjects(labelAnchor)
+	if err != nil {
+		return dataObject{}, err
+	}
+	for _, object := range objects {
+		if bytes.Equal(object.value, value) {
+			return object, nil
+		}
+	}
+	return dataObject{}, fmt.Errorf("%w: the token has not kept the new one (is its disk full?); the one before stays", ErrAnchor)
 }
 
 // ReadAnchor is the checkpoint that WriteAnchor kept last, nil when there has

@@ -402,3 +402,49 @@ func signRandomised(secret, message []byte) []byte {
 	}
 	return signature
 }
+
+// TestNothingWasKept has the token call made what it has not kept, as SoftHSM does on a full disk: nobody is told that
+// it is there, and the anchor before stays.
+func TestNothingWasKept(t *testing.T) {
+	ctx := context.Background()
+	fresh := newBench(t)
+	if _, err := Initialise(ctx, fresh.config(), soPINOf(t, fresh.so)); err != nil {
+		t.Fatal(err)
+	}
+	plan := &faultPlan{}
+	tok := fresh.openWrapped(plan.wrap)
+	lost := func(operation, what string, want error, do func() error) {
+		t.Helper()
+		fired := plan.once(operation, &fault{})
+		if err := do(); !*fired || !errors.Is(err, want) {
+			t.Errorf("%s (tried %t): %v", what, *fired, err)
+		}
+	}
+	bind := func() error { return tok.BindGenesis(testGenesis) }
+	lost("CreateObject", "a genesis that is not there", ErrGenesis, bind)
+	if err := bind(); err != nil {
+		t.Fatal(err)
+	}
+	if err := tok.WriteAnchor(ctx, []byte("first")); err != nil {
+		t.Fatal(err)
+	}
+	second := func() error { return tok.WriteAnchor(ctx, []byte("second")) }
+	lost("CreateObject", "an anchor that is not there", ErrAnchor, second)
+	if anchor, err := tok.ReadAnchor(ctx); err != nil || string(anchor) != "first" {
+		t.Errorf("afterwards the anchor is %q, %v", anchor, err)
+	}
+	if err := second(); err != nil {
+		t.Error(err)
+	}
+	lost("GenerateEd25519", "a wallet that is not there", ErrNoKey, func() error {
+		_, err := tok.CreateWallet(ctx, WalletSpec{Name: "w", Network: nem.SymbolTestnet, Genesis: testGenesis})
+		return err
+	})
+	lost("GenerateSecretKey", "a sealing key that is not there", ErrNoKey, func() error {
+		_, err := tok.RotateSealingKey(ctx)
+		return err
+	})
+	if anchor, err := tok.ReadAnchor(ctx); err != nil || string(anchor) != "second" {
+		t.Errorf("at the end the anchor is %q, %v", anchor, err)
+	}
+}

@@ -80,6 +80,9 @@ func (t *Token) makeNextSealingKey(ctx context.Context) ([][]byte, error) {
 			if keys, err = s.generations(pkcs11.CKO_SECRET_KEY, labelSealing); err != nil {
 				return nil, err
 			}
+			if len(keys) == 0 || string(keys[len(keys)-1].id) == string(last) {
+				return nil, fmt.Errorf("%w: the token has not kept the new sealing key (is its disk full?)", ErrNoKey)
+			}
 		}
 		ids := make([][]byte, 0, len(keys))
 		for _, key := range keys {
