@@ -50,18 +50,20 @@ func newProcess(t *testing.T, socket string) *realGateway {
 	}
 	configure(t, dir, socket, more)
 	t.Cleanup(p.kill)
+	// Where nobody else listens, who could have the port while it is killed.
+	p.configureAddress("127.0.0.1:0", "127.0.0.3:0")
 	p.start()
 	// From now on at the same address, where clients look for it.
-	p.configureAddress()
+	p.configureAddress("127.0.0.3:0", strings.TrimPrefix(p.url, "https://"))
 	return p
 }
 
-func (p *realGateway) configureAddress() {
+func (p *realGateway) configureAddress(old, address string) {
 	p.t.Helper()
 	path := filepath.Join(p.dir, "gateway.toml")
 	text, err := os.ReadFile(path)
 	if err == nil {
-		err = os.WriteFile(path, []byte(strings.Replace(string(text), "127.0.0.1:0", strings.TrimPrefix(p.url, "https://"), 1)), 0o600)
+		err = os.WriteFile(path, []byte(strings.Replace(string(text), old, address, 1)), 0o600)
 	}
 	if err != nil {
 		p.t.Fatal(err)
@@ -119,7 +121,7 @@ func TestKilled(t *testing.T) {
 	w := &watched{Gateway: d.Signer, in: func() {}, out: func() {}}
 	socket, _ := apitest.ServeSigner(t, w)
 	gateway := newProcess(t, socket)
-	c, err := client.New(client.Config{URL: gateway.url, Genesis: d.Genesis, TLS: gateway.tls, Patience: time.Minute, Pause: 10 * time.Millisecond})
+	c, err := client.New(client.Config{URL: gateway.url, Genesis: d.Genesis, TLS: gateway.tls, Patience: time.Duration(signertest.LongWait) * time.Millisecond, Pause: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ import (
 	"kura/signer/signertest"
 )
 
-// makeCertificate writes a certificate for 127.0.0.1, self-signed or by a parent, and its key.
+// makeCertificate writes a certificate for 127.0.0.1 and 127.0.0.3, self-signed or by a parent, and its key.
 func makeCertificate(t *testing.T, dir, name string, serial int64) (pair tls.Certificate, leaf *x509.Certificate) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -43,7 +43,7 @@ func makeCertificate(t *testing.T, dir, name string, serial int64) (pair tls.Cer
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 3)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

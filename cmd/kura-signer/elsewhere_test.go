@@ -262,10 +262,10 @@ func (o *outpost) doctor() (string, int) {
 	return out, code
 }
 
-// client is a client of the gateway, over TLS.
+// client is a client of the gateway, over TLS, with patience for witnesses that are started meanwhile.
 func (o *outpost) client() *client.Client {
 	o.t.Helper()
-	c, err := client.New(client.Config{URL: o.url, Genesis: o.genesis, TLS: o.tls})
+	c, err := client.New(client.Config{URL: o.url, Genesis: o.genesis, TLS: o.tls, Patience: time.Duration(signertest.LongWait) * time.Millisecond})
 	if err != nil {
 		o.t.Fatal(err)
 	}

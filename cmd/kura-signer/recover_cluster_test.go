@@ -31,6 +31,13 @@ func (c *cluster) stopNode(n *node) {
 	<-n.ended
 }
 
+// untilFree waits until PostgreSQL has noticed that nobody leads any more: a ceremony has little patience for a lease that
+// somebody holds.
+func (c *cluster) untilFree(t *testing.T) {
+	t.Helper()
+	pgtest.Until(t, c.db.Owner, "select not exists (select from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' and granted and usename = '"+c.db.Role+"')")
+}
+
 // forget takes the heads above a size away from PostgreSQL, as a replica has it that missed the last groups.
 func (c *cluster) forget(t *testing.T, size uint64) {
 	t.Helper()
@@ -63,6 +70,7 @@ func TestClusterLosesItsTail(t *testing.T) {
 	c.Until("the first signer says how long the journal is", func() bool { kept = first.ready(ctx).Size; return kept > 0 })
 	lost := []statement.Envelope{pay(first)}
 	c.stopNode(first)
+	c.untilFree(t)
 	if said := c.must("recover-tail", "--config", second.config); !strings.Contains(said, "nothing is lost") {
 		t.Errorf("a host that never led, whose anchors are empty: %s", said)
 	}
@@ -80,6 +88,7 @@ func TestClusterLosesItsTail(t *testing.T) {
 		}
 	}
 	quorum, question := c.decide(t, first, second)
+	c.untilFree(t)
 	c.must("recover-tail", "--config", first.config, "--gap", question, "--verdicts", quorum)
 
 	// The witnesses are not asked by the signer: they refuse until those who run them have accepted the gap.
@@ -147,6 +156,7 @@ func (c *cluster) refusesLost(t *testing.T, n *node, lost []statement.Envelope) 
 func (c *cluster) decide(t *testing.T, asks, other *node) (verdicts, question string) {
 	t.Helper()
 	elsewhere := filepath.Join(c.dir, "question-of-the-other")
+	c.untilFree(t)
 	c.must("recover-tail", "--config", other.config, "--out", elsewhere)
 	heads := []string{"--head", elsewhere}
 	for i, server := range c.servers {
@@ -162,6 +172,7 @@ func (c *cluster) decide(t *testing.T, asks, other *node) (verdicts, question st
 		heads = append(heads, "--head", save(t, c.dir, fmt.Sprint("witness-", i), text))
 	}
 	question = filepath.Join(c.dir, "question")
+	c.untilFree(t)
 	shown := c.must(append([]string{"recover-tail", "--config", asks.config, "--out", question}, heads...)...)
 	if strings.Count(shown, "held by") < 2 {
 		t.Errorf("it does not show the heads of both signers:\n%s", shown)

@@ -134,14 +134,13 @@ func TestRotateSealingOfSeveralSigners(t *testing.T) {
 	if !slices.Equal(before, c.files(filepath.Join(second.dir, "state", "wallets"))) {
 		t.Error("and it sealed anew all the same")
 	}
-	if err := first.process.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	<-first.ended
+	c.stopNode(first)
+	c.untilFree(t)
 	if out := c.must(rotate(first)...); strings.Contains(out, "destroyed") || !strings.Contains(out, "--copied") {
 		t.Errorf("the first time:\n%s", out)
 	}
 	c.shareWallets(first)
+	c.untilFree(t)
 	if out := c.must(rotate(first, "--copied")...); !strings.Contains(out, "destroyed") {
 		t.Errorf("the second time:\n%s", out)
 	}
