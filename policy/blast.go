@@ -341,17 +341,24 @@ func (r *radius) takes(w way, asset int) []int {
 	return out
 }
 
-// onlyListed tells whether a way pays listed destinations only.
-func (r *radius) onlyListed(w way) bool {
+// onlyListed tells whether what takes something of the asset by a way goes to
+// listed destinations only.
+func (r *radius) onlyListed(w way, asset int) bool {
+	return !slices.ContainsFunc(r.openers(w, asset), func(x *rule) bool { return !x.listed })
+}
+
+// openers lists the rules that let a way pay what takes something of the asset.
+func (r *radius) openers(w way, asset int) []*rule {
+	var out []*rule
+	assets := r.takes(w, asset)
 	for k := range r.p.rules {
 		x := &r.p.rules[k]
-		for a := range r.p.assetList {
-			if r.pays(x, w.wallet, w.client, a) && r.usable(x, &r.p.doc.Clients[w.client]) && !x.listed {
-				return false
-			}
+		if r.usable(x, &r.p.doc.Clients[w.client]) &&
+			slices.ContainsFunc(assets, func(a int) bool { return r.pays(x, w.wallet, w.client, a) }) {
+			out = append(out, x)
 		}
 	}
-	return true
+	return out
 }
 
 // perPayment is the most of the asset that one withdrawal by a way takes, nil if

@@ -36,7 +36,7 @@ func (r *radius) row(ways []way, asset int, open string) BlastRow {
 		row.Bound, row.Formula = "0", "0: no rule lets the stolen set pay it"
 		return row
 	}
-	row.Listed = !slices.ContainsFunc(ways, func(w way) bool { return !r.onlyListed(w) })
+	row.Listed = !slices.ContainsFunc(ways, func(w way) bool { return !r.onlyListed(w, asset) })
 	if r.timeless() {
 		row.Unbounded, row.Formula, row.Schedule = true, "unbounded", "the thief turns the clock on and vouches for it, again and again, and each time every window has room"
 		return row
@@ -176,7 +176,7 @@ func (r *radius) bounding(l *limit, ways []way, asset int) (bounding, bool) {
 		keys *= int64(len(assets))
 	}
 	if l.per.Has(PerDestination) {
-		n, ok := r.destinations(ways)
+		n, ok := r.destinations(ways, asset)
 		if !ok {
 			return bounding{}, false
 		}
@@ -201,34 +201,27 @@ func (r *radius) approvable(l *limit, w way) bool {
 	return r.fills(source.Approval.AnyOf, &r.p.doc.Clients[w.client])
 }
 
-// destinations counts the destinations that the ways can pay, false if they are
-// not known to be listed.
-func (r *radius) destinations(ways []way) (int64, bool) {
+// destinations counts those to which the ways can pay what takes something of the
+// asset, false if they are not known to be listed.
+func (r *radius) destinations(ways []way, asset int) (int64, bool) {
 	if r.opt.Book == nil || r.writesLists() {
 		return 0, false
 	}
-	if slices.ContainsFunc(ways, func(w way) bool { return !r.onlyListed(w) }) {
-		return 0, false
-	}
 	total := 0
-	for k := range r.p.rules {
-		x := &r.p.rules[k]
-		// All ways are on one network, so a rule's list is the same for each.
-		if i := slices.IndexFunc(ways, func(w way) bool { return r.opens(x, w) }); i >= 0 {
-			total += r.listed(x, ways[i].wallet)
+	var counted []*rule
+	for _, w := range ways {
+		for _, x := range r.openers(w, asset) {
+			if !x.listed {
+				return 0, false
+			}
+			// All ways are on one network, so a rule's list is the same for each.
+			if !slices.Contains(counted, x) {
+				counted = append(counted, x)
+				total += r.listed(x, w.wallet)
+			}
 		}
 	}
 	return int64(total), true
-}
-
-// opens tells whether a rule lets a way pay some asset.
-func (r *radius) opens(x *rule, w way) bool {
-	for a := range r.p.assetList {
-		if r.pays(x, w.wallet, w.client, a) && r.usable(x, &r.p.doc.Clients[w.client]) {
-			return true
-		}
-	}
-	return false
 }
 
 // term is a limit taken a number of times.

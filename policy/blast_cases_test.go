@@ -217,6 +217,33 @@ func TestBlastPerDestinationOfTwo(t *testing.T) {
 	}
 }
 
+// TestBlastPerDestinationOfOneAsset: what goes to listed destinations only is bounded for each of them, wherever something
+// else may go.
+func TestBlastPerDestinationOfOneAsset(t *testing.T) {
+	p := republic(t, func(d *policy.Document) {
+		d.Assets = append(d.Assets, policy.Asset{ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD", Supply: 1_000_000, Divisibility: 3})
+		d.Rules[0].When.Asset = []policy.AssetRef{"xem"}
+		d.Rules = append(d.Rules, policy.Rule{ID: "gold", Then: "sign", When: policy.When{Asset: []policy.AssetRef{"gold"}, Destination: []string{"friends"}}})
+		l := amountLimit(5_000, hour, "deny")
+		l.ID, l.Asset, l.Per = "each", []policy.AssetRef{"gold"}, []string{"destination"}
+		d.Limits = append(d.Limits, l)
+	})
+	var book *policy.Book
+	book, err := book.Apply(&policy.BookChange{Add: []policy.Entry{entry("a", 1), entry("b", 2)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, "client:c1"), Span: policy.Millis(hour), Book: book})
+	if xem, gold := b.Rows[0], b.Rows[1]; xem.Listed || gold.Bound != "20000" || !gold.Listed {
+		t.Errorf("%+v", b.Rows)
+	}
+	for _, f := range policy.Check(p, book, at(base)) {
+		if f.Code == "limit_on_what_the_client_writes" {
+			t.Errorf("a false alarm: %s", f.Text)
+		}
+	}
+}
+
 // TestBlastPerAssetOfTwo: a count has a window for each asset that any of the clients pays.
 func TestBlastPerAssetOfTwo(t *testing.T) {
 	p := republic(t, func(d *policy.Document) {

@@ -115,7 +115,7 @@ func (c *checker) wallets() {
 		}) {
 			c.find(Danger, "fee_asset_without_limit", path, "no limit counts the %s that wallet %s pays as fees", d.Assets[currency].Name, w.ID)
 		}
-		c.open(path, i)
+		c.emptied(path, i)
 	}
 }
 
@@ -133,8 +133,8 @@ func (c *checker) paid(wallet int) bool {
 	return false
 }
 
-// open finds what one stolen client key could take without end.
-func (c *checker) open(path string, wallet int) {
+// emptied finds what one stolen client key could take without end.
+func (c *checker) emptied(path string, wallet int) {
 	for _, client := range c.p.doc.Clients {
 		b := BlastRadius(c.p, BlastOptions{Stolen: Stolen{Clients: []ClientID{client.ID}}, Span: day, Book: c.book, lists: c.lists})
 		for _, row := range b.Rows {
@@ -192,8 +192,8 @@ func (c *checker) limits() {
 		if l.per.Has(PerCustomer) {
 			c.find(Note, "limit_on_what_the_client_writes", path, "limit %s binds per customer, and the client writes who that is: it guards against a customer's account being taken over, not against a stolen client", l.id)
 		}
-		if l.per.Has(PerDestination) && slices.ContainsFunc(c.p.rules, func(r rule) bool { return r.then != thenDeny && !r.listed }) {
-			c.find(Note, "limit_on_what_the_client_writes", path, "limit %s binds per destination, and some rule pays destinations that are in no list: a thief writes a new one each time", l.id)
+		if open := c.open(l); l.per.Has(PerDestination) && open != "" {
+			c.find(Note, "limit_on_what_the_client_writes", path, "limit %s binds per destination, and rule %s pays destinations that are in no list: a thief writes a new one each time", l.id, open)
 		}
 		for k := range c.p.limits {
 			if o := &c.p.limits[k]; k != i && o.dominates(l) && (k < i || !l.dominates(o)) {
@@ -235,27 +235,42 @@ func (c *checker) countable(l *limit) bool {
 	return len(c.p.walletList) == 0
 }
 
-// fills tells whether rules that sign, and rules that ask for approval, pay anything that a limit counts: fees and levies
-// are amounts, too.
+// fills tells whether rules that sign, and rules that ask for approval, pay anything that a limit counts.
 func (c *checker) fills(l *limit) (signed, approved bool) {
-	r := &radius{p: c.p}
 	for k := range c.p.rules {
-		x := &c.p.rules[k]
-		for wallet := range c.p.walletList {
-			for client := range c.p.doc.Clients {
-				for a := range c.p.assetList {
-					counted := l.assets.has(a)
-					if fee, levy := c.p.walletList[wallet].currency, c.p.assetList[a].levy; !l.count {
-						counted = counted || (fee >= 0 && l.assets.has(fee)) || (levy >= 0 && l.assets.has(levy))
-					}
-					if counted && l.wallets.has(wallet) && l.clients.has(client) && r.pays(x, wallet, client, a) {
-						signed, approved = signed || x.then == thenSign, approved || x.then == thenApprove
-					}
+		if x := &c.p.rules[k]; x.then != thenDeny && c.counts(l, x) {
+			signed, approved = signed || x.then == thenSign, approved || x.then == thenApprove
+		}
+	}
+	return signed, approved
+}
+
+// open names a rule that pays something that a limit counts to any destination, "" if none does.
+func (c *checker) open(l *limit) string {
+	i := slices.IndexFunc(c.p.rules, func(x rule) bool { return x.then != thenDeny && !x.listed && c.counts(l, &x) })
+	if i < 0 {
+		return ""
+	}
+	return c.p.rules[i].id
+}
+
+// counts tells whether a limit counts anything that a rule can match: fees and levies are amounts, too.
+func (c *checker) counts(l *limit, x *rule) bool {
+	r := &radius{p: c.p}
+	for wallet := range c.p.walletList {
+		for client := range c.p.doc.Clients {
+			for a := range c.p.assetList {
+				counted := l.assets.has(a)
+				if fee, levy := c.p.walletList[wallet].currency, c.p.assetList[a].levy; !l.count {
+					counted = counted || (fee >= 0 && l.assets.has(fee)) || (levy >= 0 && l.assets.has(levy))
+				}
+				if counted && l.wallets.has(wallet) && l.clients.has(client) && r.pays(x, wallet, client, a) {
+					return true
 				}
 			}
 		}
 	}
-	return signed, approved
+	return false
 }
 
 // dominates tells whether this limit stops at least whatever the other stops,
