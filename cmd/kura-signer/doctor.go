@@ -265,6 +265,7 @@ func (x *examination) journal(ctx context.Context, t *token.Token) {
 		x.warn("gap", "the journal lost its entries from %d on and goes on without them since %s, by %s; a head of size %d had been signed", g.Kept.Size, statement.FormatTime(g.Clock), strings.Join(g.By, ", "), g.Lost.Size)
 	}
 	x.logKeys(ctx, t, state)
+	x.walletKeys(ctx, t, state)
 	anchors := []journal.Anchor{anchorfile.New(x.config.AnchorFile), host.Anchor{Token: t}}
 	log, err := journal.Open(ctx, journal.Config{
 		Genesis: genesis, Store: s, Anchors: anchors, Joining: x.config.Journal.Shared,
@@ -276,6 +277,29 @@ func (x *examination) journal(ctx context.Context, t *token.Token) {
 	}
 	x.ok("anchors", "the journal extends the heads that the anchor file and the token hold")
 	x.cosigned(ctx, log)
+}
+
+// walletKeys has every wallet's key that is not given up sign a message that pays nothing: a sealed file that nobody copied
+// here would be missed by the first payment only.
+func (x *examination) walletKeys(ctx context.Context, t *token.Token, state *ledger.State) {
+	sign := 0
+	for _, w := range state.Wallets() {
+		if w.State == ledger.WalletRetired || w.State == ledger.WalletCompromised {
+			continue
+		}
+		c, err := t.Ceremony(ctx, w.Name)
+		switch {
+		case err != nil:
+			x.fail("wallet_key", "wallet %s cannot sign here: %v", w.Name, err)
+		case c.PublicKey != w.PublicKey || c.Network != w.Network:
+			x.fail("wallet_key", "wallet %s has the key %s on %s here, and the journal says %s on %s", w.Name, c.PublicKey, c.Network, w.PublicKey, w.Network)
+		default:
+			sign++
+		}
+	}
+	if sign > 0 {
+		x.ok("wallet_keys", "%d sign", sign)
+	}
 }
 
 // cosigned holds the journal to the newest head that this host saw witnesses cosign. They are not asked themselves:

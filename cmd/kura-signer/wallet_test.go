@@ -199,6 +199,19 @@ func TestDoctor(t *testing.T) {
 	x.equip(t.Context())
 	x.Submit(t.Context(), x.gateway, "shop", x.Withdrawal(x.wallets[signertest.XEM], signertest.Small))
 	x.stop()
+	if out := x.must("doctor", "--config", x.config); !strings.HasPrefix(lineWith(out, "wallet_keys"), "ok") {
+		t.Errorf("with every wallet's key here:\n%s", out)
+	}
+	sealed := filepath.Join(x.dir, "state", "wallets", signertest.XEM+".sealed")
+	if err := os.Rename(sealed, sealed+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, code := x.run("doctor", "--config", x.config); code != exitFailed || !strings.HasPrefix(lineWith(out, "wallet "+signertest.XEM+" cannot sign here"), "fail") {
+		t.Errorf("exit %d, without the sealed wallet's file:\n%s", code, out)
+	}
+	if err := os.Rename(sealed+".away", sealed); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Remove(filepath.Join(x.dir, "anchor")); err != nil {
 		t.Fatal(err)
 	}
