@@ -157,6 +157,10 @@ func (c *checker) rules() {
 		path := fmt.Sprintf("rules[%d]", i)
 		if len(d.Wallets) > 0 && len(d.Clients) > 0 {
 			c.neverMatches(i)
+			c.tooLate(i)
+		}
+		if a := r.approval; a != nil {
+			c.coolingOff(path, a)
 		}
 		if r.listed && c.book != nil && c.book.Len() > 0 && !slices.ContainsFunc(c.book.Entries(), func(e Entry) bool {
 			at, ok := c.p.books[e.Book]
@@ -172,10 +176,24 @@ func (c *checker) rules() {
 	}
 }
 
+// coolingOff finds an approval that nothing lives to see the end of.
+func (c *checker) coolingOff(path string, a *Approval) {
+	if life := c.p.doc.WithdrawalLife; a.CoolingOff >= life {
+		c.find(Danger, "cooling_off_too_long", path+".approval.coolingOff", "nothing is ever signed by it: the cooling-off takes %s, and a withdrawal lives %s", a.CoolingOff, life)
+	}
+}
+
 func (c *checker) limits() {
+	d := &c.p.doc
 	for i := range c.p.limits {
 		l := &c.p.limits[i]
 		path := fmt.Sprintf("limits[%d]", i)
+		if a := d.Limits[i].Approval; a != nil {
+			c.coolingOff(path, a)
+		}
+		if l.max == 0 && l.at != atApprove {
+			c.find(Warning, "limit_admits_nothing", path+".max", "limit %s admits nothing: whatever it counts is denied", l.id)
+		}
 		if !c.countable(l) {
 			c.find(Warning, "limit_never_binds", path, "limit %s never binds: none of its wallets and assets are on one network", l.id)
 			continue

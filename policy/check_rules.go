@@ -165,6 +165,24 @@ func (c *checker) neverMatches(at int) {
 	}
 }
 
+// tooLate finds addresses that a rule denies, and that rules above it pay as they pay any other.
+func (c *checker) tooLate(at int) {
+	r := &c.p.rules[at]
+	if r.then != thenDeny || !r.listed {
+		return
+	}
+	var payers []string
+	for k := range at {
+		above := &c.p.rules[k]
+		if _, touched := minus(c.regions(r), c.region(above)); touched && above.then != thenDeny && !above.listed {
+			payers = append(payers, above.id)
+		}
+	}
+	if len(payers) > 0 {
+		c.find(Warning, "rule_too_late", fmt.Sprintf("rules[%d]", at), "rule %s denies what was paid already: the first that matches decides, and above it %s pays any destination", r.id, strings.Join(payers, ", "))
+	}
+}
+
 func (g *region) same(other *region) bool {
 	return g.first == other.first && g.last == other.last && slices.EqualFunc(g.sets[:], other.sets[:], slices.Equal[set])
 }

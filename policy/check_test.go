@@ -62,6 +62,20 @@ func TestCheck(t *testing.T) {
 			l.ID = "loose"
 			d.Limits = append(d.Limits, l)
 		}},
+		{"rule_too_late", func(d *policy.Document) {
+			d.Rules = append(d.Rules, policy.Rule{ID: "blocked", Then: "deny", When: policy.When{Destination: []string{"friends"}}})
+		}},
+		{"cooling_off_too_long", func(d *policy.Document) {
+			d.WithdrawalLife = policy.Millis(hour)
+			d.Rules[0].Then = "approve"
+			d.Rules[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "director", Count: 1}}}}, CoolingOff: policy.Millis(hour), Expiry: policy.Millis(day), Rejections: 1}
+		}},
+		{"cooling_off_too_long", func(d *policy.Document) {
+			d.WithdrawalLife = policy.Millis(hour)
+			d.Limits[0].At = "approve"
+			d.Limits[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "director", Count: 1}}}}, CoolingOff: policy.Millis(hour), Expiry: policy.Millis(day), Rejections: 1}
+		}},
+		{"limit_admits_nothing", func(d *policy.Document) { d.Limits[0].Max = 0 }},
 		{"limit_never_binds", func(d *policy.Document) { d.Limits[0].Max = 9_000_000_000_000_000 }},
 		{"limit_never_binds", func(d *policy.Document) { // of another network's asset
 			d.Assets = append(d.Assets, policy.Asset{ID: "xym", Network: "symbol-testnet", Asset: nem.Currency(nem.SymbolTestnet).String(), Name: "XYM", Divisibility: 6})
@@ -125,6 +139,17 @@ func TestCheck(t *testing.T) {
 		if !slices.IsSortedFunc(got, func(a, b policy.Finding) int { return severity(a) - severity(b) }) {
 			t.Errorf("case %d: the worst do not come first: %v", i, got)
 		}
+	}
+}
+
+// TestRefusalsInTime: a refusal of addresses that stands above whoever pays any, or below other refusals and lists, is no finding.
+func TestRefusalsInTime(t *testing.T) {
+	blocked := policy.Rule{ID: "blocked", Then: "deny", When: policy.When{Destination: []string{"friends"}}}
+	listed := policy.Rule{ID: "listed", Then: "sign", When: policy.When{Destination: []string{"shops"}}}
+	gold := policy.Rule{ID: "gold", Then: "deny", When: policy.When{Message: []string{"hex"}}}
+	p := republic(t, func(d *policy.Document) { d.Rules = []policy.Rule{listed, gold, blocked, d.Rules[0]} })
+	if got := policy.Check(p, nil, at(base)); slices.Contains(codesOf(got), "rule_too_late") {
+		t.Error(got)
 	}
 }
 
