@@ -151,6 +151,9 @@ func (c *Config) Validate() error {
 	if c.Token.Sessions < 0 || c.Token.Sessions > 256 {
 		bad("token.sessions", "%d: 0 to 256", c.Token.Sessions)
 	}
+	if reason := c.Token.AcceptLeakyToken; reason != "" && strings.TrimSpace(reason) == "" {
+		bad("token.accept_leaky_token", "%q is no reason", reason)
+	}
 	c.Journal.validate(bad)
 	if _, err := c.witnesses(); err != nil {
 		bad("witnesses", "%v", err)

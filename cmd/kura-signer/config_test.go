@@ -45,6 +45,7 @@ func TestConfigIsRefused(t *testing.T) {
 		{"gateway of a wrong type", `gateway_uid = 991`, `gateway_uid = "root"`, "gateway_uid"},
 		{"negative gateway", `gateway_uid = 991`, `gateway_uid = -1`, "gateway_uid: -1"},
 		{"two PINs", `pin_file =`, "pin_credential = \"x\"\npin_file =", "at most one of"},
+		{"no reason", `label = "kura"`, "label = \"kura\"\naccept_leaky_token = \" \"", `token.accept_leaky_token: " " is no reason`},
 		{"same sockets", `admin_socket = "/run/kura/admin.sock"`, `admin_socket = "run/gateway.sock"`, "admin_socket: is the gateway's"},
 		{"long socket", `socket = "run/gateway.sock"`, `socket = "` + strings.Repeat("x", 120) + `"`, "socket: has"},
 		{"unknown journal", `kind = "postgres"`, `kind = "paper"`, `journal.kind: "paper"`},

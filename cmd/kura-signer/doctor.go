@@ -219,7 +219,11 @@ func (x *examination) openAll(ctx context.Context) {
 		}
 	}
 	if _, bound := t.Genesis(); !bound {
-		x.warn("genesis", "%v", errUnbound)
+		level, err := "warn", x.config.unbound(ctx)
+		if errors.Is(err, errOtherToken) {
+			level = "fail"
+		}
+		x.add(level, "genesis", "%v", err)
 		return
 	}
 	x.journal(ctx, t)

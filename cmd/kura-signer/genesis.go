@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"kura/journal"
+	"kura/journal/anchorfile"
 	"kura/ledger"
 	"kura/signer/rpc"
 	"kura/signer/token"
@@ -14,12 +15,24 @@ import (
 // errUnbound says that a token was not given a journal yet.
 var errUnbound = errors.New("the token is bound to no journal: found one with kura-signer init")
 
+// errOtherToken says that a journal was here and the token does not know of it.
+var errOtherToken = errors.New("the token is bound to no journal, and the anchor file holds the newest head of one: " +
+	"this is another token than the journal's, so put that one back; or its founding was cut off, then run kura-signer init again")
+
+// unbound is errUnbound, or errOtherToken where there was a journal.
+func (c *Config) unbound(ctx context.Context) error {
+	if newest, err := anchorfile.New(c.AnchorFile).Load(ctx); err == nil && newest != nil {
+		return errOtherToken
+	}
+	return errUnbound
+}
+
 // genesisOf is the journal that the token is bound to. The token knows the hash of entry 0, and the entry itself says
 // the rest: the log key that it names may have been replaced since, and be gone from the token.
 func genesisOf(ctx context.Context, c *Config, t *token.Token, s journal.Store) (journal.Genesis, error) {
 	hash, bound := t.Genesis()
 	if !bound {
-		return journal.Genesis{}, errUnbound
+		return journal.Genesis{}, c.unbound(ctx)
 	}
 	for row, err := range s.Entries(ctx, 0, 1) {
 		if err != nil {
@@ -57,7 +70,7 @@ func genesisIn(entry []byte, hash journal.Hash) (journal.Genesis, error) {
 // genesisLine is the line that everybody pins: as the running signer says, or from the store, which it has to itself.
 func genesisLine(ctx context.Context, c *Config, t *token.Token) (g journal.Genesis, err error) {
 	if _, bound := t.Genesis(); !bound {
-		return g, errUnbound
+		return g, c.unbound(ctx)
 	}
 	runs, err := running(c.StateDir)
 	if err != nil {

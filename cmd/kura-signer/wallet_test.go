@@ -212,6 +212,17 @@ func TestDoctor(t *testing.T) {
 	if err := os.Rename(sealed+".away", sealed); err != nil {
 		t.Fatal(err)
 	}
+	tokens := filepath.Join(x.dir, "tokens")
+	if err := errors.Join(os.Rename(tokens, tokens+".away"), os.Mkdir(tokens, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	x.must("token", "init", "--config", x.config)
+	if out, _, code := x.run("doctor", "--config", x.config); code != exitFailed || !strings.Contains(lineWith(out, "genesis"), "another token than the journal's") {
+		t.Errorf("exit %d, with another token of the same name:\n%s", code, out)
+	}
+	if err := errors.Join(os.RemoveAll(tokens), os.Rename(tokens+".away", tokens)); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Remove(filepath.Join(x.dir, "anchor")); err != nil {
 		t.Fatal(err)
 	}
