@@ -91,7 +91,7 @@ func (d *differ) people() {
 	pair(d.old.doc.People, d.next.doc.People, func(x *Person) PersonID { return x.ID }, func(old, next *Person) {
 		switch {
 		case old == nil:
-			d.say(Loosens, "%s (%s) comes in, with the roles %s: %s", next.ID, quoted(next.Name), listOr(next.Roles, "none"), d.powers(next.Roles))
+			d.say(Loosens, "%s (%s) comes in, with the roles %s: %s", next.ID, quoted(next.Name), listOr(next.Roles, "none"), d.powers(next.Roles, "can freeze and approve nothing"))
 			d.person(&Person{ID: next.ID, Name: next.Name, Roles: next.Roles}, next)
 		case next == nil:
 			d.say(Tightens, "%s (%s) is out: roles %s, %s", old.ID, quoted(old.Name), listOr(old.Roles, "none"), plural(len(old.Keys), "key"))
@@ -104,7 +104,7 @@ func (d *differ) people() {
 func (d *differ) person(old, next *Person) {
 	for _, role := range next.Roles {
 		if !slices.Contains(old.Roles, role) {
-			d.say(Loosens, "%s becomes %s: %s", next.ID, role, d.powers([]string{role}))
+			d.say(Loosens, "%s becomes %s: %s", next.ID, role, d.powers([]string{role}, "a role that is asked for nowhere"))
 		}
 	}
 	for _, role := range old.Roles {
@@ -126,8 +126,8 @@ func (d *differ) person(old, next *Person) {
 	}
 }
 
-// powers says what the holders of roles can approve under the next policy.
-func (d *differ) powers(roles []string) string {
+// powers says what the holders of roles can approve under the next policy, or none if that is nothing.
+func (d *differ) powers(roles []string, none string) string {
 	var can []string
 	asks := func(anyOf []Quorum) bool {
 		return slices.ContainsFunc(anyOf, func(q Quorum) bool {
@@ -159,7 +159,7 @@ func (d *differ) powers(roles []string) string {
 		}
 	}
 	if len(can) == 0 {
-		return "can freeze and approve nothing"
+		return none
 	}
 	return strings.Join(can, "; ")
 }
@@ -212,7 +212,7 @@ func (d *differ) programs() {
 	pair(d.old.doc.Services, d.next.doc.Services, func(x *Service) string { return x.ID }, func(old, next *Service) {
 		switch {
 		case old == nil:
-			d.say(Loosens, "service %s (%s) comes in: %s", next.ID, quoted(next.Name), d.powers([]string{next.ID}))
+			d.say(Loosens, "service %s (%s) comes in: %s", next.ID, quoted(next.Name), d.powers([]string{next.ID}, "asked for nowhere"))
 			service(&Service{ID: next.ID, Name: next.Name}, next)
 		case next == nil:
 			d.say(Alters, "service %s is out", old.ID)

@@ -45,7 +45,11 @@ func TestDiff(t *testing.T) {
 		{policy.Tightens, "person dan loses a key: SHA256:", func(d *policy.Document) { d.People[3].Keys = nil }},
 		{policy.Tightens, "the grant of person dan ends on 2027-01-01 instead of never", func(d *policy.Document) { d.People[3].LastDay = "2027-01-01" }},
 		{policy.Alters, `dan is called "Dan" instead of ""`, func(d *policy.Document) { d.People[3].Name = "Dan" }},
-		{policy.Loosens, "service kyt", func(d *policy.Document) {
+		{policy.Loosens, "dan becomes cook: a role that is asked for nowhere", func(d *policy.Document) { d.People[3].Roles = append(d.People[3].Roles, "cook") }},
+		{policy.Loosens, `gus ("") comes in, with the roles none: can freeze and approve nothing`, func(d *policy.Document) {
+			d.People = append(d.People, policy.Person{ID: "gus", Keys: []string{worldKey("gus")}})
+		}},
+		{policy.Loosens, `service kyt ("") comes in: asked for nowhere`, func(d *policy.Document) {
 			d.Services = append(d.Services, policy.Service{ID: "kyt", Keys: []string{worldKey("kyt")}})
 		}},
 		{policy.Alters, "service aml is out", func(d *policy.Document) { d.Services = nil }},
