@@ -202,7 +202,7 @@ func printDiff(p *page, old, next *policy.Policy, book *policy.Book) {
 		p.field(string(c.Effect), "%s", c.Text)
 	}
 	if len(changes) == 0 {
-		p.line("Nothing changes but the version, or the order of what has none.")
+		p.line("Nothing changes but the version (or the order of names, which says nothing).")
 	}
 	p.line("The most that can reach the chain within 24 hours, if stolen:")
 	before, sets := blastTexts(old, book)
