@@ -55,7 +55,7 @@ func (c *Config) tokenConfig(log *slog.Logger) (token.Config, error) {
 	}
 	return token.Config{
 		Log: log, Module: c.Token.Module, Label: c.Token.Label, Sessions: c.Token.Sessions, StateDir: c.StateDir,
-		AcceptLeakyToken: c.Token.AcceptLeakyToken,
+		AcceptLeakyToken: c.Token.AcceptLeakyToken, Settle: c.settleTokens,
 	}, nil
 }
 

@@ -37,6 +37,31 @@ func (c *Config) keepTokens(log *slog.Logger) error {
 	return nil
 }
 
+// settleTokens makes durable what SoftHSM wrote: it leaves it to the kernel when a new object reaches the disk.
+func (c *Config) settleTokens() error {
+	tokens, err := c.tokenDirectory()
+	if err != nil || tokens == "" {
+		return err
+	}
+	for _, pattern := range []string{"*/*.object", "*"} { // the directories last: they name the objects
+		all, _ := filepath.Glob(filepath.Join(tokens, pattern)) // it fails only for a bad pattern
+		for _, name := range all {
+			if err := syncFile(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+				return err // an object may go meanwhile, a token be another user's
+			}
+		}
+	}
+	return nil
+}
+
+func syncFile(name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
+
 // keepObject tells whether it put the copy back.
 func keepObject(object string) (restored bool, err error) {
 	text, err := os.ReadFile(object)
@@ -77,9 +102,5 @@ func replaceFile(path string, text []byte) error {
 	if err := os.Rename(file.Name(), path); err != nil {
 		return err
 	}
-	directory, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
+	return syncFile(filepath.Dir(path))
 }

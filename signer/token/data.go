@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -99,7 +100,7 @@ func (t *Token) BindGenesis(hash [32]byte) error {
 	if err != nil {
 		return err
 	}
-	if err := t.readGenesis(ctx); err != nil {
+	if err := errors.Join(t.settle(), t.readGenesis(ctx)); err != nil {
 		return err
 	}
 	if _, bound := t.Genesis(); !bound {
@@ -151,6 +152,9 @@ func (t *Token) WriteAnchor(ctx context.Context, checkpoint []byte) error {
 				return fmt.Errorf("make the new anchor: %w", err)
 			}
 			if newest, err = s.newAnchor(value); err != nil {
+				return err
+			}
+			if err := t.settle(); err != nil {
 				return err
 			}
 		}

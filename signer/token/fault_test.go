@@ -448,3 +448,59 @@ func TestNothingWasKept(t *testing.T) {
 		t.Errorf("at the end the anchor is %q, %v", anchor, err)
 	}
 }
+
+// TestNothingRestsOnWhatIsNotDurable has what the token wrote not reach the disk: what would rest on it is not done.
+func TestNothingRestsOnWhatIsNotDurable(t *testing.T) {
+	ctx := context.Background()
+	b := initialised(t)
+	config := b.config()
+	var lost error
+	config.Settle = func() error { return lost }
+	tok, err := Open(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tok.Close() })
+	wallet(t, tok, "hot", nem.NIS1Testnet)
+	if err := tok.WriteAnchor(ctx, []byte("first")); err != nil {
+		t.Fatal(err)
+	}
+	before, err := blobSum(b.stateDir, "hot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost = errors.New("the disk is gone")
+	spec := WalletSpec{Name: "w", Network: nem.SymbolTestnet, Genesis: testGenesis}
+	seed := seedOf(t, randomBytes(seedSize))
+	defer seed.Wipe()
+	for what, do := range map[string]func() error{
+		"an anchor": func() error { return tok.WriteAnchor(ctx, []byte("second")) },
+		"a wallet":  func() error { _, err := tok.CreateWallet(ctx, spec); return err },
+		"an import": func() error {
+			other := spec
+			other.Name = "i"
+			_, err := tok.ImportWallet(ctx, other, seed)
+			return err
+		},
+		"a sealing key": func() error { _, err := tok.RotateSealingKey(ctx); return err },
+		"the genesis":   func() error { return tok.BindGenesis(testGenesis) },
+	} {
+		if err := do(); !errors.Is(err, lost) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	objects, err := answer(ctx, tok, "look at the anchors", func(s *session) ([]dataObject, error) { return s.dataObjects(labelAnchor) })
+	if err != nil || len(objects) != 2 {
+		t.Errorf("%d anchors, %v: the one before has to stay", len(objects), err)
+	}
+	if after, err := blobSum(b.stateDir, "hot"); err != nil || after != before {
+		t.Errorf("the wallet was sealed anew under a key that is not durable: %v", err)
+	}
+	lost = nil
+	if err := tok.WriteAnchor(ctx, []byte("third")); err != nil {
+		t.Error(err)
+	}
+	if _, err := tok.RotateSealingKey(ctx); err != nil {
+		t.Error(err)
+	}
+}

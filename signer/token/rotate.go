@@ -37,6 +37,9 @@ func (t *Token) RotateSealingKey(ctx context.Context) (SealingRotation, error) {
 	if err != nil {
 		return SealingRotation{}, err
 	}
+	if err := t.settle(); err != nil { // or a loss of power would leave the blobs and no key
+		return SealingRotation{}, fmt.Errorf("rotate the sealing key: %w", err)
+	}
 	newest := keys[len(keys)-1]
 	rotation := SealingRotation{New: hex.EncodeToString(newest), Blobs: map[string]string{}}
 	for _, old := range keys[:len(keys)-1] {

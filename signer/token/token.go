@@ -31,6 +31,10 @@ type Config struct {
 	// AcceptLeakyToken is the operator's reason for using a token that gives
 	// private keys away to whoever has the PIN (SoftHSM does). Empty refuses it.
 	AcceptLeakyToken string
+	// Settle makes durable what the module wrote, for one that leaves that to the
+	// kernel (SoftHSM); nil does nothing. What is made in the token is settled before
+	// anything rests on it.
+	Settle func() error
 	// SOPIN lets Attack try the security officer's routes. Nothing else uses it.
 	SOPIN *PIN
 	Log   *slog.Logger // nil: slog.Default()
@@ -284,6 +288,16 @@ func (t *Token) create(ctx context.Context, what string, work func(*session) err
 		finish()
 	}()
 	return err
+}
+
+func (t *Token) settle() error {
+	if t.config.Settle == nil {
+		return nil
+	}
+	if err := t.config.Settle(); err != nil {
+		return fmt.Errorf("make durable what the token wrote: %w", err)
+	}
+	return nil
 }
 
 // connection waits for a connection that is up.

@@ -131,6 +131,9 @@ func (t *Token) CreateWallet(ctx context.Context, spec WalletSpec) (Ceremony, er
 			s.quirk.without(ed25519PublicTemplate(label, id, s.quirk.ecParams)),
 			s.quirk.without(ed25519PrivateTemplate(label, id)))
 	})
+	if err == nil {
+		err = t.settle()
+	}
 	if err != nil {
 		return Ceremony{}, err
 	}
@@ -154,6 +157,9 @@ func (t *Token) ImportWallet(ctx context.Context, spec WalletSpec, seed *Secret)
 		return t.sealWallet(ctx, spec, seed, true)
 	}
 	if err := t.importKey(ctx, spec, seed); err != nil {
+		return Ceremony{}, err
+	}
+	if err := t.settle(); err != nil {
 		return Ceremony{}, err
 	}
 	return t.Ceremony(ctx, spec.Name)
