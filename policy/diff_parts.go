@@ -85,13 +85,43 @@ func (d *differ) assets() {
 	pair(d.old.doc.Assets, d.next.doc.Assets, func(x *Asset) AssetRef { return x.ID }, func(old, next *Asset) {
 		switch {
 		case old == nil:
-			d.say(Loosens, "asset %s (%s of %s) enters the registry: %s", next.ID, next.Asset, next.Network, text(*next))
+			d.say(Loosens, "asset %s enters the registry: %s of %s, written in %s, divisibility %d, supply %s, %s",
+				next.ID, next.Asset, next.Network, next.Name, next.Divisibility, next.Supply, d.next.levyWords(next.Levy))
 		case next == nil:
 			d.say(Tightens, "asset %s leaves the registry and moves no more", old.ID)
-		case text(*old) != text(*next):
-			d.say(Alters, "asset %s: %s becomes %s", next.ID, text(*old), text(*next))
+		default:
+			d.asset(old, next)
 		}
 	})
+}
+
+func (d *differ) asset(old, next *Asset) {
+	if old.Network != next.Network || old.Asset != next.Asset {
+		d.say(Loosens, "asset %s is %s of %s instead of %s of %s: rules and limits that name it are about that", next.ID, next.Asset, next.Network, old.Asset, old.Network)
+	}
+	if old.Name != next.Name {
+		d.say(Alters, "amounts of asset %s are written in %s instead of %s", next.ID, next.Name, old.Name)
+	}
+	if old.Divisibility != next.Divisibility {
+		d.say(Loosens, "the divisibility of asset %s is %d instead of %d: the same number of %s is another amount, and each of the two policies is shown by its own", next.ID, next.Divisibility, old.Divisibility, next.Name)
+	}
+	if old.Supply != next.Supply {
+		d.say(Alters, "the supply of asset %s is %s instead of %s", next.ID, next.Supply, old.Supply)
+	}
+	if was, is := d.old.levyWords(old.Levy), d.next.levyWords(next.Levy); was != is {
+		d.say(Alters, "asset %s has %s instead of %s", next.ID, is, was)
+	}
+}
+
+// levyWords says what a levy takes.
+func (p *Policy) levyWords(l *Levy) string {
+	switch {
+	case l == nil:
+		return "no levy"
+	case l.Kind == "percentile":
+		return fmt.Sprintf("a levy of %s ten-thousandths, in %s, to %s", l.Fee, l.Asset, l.Recipient)
+	}
+	return fmt.Sprintf("a levy of %s to %s", p.Show(l.Asset, l.Fee), l.Recipient)
 }
 
 func (d *differ) books() {

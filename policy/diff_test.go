@@ -12,6 +12,7 @@ import (
 
 func TestDiff(t *testing.T) {
 	old := republic(t, func(d *policy.Document) {
+		d.Assets = append(d.Assets, policy.Asset{ID: "silver", Network: "nis1-testnet", Asset: "mint:silver", Name: "SILVER", Supply: 1000, Divisibility: 3})
 		d.Tripwires.CanaryAddresses = []policy.Canary{{Salt: strings.Repeat("0a", 16), Hash: strings.Repeat("0b", 32)}}
 		d.Tripwires.Refusals = policy.Refusals{Codes: []string{policy.CodeWalletUnknown}, Count: 3, Window: policy.Millis(10 * minute), Suspend: policy.Millis(hour)}
 		d.Anchor = policy.Anchor{Every: policy.Millis(hour), Values: []policy.Value{{Asset: "xem", Amount: 5_000_000}}}
@@ -81,10 +82,20 @@ func TestDiff(t *testing.T) {
 		{policy.Loosens, "transactions of w1 stay valid longer: 1h instead of 30m", func(d *policy.Document) { d.Wallets[0].Life *= 2 }},
 		{policy.Loosens, "wallet w1 may pay fees up to 2 XEM instead of 1 XEM", func(d *policy.Document) { d.Wallets[0].MaxFee *= 2 }},
 		{policy.Tightens, "wallet w1 may pay fees up to 0.5 XEM instead of 1 XEM", func(d *policy.Document) { d.Wallets[0].MaxFee /= 2 }},
-		{policy.Loosens, "asset gold", func(d *policy.Document) {
+		{policy.Loosens, "asset gold enters the registry: mint:gold of nis1-testnet, written in GOLD, divisibility 0, supply 0, no levy", func(d *policy.Document) {
 			d.Assets = append(d.Assets, policy.Asset{ID: "gold", Network: "nis1-testnet", Asset: "mint:gold", Name: "GOLD"})
 		}},
-		{policy.Alters, "asset xem: ", func(d *policy.Document) { d.Assets[0].Supply = 1 }},
+		{policy.Alters, "the supply of asset xem is 1 instead of ", func(d *policy.Document) { d.Assets[0].Supply = 1 }},
+		{policy.Alters, "amounts of asset xem are written in NEM instead of XEM", func(d *policy.Document) { d.Assets[0].Name = "NEM" }},
+		{policy.Loosens, "the divisibility of asset silver is 0 instead of 3: the same number of SILVER is another amount", func(d *policy.Document) { d.Assets[1].Divisibility = 0 }},
+		{policy.Loosens, "asset silver is mint:lead of nis1-testnet instead of mint:silver of nis1-testnet", func(d *policy.Document) { d.Assets[1].Asset = "mint:lead" }},
+		{policy.Alters, "asset silver has a levy of 2 XEM to " + benchAddress(2).String() + " instead of no levy", func(d *policy.Document) {
+			d.Assets[1].Levy = &policy.Levy{Kind: "absolute", Asset: "xem", Fee: 2_000_000, Recipient: benchAddress(2).String()}
+		}},
+		{policy.Alters, "asset silver has a levy of 50 ten-thousandths, in silver, to ", func(d *policy.Document) {
+			d.Assets[1].Levy = &policy.Levy{Kind: "percentile", Asset: "silver", Fee: 50, Recipient: benchAddress(2).String()}
+		}},
+		{policy.Tightens, "asset silver leaves the registry", func(d *policy.Document) { d.Assets = d.Assets[:1] }},
 		{policy.Alters, "book family is new", func(d *policy.Document) { d.Books = append(slices.Clone(d.Books), "family") }},
 		{policy.Alters, "book shops is gone", func(d *policy.Document) { d.Books = d.Books[:1] }},
 		{policy.Alters, "tools put new entries into book shops instead of friends", func(d *policy.Document) { d.Books = []string{"shops", "friends"} }},
@@ -128,7 +139,7 @@ func TestDiff(t *testing.T) {
 	for _, want := range []string{
 		"person ann gets a key: SHA256:", "service aml gets a key: SHA256:", "sentinel pager gets a key: SHA256:", "client c1 gets a key: SHA256:",
 		"ann operates client c1", "client c1 may write ", "the rescue address of w1 becomes \"" + old.Document().Wallets[0].Rescue + "\"",
-		"wallet w1 may pay fees up to 1 XEM instead of 0 XEM", "transactions of w1 stay valid longer: 30m", `"divisibility":6`,
+		"wallet w1 may pay fees up to 1 XEM instead of 0 XEM", "transactions of w1 stay valid longer: 30m", "asset xem enters the registry: nem:xem of nis1-testnet, written in XEM, divisibility 6",
 		"changes of policy are decided by 2 of director instead of nobody",
 	} {
 		if !strings.Contains(all, want) {

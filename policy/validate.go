@@ -25,6 +25,8 @@ const (
 	maxExpiry       Millis = 30 * day
 	minWalletLife   Millis = minute
 	maxNeed                = 32
+	// currencyDivisibility is that of XEM and of XYM.
+	currencyDivisibility = 6
 	// maxPending is how many requests of a client can wait: all of them are judged
 	// again whenever one's time comes.
 	maxPending = 1000
@@ -221,6 +223,9 @@ func (v *validator) assets() {
 		if err != nil {
 			v.fail(path+".asset", `want "nem:xem" or "namespace:mosaic" on NIS1, 16 upper-case hex digits on Symbol`, "%v", err)
 			continue
+		}
+		if id == nem.Currency(network) && x.Divisibility != currencyDivisibility {
+			v.fail(path+".divisibility", fmt.Sprintf("want %d, or every amount of it is another than it seems", currencyDivisibility), "divisibility %d of the currency of %s", x.Divisibility, x.Network)
 		}
 		key := assetKey{network, id}
 		if _, taken := p.assetIndex[key]; taken {

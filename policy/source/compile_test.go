@@ -71,6 +71,7 @@ func TestMistakes(t *testing.T) {
 		{"a span that only looks the same", "life: 2h", "life: 2\u04bb", "(character 2 is U+04BB)"},
 		{"a name of other letters", "id: payments", "id: p\u0430yments", "(character 2 is U+0430) is no name"},
 		{"another encoding", "title: Small treasury", "title: Tr\xe9sorerie", "line 8, column 10: the byte 0xe9, which is no UTF-8; save the file as UTF-8"},
+		{"divisibility of the currency", "divisibility: 6", "divisibility: 5", "divisibility 5 of the currency of nis1-mainnet; want 6"},
 		{"negative divisibility", "divisibility: 6", "divisibility: 600", "want a smaller number"},
 		{"span without unit", "life: 2h", "life: 7200", "want a span"},
 		{"span in words", "life: 2h", "life: two hours", "want a span"},
