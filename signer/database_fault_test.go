@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,8 +36,8 @@ type database struct {
 	out  map[statement.Hash]rpc.Transaction // what left, by text
 }
 
-// newDatabase founds a journal on the PostgreSQL of a DSN. An append has so much patience; the signer's own is half a
-// minute.
+// newDatabase founds a journal on the PostgreSQL of a DSN. An append has so much patience at first; the signer's own is
+// half a minute.
 func newDatabase(t *testing.T, dsn string, patience time.Duration) *database {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), dsn)
@@ -52,29 +53,46 @@ func newDatabase(t *testing.T, dsn string, patience time.Duration) *database {
 	d.Deployment = signertest.New(t, signertest.Options{
 		Token: d.token, LogKey: fake.LogPublicKey(), Bind: func(journal.Hash) error { return nil }, Store: store,
 		WrapStore: func(s journal.Store) journal.Store {
-			d.store = &faultyStore{Store: impatient{s, patience}}
+			d.store = &faultyStore{Store: &impatient{Store: s, least: patience}}
 			return d.store
 		},
 	})
 	return d
 }
 
-// impatient gives a store's writes less time than the signer does.
+// impatient gives a store's writes less time than the signer does, and more after each that was not enough: a machine may
+// have a slow disk.
 type impatient struct {
 	journal.Store
-	patience time.Duration
+	least time.Duration
+	late  atomic.Int32 // how many took longer than they had, since one was done in the least time
 }
 
-func (s impatient) Append(ctx context.Context, g journal.Group) error {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+// wait gives a call its time, and notes afterwards whether that was enough.
+func (s *impatient) wait(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.least<<min(s.late.Load(), 5))
 	defer cancel()
-	return s.Store.Append(ctx, g)
+	began := time.Now()
+	err := call(ctx)
+	switch {
+	case ctx.Err() != nil:
+		s.late.Add(1)
+	case err == nil && time.Since(began) < s.least:
+		s.late.Store(0)
+	}
+	return err
 }
 
-func (s impatient) Head(ctx context.Context) (journal.Checkpoint, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
-	defer cancel()
-	return s.Store.Head(ctx)
+func (s *impatient) Append(ctx context.Context, g journal.Group) error {
+	return s.wait(ctx, func(ctx context.Context) error { return s.Store.Append(ctx, g) })
+}
+
+func (s *impatient) Head(ctx context.Context) (c journal.Checkpoint, err error) {
+	err = s.wait(ctx, func(ctx context.Context) error {
+		c, err = s.Store.Head(ctx)
+		return err
+	})
+	return c, err
 }
 
 // recordingToken remembers what it signed for wallets.
