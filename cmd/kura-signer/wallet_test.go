@@ -151,6 +151,48 @@ func TestWalletCommands(t *testing.T) {
 	}
 }
 
+// TestCreateTakesNoImportedKey: an import whose record was lost is found by the next import, and by no create: that would
+// be a key with copies elsewhere, where a new one was asked for.
+func TestCreateTakesNoImportedKey(t *testing.T) {
+	x := install(t)
+	key := strings.Repeat("5c", 32)
+	x.ceremony(func(c *ceremony) {
+		seed := importedSeed(t, key)
+		defer seed.Wipe()
+		genesis, _ := c.token.Genesis()
+		if _, err := c.token.ImportWallet(t.Context(), token.WalletSpec{Name: "half", Network: nem.SymbolTestnet, Genesis: genesis}, seed); err != nil {
+			t.Error(err)
+		}
+	})
+	x.start("")
+	wallet := []string{"--config", x.config, "--name", "half", "--network", nem.SymbolTestnet.String(), "--present", "alice"}
+	if _, stderr, code := x.run(append([]string{"wallet", "create"}, wallet...)...); code == exitOK || !strings.Contains(stderr, "whose key was imported") {
+		t.Errorf("wallet create: exit %d\n%s", code, stderr)
+	}
+	args := append([]string{"wallet", "import", "--address", addressOf(t, nem.SymbolTestnet, key), "--key-fd", "3"}, wallet...)
+	if out, stderr, code := x.runWithKey(key, args...); code != exitOK {
+		t.Errorf("wallet import: exit %d\n%s%s", code, out, stderr)
+	}
+}
+
+// importedSeed is a key that a descriptor brought.
+func importedSeed(t *testing.T, key string) *token.Secret {
+	t.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Dup(int(read.Fd())) // ReadPrivateKeyFD closes what it reads
+	if _, writing := write.WriteString(key + "\n"); errors.Join(err, writing, write.Close(), read.Close()) != nil {
+		t.Fatal(err, writing)
+	}
+	seed, err := token.ReadPrivateKeyFD(nem.Symbol, fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seed
+}
+
 func lineOf(text, first string) string {
 	for line := range strings.Lines(text) {
 		if words := strings.Fields(line); len(words) > 0 && words[0] == first {

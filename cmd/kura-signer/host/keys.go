@@ -38,7 +38,9 @@ func (k Keys) CreateWallet(ctx context.Context, name string, n nem.Network) (led
 	c, err := k.Token.CreateWallet(ctx, spec)
 	if errors.Is(err, token.ErrWalletExists) {
 		// The signer has made sure that the journal knows no wallet of this name: this one's record was lost.
-		c, err = k.Ceremony(ctx, name)
+		if c, err = k.Ceremony(ctx, name); err == nil && c.Imported {
+			err = fmt.Errorf("the token holds a wallet %q whose key was imported, and none is made in its place: import it again, or take another name", name)
+		}
 	}
 	if err == nil && c.Network != n.String() {
 		err = fmt.Errorf("the token holds a wallet %q on %s", name, c.Network)
