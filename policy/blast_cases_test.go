@@ -316,6 +316,21 @@ func TestParseStolen(t *testing.T) {
 	}
 }
 
+// TestStolenTwice: a person who is named twice is no quorum of two.
+func TestStolenTwice(t *testing.T) {
+	p := republic(t, nil)
+	s, err := p.ParseStolen("officer:bob,director:bob,client:c1,client:c1,service:aml,service:aml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.String() != "client:c1,officer:bob,service:aml" {
+		t.Errorf("%s", s)
+	}
+	if b := policy.BlastRadius(p, policy.BlastOptions{Stolen: s, Span: 2 * policy.Millis(day)}); b.UnboundedFrom != 0 {
+		t.Errorf("%+v", b)
+	}
+}
+
 func TestAttribute(t *testing.T) {
 	p := republic(t, func(d *policy.Document) { d.People[3].LastDay = "2026-01-05" })
 	for name, want := range map[string]policy.Actor{

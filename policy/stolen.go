@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,13 +31,13 @@ func (p *Policy) ParseStolen(text string) (Stolen, error) {
 		switch {
 		case named && kind == "client":
 			_, known = p.clients[ClientID(name)]
-			s.Clients = append(s.Clients, ClientID(name))
+			s.Clients = with(s.Clients, ClientID(name))
 		case named && (kind == "officer" || kind == "person" || kind == "director"):
 			_, known = p.people[PersonID(name)]
-			s.People = append(s.People, PersonID(name))
+			s.People = with(s.People, PersonID(name))
 		case named && kind == "service":
 			known = len(p.groups[name]) == 1 && p.groups[name][0].Kind == ServiceActor
-			s.Services = append(s.Services, name)
+			s.Services = with(s.Services, name)
 		case word == "gateway":
 			s.Gateway = true
 		case word == "network":
@@ -56,6 +57,14 @@ func (p *Policy) ParseStolen(text string) (Stolen, error) {
 		}
 	}
 	return s, nil
+}
+
+// with adds to a set: who is named twice is one all the same.
+func with[T comparable](list []T, x T) []T {
+	if slices.Contains(list, x) {
+		return list
+	}
+	return append(list, x)
 }
 
 // String writes the set as ParseStolen reads it.
