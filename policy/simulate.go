@@ -55,7 +55,8 @@ type SimulatedRow struct {
 	Assets      []SimulatedPay    `json:"assets"`
 	Recorded    SimulatedDecision `json:"recorded"`
 	Simulated   SimulatedDecision `json:"simulated"`
-	Differs     bool              `json:"differs"`
+	// Differs: another outcome, or signed by a rule alone where people approved, or the reverse.
+	Differs bool `json:"differs"`
 	// Needs says whose approval it would have waited for.
 	Needs []Wait `json:"needs"`
 }
@@ -71,6 +72,14 @@ type SimulatedDecision struct {
 	Outcome Outcome `json:"outcome"`
 	Code    string  `json:"code"`
 	Rule    string  `json:"rule"`
+}
+
+// word is the outcome, and of what was signed whether a rule did it or people.
+func (d SimulatedDecision) word() string {
+	if d.Outcome == Sign {
+		return d.Code
+	}
+	return d.Outcome.String()
 }
 
 // SimulatedLimit is how full a limit would have been at most.
@@ -164,8 +173,8 @@ func (s *simulator) decide(r *Recorded, at *Moment) (SimulatedRow, error) {
 		Statement: r.Request.Hash, ID: w.ID.String(), Time: r.First.Now.Time, Client: r.Request.Client, Wallet: w.Wallet, Destination: w.Destination,
 		Recorded:  SimulatedDecision{r.Outcome, r.Code, r.Rule},
 		Simulated: SimulatedDecision{d.Outcome, d.Code, d.Rule},
-		Differs:   d.Outcome != r.Outcome,
 	}
+	row.Differs = row.Simulated.word() != row.Recorded.word()
 	for _, a := range w.Assets {
 		row.Assets = append(row.Assets, SimulatedPay{a.Asset, Units(a.Amount)})
 	}
@@ -297,7 +306,7 @@ func (s *Simulation) Table(p *Policy) string {
 		}
 		lines += strings.Join([]string{
 			moment(r.Time), string(r.Client), r.Wallet, strings.Join(pays, " and "),
-			r.Recorded.Outcome.String(), r.Simulated.Outcome.String(), r.Simulated.Code, needs(r.Needs),
+			r.Recorded.word(), r.Simulated.word(), r.Simulated.Code, needs(r.Needs),
 		}, "\t") + "\n"
 	}
 	lines += s.approvals()

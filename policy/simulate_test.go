@@ -26,7 +26,7 @@ func TestSimulate(t *testing.T) {
 		r := policy.Recorded{Request: in.Request, First: now, Last: now, Outcome: policy.Sign, Code: policy.CodeSigned}
 		r.Request.Hash = statement.Hash{0: byte(i)}
 		if i == 3 { // held then, and approved by the treasury under the old policy
-			r.Last.Now = at(base + i*minute + minute)
+			r.Last.Now, r.Code = at(base+i*minute+minute), policy.CodeApproved
 			r.Verdicts = []policy.Verdict{{By: person("dan"), Key: statement.Key(worldKey("dan")), Kind: statement.Approve, At: r.Last.Now.Time}}
 		}
 		history = append(history, r)
@@ -111,5 +111,20 @@ func TestSimulateUnderTheSamePolicy(t *testing.T) {
 	}
 	if table := s.Table(p); strings.Contains(table, "WOULD BE") || !strings.Contains(table, "7 withdrawals, 0 would have come out otherwise") {
 		t.Error(table)
+	}
+}
+
+// TestSimulateWithoutPeople: what people approved, and the other policy signs without them, comes out otherwise.
+func TestSimulateWithoutPeople(t *testing.T) {
+	p := republic(t, nil)
+	in := ask(p, nil)
+	in.Request.Withdrawal.Expires = base + hour
+	moment := policy.Moment{Now: at(base)}
+	s, err := policy.Simulate(p, []policy.Recorded{{Request: in.Request, First: moment, Last: moment, Outcome: policy.Sign, Code: policy.CodeApproved}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table := s.Table(p); s.Differs != 1 || !strings.Contains(table, "approved  signed") {
+		t.Errorf("%+v\n%s", s, table)
 	}
 }
