@@ -96,7 +96,8 @@ func walletBackup(ctx context.Context, in *invocation) (err error) {
 
 // A backupOut is where a backup goes, and where the report of it goes then.
 type backupOut struct {
-	file   *os.File // nil for standard output
+	file   *os.File // under another name until the backup is whole; nil for standard output
+	path   string
 	out    io.Writer
 	report io.Writer
 	where  string
@@ -107,29 +108,44 @@ func (in *invocation) openBackup(path string) (*backupOut, error) {
 	if path == "-" {
 		return &backupOut{out: in.stdout, report: in.stderr, where: "on standard output"}, nil
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err := absent(path); err != nil {
+		return nil, err
+	}
+	part := path + ".part"
+	_ = os.Remove(part) // one may be left of a run that was killed
+	file, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("%w: this command is uid %d, the owner of the state directory, and has to be able to write there; or give --out - and redirect the output", err, os.Geteuid())
 	}
-	return &backupOut{file, file, in.stdout, "in " + path}, err
+	return &backupOut{file, path, file, in.stdout, "in " + path}, err
+}
+
+// absent refuses to write over what is there.
+func absent(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return &fs.PathError{Op: "make", Path: path, Err: fs.ErrExist}
+	}
+	return nil
 }
 
 func (o *backupOut) write(text []byte) error {
 	_, err := o.out.Write(text)
-	if o.file != nil {
-		err = errors.Join(err, o.file.Sync())
+	if o.file == nil {
+		return err
 	}
-	return err
+	if err = errors.Join(err, o.file.Sync(), absent(o.path)); err != nil {
+		return err
+	}
+	return os.Rename(o.file.Name(), o.path)
 }
 
-// end closes the file, and removes it if anything went wrong: half a backup is none.
+// end closes the file, and removes what is left of it if anything went wrong: half a backup is none.
 func (o *backupOut) end(err error) error {
 	if o.file == nil {
 		return err
 	}
-	if err = errors.Join(err, o.file.Close()); err != nil {
-		err = errors.Join(err, os.Remove(o.file.Name()))
-	}
+	err = errors.Join(err, o.file.Close())
+	_ = os.Remove(o.file.Name()) // gone already when all went well
 	return err
 }
 

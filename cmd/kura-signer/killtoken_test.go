@@ -197,6 +197,13 @@ func TestLoginKilledInTheToken(t *testing.T) {
 	if emptied == 0 {
 		t.Errorf("none of %d calls left the file empty: nothing was tried", calls)
 	}
+	backup := filepath.Join(x.dir, "state", "kura.backup")
+	keep := append([]string{"wallet", "backup", "--config", x.config, "--need", "2", "--out", backup}, newCustodians(t).flags...)
+	k.at(t, 1, func() { _, _, _ = x.run(keep...) })
+	if _, err := os.Stat(backup); err == nil {
+		t.Error("a backup that was cut off has the name of a whole one")
+	}
+	x.must(keep...)
 	x.start("")
 	k.pay(t)
 }

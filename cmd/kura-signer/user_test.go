@@ -123,8 +123,10 @@ func TestFailedBackupLeavesNoFile(t *testing.T) {
 		if said, err := cmd.CombinedOutput(); err == nil {
 			t.Errorf("there is a backup\n%s", said)
 		}
-		if _, err := os.Lstat(out); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s is left behind: %v", out, err)
+		for _, name := range []string{out, out + ".part"} {
+			if _, err := os.Lstat(name); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s is left behind: %v", name, err)
+			}
 		}
 	}
 }
