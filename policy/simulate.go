@@ -291,10 +291,10 @@ func (s *Simulation) approvals() string {
 // how full the limits were.
 func (s *Simulation) Table(p *Policy) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d withdrawals, %d would have come out otherwise\n\n", s.Total, s.Differs)
+	fmt.Fprintf(&b, "%d withdrawals, %d would have come out otherwise\n", s.Total, s.Differs)
 	lines := ""
 	if s.Differs > 0 {
-		lines = "TIME\tCLIENT\tWALLET\tPAYS\tWAS\tWOULD BE\tWHY\tNEEDS\n"
+		lines = "\nTIME\tCLIENT\tWALLET\tPAYS\tWAS\tWOULD BE\tWHY\tNEEDS\n"
 	}
 	for _, r := range s.Rows {
 		if !r.Differs {

@@ -263,9 +263,13 @@ func (p *page) left(r *result) {
 
 // partsOf says where it went. What reached a listed address is no theft, and counts in the bound.
 func partsOf(p *policy.Policy, l *loss) string {
+	burnt := " in fees"
+	if slices.ContainsFunc(p.Document().Assets, func(a policy.Asset) bool { return a.Levy != nil && a.Levy.Asset == l.Asset }) {
+		burnt = " in fees and levies"
+	}
 	var parts []string
 	for _, part := range []struct{ amount, where string }{
-		{l.ToIntruder, " to the intruder's own addresses"}, {l.ToListed, " to listed addresses"}, {l.Fees, " in fees"},
+		{l.ToIntruder, " to the intruder's own addresses"}, {l.ToListed, " to listed addresses"}, {l.Fees, burnt},
 	} {
 		if part.amount != "0" {
 			parts = append(parts, show(p, l.Asset, part.amount)+part.where)
