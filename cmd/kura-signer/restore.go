@@ -64,7 +64,7 @@ func restore(ctx context.Context, in *invocation) (err error) {
 		return fmt.Errorf("%s: contents: %w", backupPath, err)
 	}
 	if b.Journal != line {
-		say(in.stderr, "note: the backup was made under %s, not under the journal that is followed: newer wallets are not in it\n", b.Journal)
+		say(in.stderr, "note: the backup says that it was made under %.200q, not under the journal that is followed: newer wallets are not in it\n", b.Journal)
 	}
 	x, err := in.begin(ctx, configPath)
 	if err != nil {

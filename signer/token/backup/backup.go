@@ -189,7 +189,7 @@ func openWith(contents []byte, chosen []shareText) ([]byte, error) {
 	var numbers []int
 	var names []string
 	for _, share := range chosen {
-		numbers, names = append(numbers, share.Number), append(names, share.Custodian)
+		numbers, names = append(numbers, share.Number), append(names, fmt.Sprintf("%.100q", share.Custodian))
 	}
 	var text []byte
 	for _, share := range chosen {
@@ -213,7 +213,7 @@ func openWith(contents []byte, chosen []shareText) ([]byte, error) {
 	}
 	plain, err := decrypt(contents, maxArchive, identity)
 	if _, other := errors.AsType[*age.NoIdentityMatchError](err); other {
-		return nil, fmt.Errorf("the shares of %s fit together, and open another file: they are of backup %s", strings.Join(names, ", "), chosen[0].Backup)
+		return nil, fmt.Errorf("the shares of %s fit together, and open another file: they are of backup %.40q", strings.Join(names, ", "), chosen[0].Backup)
 	}
 	return plain, err
 }

@@ -137,14 +137,16 @@ func TestOpenSaysWhichSharesAreWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	shares, others := openAll(t, archive, identities), openAll(t, other, identities)
+	hostile := bytes.Replace(others[0], []byte("custodian 1"), []byte(`\u001b[31mcustodian`), 1)
 	damaged := bytes.Replace(shares[0], []byte(`"1,2":"`), []byte(`"1,2":"00`), 1)
 	for _, wrong := range []struct {
 		shares [][]byte
 		says   string
 	}{
-		{others[:2], "they are of backup " + other.ID},
+		{others[:2], `"custodian 1", "custodian 2" fit together, and open another file: they are of backup "` + other.ID},
 		{[][]byte{shares[0], others[0]}, "different backups"},
 		{[][]byte{damaged, shares[0], shares[1]}, `two shares of "custodian 1" differ`},
+		{[][]byte{hostile, others[1]}, `"\x1b[31mcustodian", "custodian 2" fit`},
 		{[][]byte{shares[0], shares[0]}, "2 are needed"},
 		{[][]byte{archive.Shares[0].File, shares[1]}, "share 1: it is not a share's JSON: is it still encrypted?"},
 	} {
