@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -275,16 +276,36 @@ func TestReload(t *testing.T) {
 	served(second)
 }
 
+// hold opens a connection and asks for something on it, so that it may stay: one that never asked is hung up on soon.
+func hold(t *testing.T, r *running, leaf *x509.Certificate) net.Conn {
+	t.Helper()
+	config := trust(leaf)
+	config.ServerName = "127.0.0.1"
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(r.url, "https://"), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() }) // it may be closed already
+	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: kura\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != 200 {
+		t.Fatalf("%s, %v", resp.Status, err)
+	}
+	return conn
+}
+
 func TestConnectionsAreBounded(t *testing.T) {
 	dir := t.TempDir()
 	_, leaf := makeCertificate(t, dir, "server", 1)
 	r := start(t, configure(t, dir, filepath.Join(dir, "none.sock"), "\n[limits]\nconnections = 1\nconnections_per_caller = 1\n"))
-	address := strings.TrimPrefix(r.url, "https://")
 	// One connection that holds the only place; another is not served until it goes.
-	holder, err := tls.Dial("tcp", address, func() *tls.Config { c := trust(leaf); c.ServerName = "127.0.0.1"; return c }())
-	if err != nil {
-		t.Fatal(err)
-	}
+	holder := hold(t, r, leaf)
 	done := make(chan error, 1)
 	go func() {
 		status, _, err := get(t, trust(leaf), r.url+"/healthz")
@@ -293,7 +314,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		}
 		done <- err
 	}()
-	waiting, err := net.Dial("tcp", address)
+	waiting, err := net.Dial("tcp", strings.TrimPrefix(r.url, "https://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,17 +337,7 @@ func TestOneCallerDoesNotTakeAllPlaces(t *testing.T) {
 	dir := t.TempDir()
 	_, leaf := makeCertificate(t, dir, "server", 1)
 	r := start(t, configure(t, dir, filepath.Join(dir, "none.sock"), "\n[limits]\nconnections = 3\nconnections_per_caller = 2\n"))
-	var held []net.Conn
-	for range 2 {
-		config := trust(leaf)
-		config.ServerName = "127.0.0.1"
-		conn, err := tls.Dial("tcp", strings.TrimPrefix(r.url, "https://"), config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		held = append(held, conn)
-	}
+	held := []net.Conn{hold(t, r, leaf), hold(t, r, leaf)}
 	if status, _, err := get(t, trust(leaf), r.url+"/healthz"); err == nil {
 		t.Errorf("a third connection is served: %d", status)
 	}
