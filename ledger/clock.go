@@ -8,8 +8,11 @@ const (
 	// startCredit is how much time that nobody vouched for is given after starts of the machine, in all,
 	// until somebody vouches: milliseconds.
 	startCredit = 10 * 60 * 1000
-	// Policy time may outpace the machine's own count of time by 1 in bootRate.
+	// Policy time may outpace the machine's own count of time by 1 in bootRate, and in one run of a signer by no more
+	// than runLead, however long it lasts: milliseconds. What a clock that was right left of it must not add up for
+	// whoever turns the clock after a year.
 	bootRate = 1000
+	runLead  = 10 * 60 * 1000
 )
 
 // ErrTime says that an input came with a policy time that the rule does not allow.
@@ -27,7 +30,7 @@ type timeline struct {
 // limit returns the latest policy time that is allowed at a moment of the machine's count.
 func (l timeline) limit(boot int64) int64 {
 	elapsed := max(0, boot-l.boot)
-	return l.base + elapsed + elapsed/bootRate
+	return l.base + elapsed + min(elapsed/bootRate, runLead)
 }
 
 // PolicyTime returns the policy time for an input that is judged now: the clock, but never earlier than

@@ -8,6 +8,7 @@ import (
 
 	"kura/ledger"
 	"kura/ledger/ledgertest"
+	"kura/nem"
 	"kura/policy"
 	"kura/statement"
 )
@@ -134,5 +135,39 @@ func TestAClockThatIsBehindAuthorisesNothing(t *testing.T) {
 	}
 	if _, err := w.Judge(ledger.StatementInput{Signed: signed}); !errors.Is(err, ledger.ErrClock) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestALongRunLendsAStolenClockNoMore: what the machine's count let policy time outrun a right clock by, and the right clock
+// did not use, does not add up for whoever turns it after a year: starting signer and machine as often as they like, they move
+// no more than the blast radius says.
+func TestALongRunLendsAStolenClockNoMore(t *testing.T) {
+	const step, amount = 10 * ledgertest.Minute, ledgertest.SmallMax - 1_000_000 // three an hour, fees beside them
+	for _, span := range []int64{1, step, 4 * step, 20 * step, 150 * step} {
+		w := ledgertest.New(t)
+		w.Advance(365 * ledgertest.Day)
+		taken := uint64(0)
+		take := func() {
+			for w.Submit("shop", w.Withdrawal(w.Wallets[0], amount)).State == ledger.StateAuthorized {
+				taken += amount
+			}
+			for _, r := range w.State.Pending() { // what waits for room is asked for again
+				w.Verdict("shop", statement.Cancel, r.Hash)
+			}
+		}
+		take()
+		w.Clock += 40 * ledgertest.Day
+		for passed := int64(0); passed <= span; passed += step {
+			take()
+			w.Restart()
+			w.Reboot(0)
+			take()
+			w.Advance(step)
+		}
+		stolen := policy.Stolen{Clients: []policy.ClientID{"shop"}, Clock: true}
+		bound := policy.BlastRadius(w.State.PolicyInForce(), policy.BlastOptions{Stolen: stolen, Span: policy.Millis(span)}).Rows[0].Bound
+		if most, err := nem.ParseAmount(bound); err != nil || taken > uint64(most) {
+			t.Errorf("within %s: %d taken, the bound is %s (%v)", policy.Millis(span), taken, bound, err)
+		}
 	}
 }

@@ -47,8 +47,8 @@ func TestPolicyWaitsForItsTimeLock(t *testing.T) {
 	}
 }
 
-// TestTimeLockUnderAStolenClock: a clock that is turned ahead and a start of the machine end a time-lock sooner, and not
-// before the blast radius says so.
+// TestTimeLockUnderAStolenClock: a clock that is turned ahead after a long run and a start of the machine end a time-lock
+// sooner, and not before the blast radius says so.
 func TestTimeLockUnderAStolenClock(t *testing.T) {
 	w := ledgertest.NewWith(t, func(d *policy.Document) {
 		d.Governance.Resume.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "officer", Count: 3}}}}
@@ -58,8 +58,10 @@ func TestTimeLockUnderAStolenClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	from := int64(policy.BlastRadius(w.State.PolicyInForce(), policy.BlastOptions{Stolen: stolen, Span: ledgertest.Day}).UnboundedFrom)
+	w.Advance(365 * ledgertest.Day)
 	p := adoptTitle(w, "the thieves'")
 	w.Clock += ledgertest.Hour
+	w.Restart()
 	w.Reboot(0)
 	w.Advance(from)
 	w.Ticks()

@@ -75,7 +75,7 @@ func (s *State) OpensAt() int64 {
 		return 0
 	}
 	wait := s.longestTransaction()
-	return s.usage.Filled() + wait + wait/bootRate + startCredit
+	return s.usage.Filled() + wait + wait/bootRate + startCredit + runLead
 }
 
 // longestTransaction is how long after its authorisation a transaction of any wallet may still turn up on its chain, by

@@ -16,7 +16,7 @@ import (
 
 // settled is what a successor of the world's wallets waits: NIS1's longest life, the margin in which a transaction may
 // still turn up, and what the count of time may be off by, in milliseconds.
-const settled = (24*60+6*60+30)*60*1000 + (24*60+6*60+30)*60 + 10*60*1000
+const settled = (24*60+6*60+30)*60*1000 + (24*60+6*60+30)*60 + 2*10*60*1000
 
 // succeed prepares the successor of a world that paid something.
 func succeed(t *testing.T, change func(*policy.Document)) *ledgertest.Succession {

@@ -116,7 +116,7 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 	case r.timeless():
 		b.Notes = append(b.Notes, "the stolen set has the clock and is a quorum for resuming: it says how late it is, so that every window has room again and every time-lock ends whenever it likes")
 	case opt.Stolen.Clock:
-		b.Notes = append(b.Notes, "with the clock: policy time runs at most 1 in 1000 fast, and 10 minutes ahead after a start, as long as no quorum of the witnesses is the thief's too; and under a clock that is ahead, payments are signed that the chain takes later only: count the span from when the clock was stolen")
+		b.Notes = append(b.Notes, "with the clock: policy time runs at most 1 in 1000 fast, and 20 minutes ahead after a long run and a start, as long as no quorum of the witnesses is the thief's too; and under a clock that is ahead, payments are signed that the chain takes later only: count the span from when the clock was stolen")
 	}
 	return b
 }
@@ -196,10 +196,11 @@ func (r *radius) programs() (asked, missing []string) {
 	return asked, missing
 }
 
-// How far policy time gets ahead under a stolen clock: milliseconds after a start of the machine, and 1 in so many.
+// How far policy time gets ahead under a stolen clock: milliseconds, ten minutes after a start of the machine and ten that
+// a long run lets it, and 1 in so many.
 const (
-	aheadAtStart = 10 * minute
-	aheadRate    = 1000
+	aheadAtOnce = 20 * minute
+	aheadRate   = 1000
 )
 
 // wait is how long a time-lock keeps the thief at least, who does not say how late it is: a stolen clock runs fast.
@@ -207,7 +208,7 @@ func (r *radius) wait(lock Millis) Millis {
 	if !r.opt.Stolen.Clock || r.timeless() {
 		return lock
 	}
-	return max(0, lock-aheadAtStart-lock/aheadRate-1) / minute * minute
+	return max(0, lock-aheadAtOnce-lock/aheadRate-1) / minute * minute
 }
 
 // timeless tells whether the thief says how late it is: policy time goes where the clock stands and a quorum for

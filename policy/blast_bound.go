@@ -238,7 +238,7 @@ type term struct {
 func (r *radius) nested(caps []bounding, life Millis) bound {
 	interval := int64(r.opt.Span) + int64(life)
 	if r.opt.Stolen.Clock {
-		interval += interval/aheadRate + int64(aheadAtStart)
+		interval += interval/aheadRate + int64(aheadAtOnce)
 	}
 	amount, terms := least(caps, interval, 0)
 	b := bound{amount: amount}

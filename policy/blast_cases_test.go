@@ -99,11 +99,11 @@ func TestBlastRadius(t *testing.T) {
 		{"resuming without the clock", nil, "client:c1,officer:bob,officer:cat", hours(1), "xem", "200000000", ""},
 		{"directors with the clock, which ends the time-lock sooner", func(d *policy.Document) {
 			d.Governance.Resume.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}
-		}, "officer:bob,officer:cat,clock", hours(24), "xem", "", "ends after 1428m"},
+		}, "officer:bob,officer:cat,clock", hours(24), "xem", "", "ends after 1418m"},
 		{"the same of addresses", func(d *policy.Document) {
 			d.Governance.Resume.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}
 			d.Governance.Addresses.TimeLock = hours(12)
-		}, "officer:bob,officer:cat,clock", hours(1), "xem", "0", "quorum for addresses: after 709m listed"},
+		}, "officer:bob,officer:cat,clock", hours(1), "xem", "0", "quorum for addresses: after 699m listed"},
 		{"resuming with the clock", nil, "officer:bob,officer:cat,clock", hours(1), "xem", "", "turns the clock past its time-lock of 1d"},
 		{"resuming with the clock, and no more", func(d *policy.Document) {
 			d.Governance.Resume.AnyOf = []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}
