@@ -95,8 +95,11 @@ func loginError(err error) error {
 	}
 	switch rv {
 	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE,
-		pkcs11.CKR_PIN_EXPIRED, pkcs11.CKR_PIN_LOCKED, pkcs11.CKR_USER_PIN_NOT_INITIALIZED:
+		pkcs11.CKR_PIN_EXPIRED, pkcs11.CKR_PIN_LOCKED:
 		return fmt.Errorf("log in: %w: %w", ErrPIN, err)
+	case pkcs11.CKR_USER_PIN_NOT_INITIALIZED:
+		// No attempt was counted. SoftHSM says so, too, while another process logs in.
+		return fmt.Errorf("log in: the token says that it has no PIN yet (token init sets it; or another process is logging in): %w", err)
 	case pkcs11.CKR_USER_ALREADY_LOGGED_IN, pkcs11.CKR_USER_ANOTHER_ALREADY_LOGGED_IN:
 		return fmt.Errorf("log in: something else in this process is logged in, so the PIN would go unchecked: %w", err)
 	}
