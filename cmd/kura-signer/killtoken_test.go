@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -206,6 +207,23 @@ func TestLoginKilledInTheToken(t *testing.T) {
 	x.must(keep...)
 	x.start("")
 	k.pay(t)
+}
+
+// TestLoginsAtOnce has several commands log in while the others do: each finds the token whole, and none has to put
+// anything back.
+func TestLoginsAtOnce(t *testing.T) {
+	x := install(t)
+	var running sync.WaitGroup
+	for range 4 {
+		running.Go(func() {
+			for range 8 {
+				if _, stderr, code := x.run("token", "list", "--config", x.config); code != exitOK || strings.Contains(stderr, "put back") {
+					t.Errorf("exit %d\n%s", code, stderr)
+				}
+			}
+		})
+	}
+	running.Wait()
 }
 
 // TestRotateSealingKilledInTheToken kills the command that changes the sealing key wherever it changes the token's files.

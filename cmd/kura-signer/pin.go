@@ -36,7 +36,7 @@ func (c TokenConfig) prompts() bool {
 	return c.PINFile == "" && c.PINFD == nil && c.PINCredential == ""
 }
 
-// tokenConfig is the token's part of the configuration, without a PIN, for who logs in next. A nil log is the default one.
+// tokenConfig is the token's part of the configuration, without a PIN. A nil log is the default one.
 func (c *Config) tokenConfig(log *slog.Logger) (token.Config, error) {
 	if c.Token.SoftHSMConf != "" {
 		// SoftHSM would only say "general error".
@@ -50,12 +50,10 @@ func (c *Config) tokenConfig(log *slog.Logger) (token.Config, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	if err := c.keepTokens(log); err != nil {
-		return token.Config{}, err
-	}
 	return token.Config{
 		Log: log, Module: c.Token.Module, Label: c.Token.Label, Sessions: c.Token.Sessions, StateDir: c.StateDir,
-		AcceptLeakyToken: c.Token.AcceptLeakyToken, Settle: c.settleTokens,
+		AcceptLeakyToken: c.Token.AcceptLeakyToken,
+		Enter:            func() (func(), error) { return c.enterTokens(log) }, Settle: c.settleTokens,
 	}, nil
 }
 

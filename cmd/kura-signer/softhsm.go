@@ -8,19 +8,50 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // keptSuffix names the copy of a token.object, beside it: SoftHSM reads files that end with .object, and no others.
 const keptSuffix = ".kept"
 
+// longestLogin is how long another process is waited for: one that hangs in the module must not keep everybody out.
+const longestLogin = 30 * time.Second
+
+// enterTokens has processes of this program log in to SoftHSM one after the other: what one has emptied the other would
+// find no token in, or none with a PIN. In between nobody writes, so that what is empty is so for good.
+func (c *Config) enterTokens(log *slog.Logger) (leave func(), err error) {
+	tokens, err := c.tokenDirectory()
+	if err != nil || tokens == "" {
+		return func() {}, err
+	}
+	directory, err := os.Open(tokens)
+	if err != nil {
+		return nil, err
+	}
+	leave = func() { _ = directory.Close() } // which gives the lock up
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := unix.Flock(int(directory.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			break
+		}
+		if time.Since(begun) > longestLogin {
+			log.Warn("another process has been logging in for long: no longer waited for", "directory", tokens)
+			return leave, nil
+		}
+	}
+	if err := keepTokens(tokens, log); err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
+}
+
 // keepTokens keeps a copy of the one file of each of SoftHSM's tokens without which none of its keys opens, token.object,
 // and puts it back where it is empty. SoftHSM empties that file at every login and fills it a moment later: a process that
 // is killed between the two, a machine that loses power or a full disk would be the end of every key.
-func (c *Config) keepTokens(log *slog.Logger) error {
-	tokens, err := c.tokenDirectory()
-	if err != nil || tokens == "" {
-		return err
-	}
+func keepTokens(tokens string, log *slog.Logger) error {
 	all, _ := filepath.Glob(filepath.Join(tokens, "*", "token.object")) // it fails only for a bad pattern
 	for _, object := range all {
 		restored, err := keepObject(object)

@@ -118,7 +118,7 @@ func Attack(ctx context.Context, config Config) (rows []AttackRow, err error) {
 }
 
 func (a *attacker) enter() error {
-	connected, err := connectModule(a.config.Module, a.config.Label, a.config.PIN)
+	connected, err := a.config.connect()
 	if errors.Is(err, ErrPIN) {
 		markRefusedPIN(a.config, err)
 	}

@@ -71,6 +71,11 @@ func Initialise(ctx context.Context, config Config, soPIN SOPIN) (Setup, error) 
 
 // prepareToken brings the token to where the user can log in.
 func prepareToken(config Config, soPIN SOPIN) error {
+	leave, err := config.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	functions, err := loadNative(config.Module)
 	if err != nil {
 		return err

@@ -31,6 +31,9 @@ type Config struct {
 	// AcceptLeakyToken is the operator's reason for using a token that gives
 	// private keys away to whoever has the PIN (SoftHSM does). Empty refuses it.
 	AcceptLeakyToken string
+	// Enter is called before each login, and what it returns after it, for a module that
+	// several processes must not log in to at once (SoftHSM); nil does nothing.
+	Enter func() (leave func(), err error)
 	// Settle makes durable what the module wrote, for one that leaves that to the
 	// kernel (SoftHSM); nil does nothing. What is made in the token is settled before
 	// anything rests on it.
@@ -155,7 +158,7 @@ func unstarted(config Config, wrap func(cryptoki) cryptoki) (*Token, error) {
 		making:  make(chan struct{}, 1),
 	}
 	t.connect = func() (cryptoki, error) {
-		module, err := connectModule(config.Module, config.Label, config.PIN)
+		module, err := config.connect()
 		if err == nil && wrap != nil {
 			module = wrap(module)
 		}
@@ -288,6 +291,23 @@ func (t *Token) create(ctx context.Context, what string, work func(*session) err
 		finish()
 	}()
 	return err
+}
+
+func (c Config) enter() (leave func(), err error) {
+	if c.Enter == nil {
+		return func() {}, nil
+	}
+	return c.Enter()
+}
+
+// connect is connectModule between Enter and what it returns.
+func (c Config) connect() (cryptoki, error) {
+	leave, err := c.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return connectModule(c.Module, c.Label, c.PIN)
 }
 
 func (t *Token) settle() error {
