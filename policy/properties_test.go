@@ -125,6 +125,9 @@ func (w *world) alter(d *policy.Document) {
 func TestTighteningLetsNoMoreThrough(t *testing.T) {
 	stricter, tightened := 0, 0
 	cases(t, 15, func(w *world, in policy.Input) {
+		if w.counter%4 != 0 {
+			return // another policy is dear to make
+		}
 		var d policy.Document
 		if err := json.Unmarshal(w.p.Text(), &d); err != nil {
 			t.Fatal(err)
