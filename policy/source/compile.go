@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -89,11 +90,43 @@ func compileJSON(file []byte) (*policy.Policy, error) {
 	if err == nil {
 		return p, nil
 	}
-	places := places{}
-	if root, m := parse(file); m == nil {
-		places.note(root, "")
+	return nil, jsonPlaces(file).locate(err)
+}
+
+// jsonPlaces knows where each part of a file of JSON stands; of a member that stands twice, the last.
+func jsonPlaces(file []byte) places {
+	all := places{}
+	d := jsontext.NewDecoder(bytes.NewReader(file), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	line, column, at := 1, 1, 0
+	for {
+		start := int(d.InputOffset())
+		for start < len(file) && strings.IndexByte(" \t\r\n:,", file[start]) >= 0 {
+			start++
+		}
+		end := d.PeekKind() == jsontext.KindEndObject || d.PeekKind() == jsontext.KindEndArray
+		if _, err := d.ReadToken(); err != nil {
+			return all
+		}
+		for ; at < start; at++ {
+			switch {
+			case file[at] == '\n':
+				line, column = line+1, 1
+			case utf8.RuneStart(file[at]):
+				column++
+			}
+		}
+		path := ""
+		for part := range d.StackPointer().Tokens() {
+			if digits(part) {
+				path += "[" + part + "]"
+			} else {
+				path = join(path, part)
+			}
+		}
+		if !end && path != "" {
+			all[path] = &node{line: line, column: column}
+		}
 	}
-	return nil, places.locate(err)
 }
 
 // notJSON says where a file is no JSON.

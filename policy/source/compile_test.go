@@ -3,6 +3,7 @@ package source_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -379,6 +380,29 @@ func TestJSONPlaces(t *testing.T) {
 	} {
 		if _, err := source.Compile([]byte(file)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v", file, err)
+		}
+	}
+	p, err := source.Compile([]byte(treasury(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pretty := jsontext.Value(p.Text())
+	if err := pretty.Indent(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ old, bad, want string }{
+		{`"veto": 2`, `"veto": 2.5`, "governance.veto: "},
+		{`"version": 2`, "\"version\": 2,\n\"version\": 3", "version: "},
+		{`"window": 604800000`, `"window": -1`, "limits[0].window: "},
+		{`"group": "finance"`, `"group": "finanec"`, "rules[0].approval.anyOf[0].allOf[0].group: "},
+		{`"title": "Small`, `"title": "\ud800 Small`, "title: "},
+	} {
+		file := strings.Replace(string(pretty), c.old, c.bad, 1)
+		at := strings.Index(file, c.bad) + strings.LastIndex(c.bad, `": `) + 3
+		before := file[:at]
+		want := fmt.Sprintf("line %d, column %d: %s", strings.Count(before, "\n")+1, at-strings.LastIndex(before, "\n"), c.want)
+		if _, err := source.Compile([]byte(file)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", c.bad, err, want)
 		}
 	}
 }
