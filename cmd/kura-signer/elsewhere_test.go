@@ -87,12 +87,15 @@ func newOutpost(t *testing.T, n, quorum int, before bool) *outpost {
 		text := readAll(t, x.config)
 		x.write("signer.toml", fmt.Sprintf("witnesses = [%s]\nwitness_quorum = %d\ncosign_before_release = %t\n%s", strings.Join(lines, ", "), quorum, before, text))
 	})
+	var free []net.Listener
 	for i := range n { // an address for each, so that the gateway knows them before they run, where no connection begins
 		l, err := net.Listen("tcp", "127.0.0.2:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.addresses[i] = l.Addr().String()
+		o.addresses[i], free = l.Addr().String(), append(free, l)
+	}
+	for _, l := range free { // all at once: none was given twice
 		_ = l.Close()
 	}
 	o.startGateway()
