@@ -22,7 +22,8 @@ func newPolicyExplain() *cobra.Command {
 		Short: "Say what a policy would decide about a request, and why, condition by condition",
 		Long: `Decide about a withdrawal that was never made. R.json is the text of a withdrawal
 statement (docs/statements.md), unsigned; journal and expires are not looked at.
-With --history the limits are as full as that export left them.`,
+With --history the limits are as full as that export left them, and the stops in force
+there are in force.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if request == "" {
@@ -96,7 +97,7 @@ func explainInput(cmd *cobra.Command, p *policy.Policy, w *statement.Withdrawal,
 		if err != nil {
 			return in, err
 		}
-		in.Book, in.Usage = state.Book(), state.Usage()
+		in.Book, in.Usage, in.Overlay = state.Book(), state.Usage(), state.Overlay()
 		in.Usage.Bind(p)
 		now.Time = max(now.Time, state.Last().Time)
 	}
