@@ -117,6 +117,8 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 		b.Notes = append(b.Notes, "the stolen set has the clock and is a quorum for resuming: it says how late it is, so that every window has room again and every time-lock ends whenever it likes")
 	case opt.Stolen.Clock:
 		b.Notes = append(b.Notes, "with the clock: policy time runs at most 1 in 1000 fast, and 20 minutes ahead after a long run and a start, as long as no quorum of the witnesses is the thief's too; and under a clock that is ahead, payments are signed that the chain takes later only: count the span from when the clock was stolen")
+	case opt.Stolen.Network:
+		b.Notes = append(b.Notes, "with the network: a host that believes what the network says of the time (plain NTP, one source) has its clock stolen with it; then add clock")
 	}
 	return b
 }
@@ -143,7 +145,7 @@ func (b *Blast) governance(r *radius) string {
 		case open != "":
 		case r.timeless():
 			open = fmt.Sprintf("the thief proposes and approves %s, turns the clock past its time-lock of %s, vouches for it, and then takes everything", what, lock)
-		case r.opt.Span > lock:
+		case r.outwaits(lock):
 			open = fmt.Sprintf("the thief proposes and approves %s, waits out its time-lock of %s, and then takes everything", what, lock)
 		}
 	}
@@ -160,7 +162,7 @@ func (b *Blast) governance(r *radius) string {
 	}
 	if r.fills(g.Unfreeze.AnyOf, nil) {
 		b.Notes = append(b.Notes, "the stolen set is a quorum for unfreezing: it can lift freezes, and sweep wallets, but only to their rescue addresses; "+
-			"each sweep pays a fee that no limit counts and that stands in no number here")
+			"each sweep pays a fee, and levies, that no limit counts and that stand in no number here")
 	}
 	return open
 }
@@ -249,14 +251,20 @@ func (r *radius) pays(x *rule, wallet, client, asset int) bool {
 }
 
 // writesLists tells whether the thief's own addresses can be listed before the span is over: as many as the thief likes, since
-// what was paid can make room for others. What is signed before the span counts, so the time-lock may begin there.
+// what was paid can make room for others.
 func (r *radius) writesLists() bool {
 	g := &r.p.doc.Governance.Addresses
+	return r.fills(g.AnyOf, nil) && (r.timeless() || r.outwaits(r.wait(g.TimeLock)))
+}
+
+// outwaits tells whether what the thief proposes acts before the span is over, if it waits so long. What is signed before the
+// span counts, so the waiting may begin there.
+func (r *radius) outwaits(wait Millis) bool {
 	longest := Millis(0)
 	for i := range r.p.doc.Wallets {
 		longest = max(longest, r.p.doc.Wallets[i].Life)
 	}
-	return r.fills(g.AnyOf, nil) && (r.timeless() || r.opt.Span+longest >= r.wait(g.TimeLock))
+	return r.opt.Span+longest >= wait
 }
 
 // listed counts the addresses that a rule's books hold on a wallet's network; 1

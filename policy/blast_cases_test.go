@@ -94,7 +94,8 @@ func TestBlastRadius(t *testing.T) {
 			d.Rules[0].Then = "approve"
 			d.Rules[0].Approval = &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "director", Count: 1}}}}, Expiry: hours(24), Rejections: 1}
 		}, "client:c1,officer:ann", hours(24), "xem", "0", ""},
-		{"directors before the time-lock", nil, "officer:bob,officer:cat", hours(24), "xem", "0", "bounded until the time-lock ends after 1d, then unbounded, unless 2 directors veto"},
+		{"directors before the time-lock", nil, "officer:bob,officer:cat", hours(24) - policy.Millis(30*minute) - 1, "xem", "0", "bounded until the time-lock ends after 1d, then unbounded, unless 2 directors veto"},
+		{"directors who proposed when a payment was signed that is announced within the span", nil, "officer:bob,officer:cat", hours(24) - policy.Millis(30*minute), "xem", "", "waits out its time-lock of 1d"},
 		{"directors after the time-lock", nil, "officer:bob,officer:cat", hours(25), "xem", "", "quorum for unfreezing"},
 		{"resuming without the clock", nil, "client:c1,officer:bob,officer:cat", hours(1), "xem", "200000000", ""},
 		{"directors with the clock, which ends the time-lock sooner", func(d *policy.Document) {

@@ -13,7 +13,8 @@ type Stolen struct {
 	People   []PersonID
 	Services []string
 	// Parts of the installation. Gateway and Network add nothing: nothing is signed
-	// that a client did not ask for, and a replay has no effect. Database alone adds
+	// that a client did not ask for, and a replay has no effect. (A network that sets
+	// the host's time is Clock, too.) Database alone adds
 	// nothing, because the signer's anchor file is not in it; with AnchorFile it is
 	// a rollback of the host.
 	Gateway, Network, Database, AnchorFile, Clock bool
