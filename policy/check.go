@@ -296,9 +296,12 @@ func (c *checker) counts(l *limit, x *rule) bool {
 func (l *limit) dominates(o *limit) bool {
 	strict := map[string]int{atWait: 0, atApprove: 0, atDeny: 1}
 	return l.count == o.count && l.max <= o.max && l.window >= o.window && (l.always || !o.always) &&
-		l.per&^o.per == 0 && (l.at == o.at || strict[l.at] > strict[o.at]) &&
+		l.per&^o.per == 0 && (strict[l.at] > strict[o.at] || l.at == o.at && (l.at != atApprove || sameApproval(l.approval, o.approval))) &&
 		equalOrAll(l.wallets, o.wallets) && equalOrAll(l.clients, o.clients) && equalOrAll(l.assets, o.assets)
 }
+
+// sameApproval: whoever lets one through lets the other through, and a second limit with other approvers asks for more.
+func sameApproval(a, b *Approval) bool { return text(*a) == text(*b) }
 
 func equalOrAll(outer, inner set) bool { return outer == nil || slices.Equal(outer, inner) }
 

@@ -153,6 +153,25 @@ func TestRefusalsInTime(t *testing.T) {
 	}
 }
 
+// TestLimitsWithOtherApprovers: what exceeds both of two limits needs the approvers of both, so that the looser one binds, too.
+func TestLimitsWithOtherApprovers(t *testing.T) {
+	for group, never := range map[string]bool{"director": false, "treasury": true} {
+		p := republic(t, func(d *policy.Document) {
+			approval := func(group string) *policy.Approval {
+				return &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: group, Count: 1}}}}, Expiry: policy.Millis(day), Rejections: 1}
+			}
+			l := amountLimit(100_000_000, day, "approve")
+			l.Approval = approval("treasury")
+			o := amountLimit(900_000_000, day, "approve")
+			o.ID, o.Approval = "more", approval(group)
+			d.Limits = []policy.Limit{l, o}
+		})
+		if got := policy.Check(p, nil, at(base)); slices.Contains(codesOf(got), "limit_never_binds") != never {
+			t.Errorf("%s: %v", group, got)
+		}
+	}
+}
+
 // TestLimitsThatBindOnFees: a limit of the currency binds where only mosaics are paid, by their fees and levies.
 func TestLimitsThatBindOnFees(t *testing.T) {
 	p := republic(t, func(d *policy.Document) {
