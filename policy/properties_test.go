@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -167,6 +168,68 @@ func TestTighteningLetsNoMoreThrough(t *testing.T) {
 	})
 	if tightened == 0 || stricter == 0 {
 		t.Errorf("%d changes tightened, %d of them a decision", tightened, stricter)
+	}
+}
+
+// TestLimitsThatNeverBindNeverDo: what is said never to bind changes no outcome when it goes.
+func TestLimitsThatNeverBindNeverDo(t *testing.T) {
+	found := 0
+	for seed := range uint64(campaign(t, 4000) / 20) {
+		w := newWorld(t, rand.New(rand.NewPCG(seed, 16)))
+		var d policy.Document
+		if err := json.Unmarshal(w.p.Text(), &d); err != nil {
+			t.Fatal(err)
+		}
+		// A looser twin of a limit never binds, mostly.
+		twin := w.limit(9)
+		l := d.Limits[0]
+		l.ID, l.Max, l.At, l.Always, l.Approval = twin.ID, 2*l.Max, twin.At, twin.Always, twin.Approval
+		d.Limits = append(d.Limits, l)
+		var err error
+		if w.p, err = policy.New(d); err != nil {
+			t.Fatal(err)
+		}
+		w.usage = policy.NewUsage(w.p)
+		idle := map[string]bool{}
+		for _, f := range policy.Check(w.p, nil, at(base)) {
+			if f.Code == "limit_never_binds" && !strings.HasSuffix(f.Path, ".max") {
+				idle[strings.Fields(f.Text)[1]] = true
+			}
+		}
+		if len(idle) == 0 {
+			continue
+		}
+		found++
+		d.Limits = slices.DeleteFunc(d.Limits, func(l policy.Limit) bool { return idle[l.ID] })
+		without, err := policy.New(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			w.step()
+			in := w.input()
+			before := policy.Decide(in)
+			other := in
+			other.Policy, other.Verdicts = without, slices.Clone(in.Verdicts)
+			for i := range other.Verdicts {
+				if other.Verdicts[i].Policy == w.p.Hash() {
+					other.Verdicts[i].Policy = without.Hash()
+				}
+			}
+			if other.Usage, err = policy.RestoreUsage(without, in.Usage.History()); err != nil {
+				t.Fatal(err)
+			}
+			lowered := slices.ContainsFunc(w.stops, func(s policy.Stop) bool { return s.Kind == statement.TargetLimit })
+			if after := policy.Decide(other); after.Outcome != before.Outcome && !lowered {
+				t.Fatalf("world %d: without %v %v (%s) becomes %v (%s)\n%s\n%s", seed, idle, before.Outcome, before.Code, after.Outcome, after.Code, w.p.Text(), policy.Explain(w.p, in.Request.Withdrawal, &before))
+			}
+			if before.Outcome == policy.Sign {
+				w.take(t, in, &before)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d policies have a limit that never binds", found)
 	}
 }
 
