@@ -413,19 +413,33 @@ func (r *radius) levyOf(asset int, most *big.Int) *big.Int {
 	return fee.Mul(fee, most).Div(fee, big.NewInt(10_000))
 }
 
-// largest is the most that one withdrawal moves of an asset itself.
+// largest is the most that one withdrawal moves of an asset itself, nil if nothing
+// bounds it. Rules are read in order: what one takes that gives the thief nothing, no
+// later one pays.
 func (r *radius) largest(w way, asset int) *big.Int {
 	most := new(big.Int)
+	var end *big.Int // of what is left for later rules
 	for k := range r.p.rules {
 		x := &r.p.rules[k]
-		if !r.pays(x, w.wallet, w.client, asset) || !r.usable(x, &r.p.doc.Clients[w.client]) {
-			continue
-		}
-		if x.amount == nil || x.amount.UpTo == nil {
-			return nil
-		}
-		if up := new(big.Int).SetUint64(uint64(*x.amount.UpTo)); up.Cmp(most) > 0 {
-			most = up
+		switch {
+		case !r.usable(x, &r.p.doc.Clients[w.client]):
+			if above := x.takesAbove(w.wallet, w.client, asset); above != nil && (end == nil || above.Cmp(end) < 0) {
+				end = above
+			}
+		case r.pays(x, w.wallet, w.client, asset):
+			up := end
+			if x.amount != nil && x.amount.UpTo != nil {
+				up = new(big.Int).SetUint64(uint64(*x.amount.UpTo))
+				if end != nil && end.Cmp(up) < 0 {
+					up = end
+				}
+			}
+			if up == nil {
+				return nil
+			}
+			if up.Cmp(most) > 0 {
+				most = up
+			}
 		}
 	}
 	return most

@@ -44,6 +44,9 @@ func (r *radius) row(ways []way, asset int, open string) BlastRow {
 	b := r.split(ways, asset)
 	if b.amount == nil {
 		row.Unbounded, row.Formula, row.Schedule = true, "unbounded: no limit counts it", "everything at once"
+		if r.opt.Book == nil && row.Listed && slices.ContainsFunc(r.p.limits, func(l limit) bool { return l.per.Has(PerDestination) }) {
+			row.Formula += ", or one per destination does, whose number the address book says: it was not given"
+		}
 		return row
 	}
 	row.Bound, row.Binding = b.amount.String(), b.limits

@@ -81,6 +81,23 @@ func TestBlastRadius(t *testing.T) {
 		{"a count of what has no upper end", func(d *policy.Document) {
 			d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{}, Max: 3, Window: hours(1), At: "wait"}}
 		}, "client:c1", hours(1), "xem", "", ""},
+		{"a count of what only a later rule pays", func(d *policy.Document) {
+			more := policy.Rule{ID: "more", Then: "deny", When: policy.When{Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{Above: units(5_000_000)}}}
+			d.Rules = slices.Insert(d.Rules, 0, more)
+			d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{}, Max: 3, Window: hours(1), At: "wait"}}
+		}, "client:c1", hours(1), "xem", "36000000", "3 × 6 XEM"},
+		{"a count of what a later rule pays by night", func(d *policy.Document) {
+			more := policy.Rule{ID: "more", Then: "deny", When: policy.When{Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{Above: units(5_000_000)},
+				Hours: &policy.Hours{Offset: "+00:00", Days: []string{"mon"}, From: "09:00", To: "18:00"}}}
+			d.Rules = slices.Insert(d.Rules, 0, more)
+			d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{}, Max: 3, Window: hours(1), At: "wait"}}
+		}, "client:c1", hours(1), "xem", "", ""},
+		{"a count of what the thief approves", func(d *policy.Document) {
+			more := policy.Rule{ID: "more", Then: "approve", When: policy.When{Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{Above: units(5_000_000)}},
+				Approval: &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}, Expiry: hours(24), Rejections: 1}}
+			d.Rules = slices.Insert(d.Rules, 0, more)
+			d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{}, Max: 3, Window: hours(1), At: "wait", Always: true}}
+		}, "client:c1,officer:dan", hours(1), "xem", "", ""},
 		{"a levy in itself", levied, "client:c1", hours(1), "gold", "66000", "3 × 11 GOLD"}, // 10 and a tenth, twice three times
 		{"fees of another asset", levied, "client:c1", hours(1), "xem", "6000000", "3 × 1 XEM"},
 		{"without the quorum", approve, "client:c1,officer:dan", hours(24), "xem", "0", ""},
@@ -181,7 +198,7 @@ func TestBlastPerDestination(t *testing.T) {
 	}
 	opt.Span = policy.Millis(hour)
 	opt.Book, opt.Stolen = nil, stolen(t, p, "client:c1")
-	if b := policy.BlastRadius(p, opt); !b.Rows[0].Unbounded {
+	if b := policy.BlastRadius(p, opt); !b.Rows[0].Unbounded || !strings.Contains(b.Rows[0].Formula, "it was not given") {
 		t.Errorf("%+v", b.Rows[0])
 	}
 }

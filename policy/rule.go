@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math/big"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -155,6 +156,19 @@ func (r *rule) conditions() Conditions {
 		}
 	}
 	return c
+}
+
+// takesAbove is the amount above which a rule matches whatever a wallet and client pay
+// of an asset, wherever, whenever and with whatever message; nil if there is none.
+func (r *rule) takesAbove(wallet, client, asset int) *big.Int {
+	const others = 1<<DestinationCondition | 1<<MessageCondition | 1<<HoursCondition | 1<<LastDayCondition
+	if !r.wallets.has(wallet) || !r.clients.has(client) || !r.assets.has(asset) || r.stated&others != 0 || (r.amount != nil && r.amount.UpTo != nil) {
+		return nil
+	}
+	if r.amount == nil {
+		return new(big.Int)
+	}
+	return new(big.Int).SetUint64(uint64(*r.amount.Above))
 }
 
 func (r *Range) contains(a nem.Amount) bool {
