@@ -185,7 +185,7 @@ func newPolicyDiff() *cobra.Command {
 				return writeJSONLine(cmd.OutOrStdout(), policy.Diff(old, next))
 			}
 			p := newPage(cmd.OutOrStdout())
-			printDiff(p, old, next, nil)
+			printDiff(p, old, next, nil, nil)
 			return p.flush()
 		},
 	}
@@ -193,10 +193,9 @@ func newPolicyDiff() *cobra.Command {
 	return cmd
 }
 
-// printDiff says what changes, and what can be lost before and after: to each
-// client's key, and to every other set of the table for which that changes (once,
-// if a key of it alone does the same).
-func printDiff(p *page, old, next *policy.Policy, book *policy.Book) {
+// printDiff says what changes, and what can be lost before and after, with the address
+// book of each.
+func printDiff(p *page, old, next *policy.Policy, had, has *policy.Book) {
 	changes := policy.Diff(old, next)
 	for _, c := range changes {
 		p.field(string(c.Effect), "%s", c.Text)
@@ -204,9 +203,16 @@ func printDiff(p *page, old, next *policy.Policy, book *policy.Book) {
 	if len(changes) == 0 {
 		p.line("Nothing changes but the version (or the order of names, which says nothing).")
 	}
+	printLosses(p, old, next, had, has)
+}
+
+// printLosses says what can be lost before and after: to each client's key, and to
+// every other set of the table for which that changes (once, if a key of it alone does
+// the same).
+func printLosses(p *page, old, next *policy.Policy, had, has *policy.Book) {
 	p.line("The most that can reach the chain within 24 hours, if stolen:")
-	before, sets := blastTexts(old, book)
-	after, more := blastTexts(next, book)
+	before, sets := blastTexts(old, had)
+	after, more := blastTexts(next, has)
 	for _, stolen := range more {
 		if !slices.Contains(sets, stolen) {
 			sets = append(sets, stolen)

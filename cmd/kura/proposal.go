@@ -58,7 +58,7 @@ func newPolicyPropose() *cobra.Command {
 			}
 			return failure(withMirror(cmd, func(c *connection, m *mirror) error {
 				out := newPage(cmd.ErrOrStderr())
-				printDiff(out, m.state.PolicyInForce(), p, m.state.Book())
+				printDiff(out, m.state.PolicyInForce(), p, m.state.Book(), m.bookAfter(proposal.Addresses))
 				if err := out.flush(); err != nil {
 					return err
 				}
@@ -145,13 +145,18 @@ func (m *mirror) showProposal(page *page, hash statement.Hash) error {
 			return fmt.Errorf("the proposed policy: %w", err)
 		}
 		page.field("policy", "version %d, hash %s", next.Document().Version, next.Hash())
-		printDiff(page, m.state.PolicyInForce(), next, m.state.Book())
+		printDiff(page, m.state.PolicyInForce(), next, m.state.Book(), m.bookAfter(r.Body.Addresses))
 		if r.Body.Addresses == "" {
 			return nil
 		}
 		return m.showBookChange(page, r.Body.Addresses)
 	case statement.ProposeAddresses:
-		return m.showBookChange(page, r.Body.Document)
+		if err := m.showBookChange(page, r.Body.Document); err != nil {
+			return err
+		}
+		p := m.state.PolicyInForce()
+		printLosses(page, p, p, m.state.Book(), m.bookAfter(r.Body.Document))
+		return nil
 	case statement.ProposeEvacuation:
 		return m.showEvacuation(page, r.Body.Document)
 	case statement.ProposeResume:
@@ -187,6 +192,17 @@ func (m *mirror) showEvacuation(page *page, document string) error {
 		page.field("amount", "%s", p.Show(a.Asset, a.Amount))
 	}
 	return nil
+}
+
+// bookAfter is the address book with a proposed change made, "" for none. One that cannot be made changes nothing.
+func (m *mirror) bookAfter(document string) *policy.Book {
+	book := m.state.Book()
+	if change, err := policy.ParseBookChange([]byte(document)); err == nil {
+		if next, err := book.Apply(change); err == nil {
+			return next
+		}
+	}
+	return book
 }
 
 // showBookChange says who would be paid and who no longer, and names an address that looks like a listed one.
@@ -261,7 +277,7 @@ from a policy that allows nothing.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "policy %d, hash %s\n", p.Document().Version, p.Hash())
 				if words {
 					page := newPage(cmd.OutOrStdout())
-					printDiff(page, new(policy.Policy), p, m.state.Book())
+					printDiff(page, new(policy.Policy), p, nil, m.state.Book())
 					return page.flush()
 				}
 				if out != "" {
