@@ -20,12 +20,12 @@ type BlastOptions struct {
 	// host repeats nothing. Witnesses who cosign behind the answers bound nothing.
 	CosignedFirst bool
 
-	// lists remembers how many addresses the books of a rule hold on a network.
+	// lists remembers how many addresses some books hold on a network.
 	lists map[listKey]int
 }
 
 type listKey struct {
-	rule    *rule
+	books   uint64
 	network nem.Network
 }
 
@@ -247,7 +247,7 @@ func (r *radius) usable(x *rule, c *Client) bool {
 // pays tells whether a rule can match a wallet's and client's payment of an asset.
 func (r *radius) pays(x *rule, wallet, client, asset int) bool {
 	return x.wallets.has(wallet) && x.clients.has(client) && x.assets.has(asset) &&
-		r.p.assetList[asset].network == r.p.walletList[wallet].network && (!x.listed || r.listed(x, wallet) > 0 || r.writesLists())
+		r.p.assetList[asset].network == r.p.walletList[wallet].network && (!x.listed || r.listed(x.books[0], wallet) > 0 || r.writesLists())
 }
 
 // writesLists tells whether the thief's own addresses can be listed before the span is over: as many as the thief likes, since
@@ -267,20 +267,20 @@ func (r *radius) outwaits(wait Millis) bool {
 	return r.opt.Span+longest >= wait
 }
 
-// listed counts the addresses that a rule's books hold on a wallet's network; 1
-// stands for some if no book was given.
-func (r *radius) listed(x *rule, wallet int) int {
+// listed counts the addresses that some books hold on a wallet's network; 1 stands
+// for some if no book was given.
+func (r *radius) listed(books uint64, wallet int) int {
 	if r.opt.Book == nil {
 		return 1
 	}
-	key := listKey{x, r.p.walletList[wallet].network}
+	key := listKey{books, r.p.walletList[wallet].network}
 	if n, ok := r.opt.lists[key]; ok {
 		return n
 	}
 	seen := map[nem.Address]bool{}
 	for _, e := range r.opt.Book.Entries() {
 		i, ok := r.p.books[e.Book]
-		if !ok || !x.books.has(i) {
+		if !ok || books&(1<<i) == 0 {
 			continue
 		}
 		if a, err := nem.ParseAddress(key.network, e.Address); err == nil {

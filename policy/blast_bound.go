@@ -210,21 +210,16 @@ func (r *radius) destinations(ways []way, asset int) (int64, bool) {
 	if r.opt.Book == nil || r.writesLists() {
 		return 0, false
 	}
-	total := 0
-	var counted []*rule
+	books := uint64(0)
 	for _, w := range ways {
 		for _, x := range r.openers(w, asset) {
 			if !x.listed {
 				return 0, false
 			}
-			// All ways are on one network, so a rule's list is the same for each.
-			if !slices.Contains(counted, x) {
-				counted = append(counted, x)
-				total += r.listed(x, w.wallet)
-			}
+			books |= x.books[0]
 		}
 	}
-	return int64(total), true
+	return int64(r.listed(books, ways[0].wallet)), true // all ways are on one network
 }
 
 // term is a limit taken a number of times.

@@ -233,6 +233,20 @@ func TestBlastPerDestinationOfTwo(t *testing.T) {
 	if row := b.Rows[0]; row.Bound != "400000000" {
 		t.Errorf("%s, want 2 windows of 100 XEM, twice: %s", row.Bound, row.Formula)
 	}
+
+	// One list that both pay is counted once.
+	p = republic(t, func(d *policy.Document) {
+		twoClients(d)
+		d.Rules[0].When.Destination, d.Rules[1].When.Destination = []string{"friends"}, []string{"friends"}
+		d.Limits[0].Per = []string{"destination"}
+	})
+	if book, err = new(policy.Book).Apply(&policy.BookChange{Add: []policy.Entry{entry("a", 1), entry("b", 2)}}); err != nil {
+		t.Fatal(err)
+	}
+	b = policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, "client:c1,client:c2"), Span: policy.Millis(hour), Book: book})
+	if row := b.Rows[0]; row.Bound != "400000000" {
+		t.Errorf("%s, want 2 windows of 100 XEM, twice: %s", row.Bound, row.Formula)
+	}
 }
 
 // TestBlastPerDestinationOfOneAsset: what goes to listed destinations only is bounded for each of them, wherever something
