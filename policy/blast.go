@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -127,14 +128,14 @@ func BlastRadius(p *Policy, opt BlastOptions) Blast {
 // within the span, "" if it cannot.
 func (b *Blast) governance(r *radius) string {
 	g := &r.p.doc.Governance
-	open := ""
+	open, earliest := "", Millis(math.MaxInt64)
 	reach := func(what string, anyOf []Quorum, lock Millis, rest string) {
 		if !r.fills(anyOf, nil) {
 			return
 		}
 		lock = r.wait(lock)
-		if !r.timeless() && (b.UnboundedFrom == 0 || lock < b.UnboundedFrom) {
-			b.UnboundedFrom = lock
+		if !r.timeless() {
+			earliest = min(earliest, lock)
 		}
 		word := "bounded until the time-lock ends after " + lock.String() + ", then unbounded" + rest
 		if r.timeless() {
@@ -152,6 +153,9 @@ func (b *Blast) governance(r *radius) string {
 	reach("a new policy", g.Policy.AnyOf, g.Policy.TimeLock, fmt.Sprintf(", unless %d directors veto", g.Veto))
 	if g.Recovery != nil {
 		reach("a recovery", g.Recovery.AnyOf, g.Recovery.TimeLock, ", unless a quorum of directors vetoes")
+	}
+	if earliest < math.MaxInt64 {
+		b.UnboundedFrom = earliest
 	}
 	if r.fills(g.Addresses.AnyOf, nil) {
 		after := "after " + r.wait(g.Addresses.TimeLock).String()

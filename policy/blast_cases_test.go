@@ -148,6 +148,13 @@ func TestBlastRadius(t *testing.T) {
 		}
 	}
 
+	// What needs no waiting is not bounded for as long as a recovery's time-lock.
+	at := policy.BlastRadius(republic(t, func(d *policy.Document) { d.Governance.Policy.TimeLock = 0 }),
+		policy.BlastOptions{Stolen: policy.Stolen{People: []policy.PersonID{"bob", "cat", "eve"}}, Span: hours(1)})
+	if !at.Rows[0].Unbounded || at.UnboundedFrom != 0 {
+		t.Errorf("unbounded from %s", at.UnboundedFrom)
+	}
+
 	// Witnesses who cosign first leave a rollback nothing to repeat, whoever carries their cosignatures.
 	p := republic(t, nil)
 	without := policy.BlastRadius(p, policy.BlastOptions{Stolen: stolen(t, p, "client:c1"), Span: hours(1), CosignedFirst: true})
