@@ -235,8 +235,10 @@ type term struct {
 // limit it is (floor((span + life) / window) + 1) · amount.
 func (r *radius) nested(caps []bounding, life Millis) bound {
 	interval := int64(r.opt.Span) + int64(life)
+	length := fmt.Sprintf("%s + %s", r.opt.Span, life)
 	if r.opt.Stolen.Clock {
 		interval += interval/aheadRate + int64(aheadAtOnce)
+		length += fmt.Sprintf(" + 1 in %d + %s", aheadRate, aheadAtOnce)
 	}
 	amount, terms := least(caps, interval, 0)
 	b := bound{amount: amount}
@@ -248,7 +250,7 @@ func (r *radius) nested(caps []bounding, life Millis) bound {
 	first := terms[0].cap
 	b.schedule = []string{fmt.Sprintf("%s: filled at once", first.limit)}
 	if len(terms) == 1 {
-		words = []string{fmt.Sprintf("(floor((%s + %s) / %s) + 1) × %s", r.opt.Span, life, Millis(first.window), first.words)}
+		words = []string{fmt.Sprintf("(floor((%s) / %s) + 1) × %s", length, Millis(first.window), first.words)}
 	} else {
 		b.schedule = []string{fmt.Sprintf("%s: filled as fast as %s lets it", first.limit, terms[1].cap.limit)}
 	}

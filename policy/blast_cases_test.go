@@ -55,6 +55,7 @@ func TestBlastRadius(t *testing.T) {
 		{"an exact multiple", func(d *policy.Document) { d.Wallets[0].Life = hours(1) }, "client:c1", hours(1), "xem", "300000000", ""},
 		{"nobody", nil, "gateway,network,database", hours(24), "xem", "0", "no rule lets the stolen set pay it"},
 		{"the clock", nil, "client:c1,clock", hours(24), "xem", "2500000000", "1 in 1000 fast"},
+		{"the clock that brings one window more", nil, "client:c1,clock", hours(24) + policy.Millis(10*minute), "xem", "2600000000", "(floor((1450m + 30m + 1 in 1000 + 20m) / 1h) + 1) × 100 XEM = 2,600 XEM"},
 		{"two limits", func(d *policy.Document) {
 			l := amountLimit(300_000_000, 24*hour, "deny")
 			l.ID = "day"
