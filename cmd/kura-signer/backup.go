@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,7 +137,10 @@ func (o *backupOut) write(text []byte) error {
 	if err = errors.Join(err, o.file.Sync(), absent(o.path)); err != nil {
 		return err
 	}
-	return os.Rename(o.file.Name(), o.path)
+	if err := os.Rename(o.file.Name(), o.path); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(o.path)) // or a loss of power could take the name back that is reported now
 }
 
 // end closes the file, and removes what is left of it if anything went wrong: half a backup is none.

@@ -36,6 +36,10 @@ func (c *Config) enterTokens(log *slog.Logger) (leave func(), err error) {
 		if err == nil {
 			break
 		}
+		if !errors.Is(err, unix.EWOULDBLOCK) { // not every file system that is shared over a network can
+			log.Warn("logins cannot be kept apart here, and no copy is kept of a token's file", "directory", tokens, "cause", err)
+			return leave, nil
+		}
 		if time.Since(begun) > longestLogin {
 			log.Warn("another process has been logging in for long: no longer waited for", "directory", tokens)
 			return leave, nil
@@ -49,8 +53,8 @@ func (c *Config) enterTokens(log *slog.Logger) (leave func(), err error) {
 }
 
 // keepTokens keeps a copy of the one file of each of SoftHSM's tokens without which none of its keys opens, token.object,
-// and puts it back where it is empty. SoftHSM empties that file at every login and fills it a moment later: a process that
-// is killed between the two, a machine that loses power or a full disk would be the end of every key.
+// and puts it back where it says nothing. SoftHSM empties that file at every login and fills it a moment later: a process
+// that is killed between the two, a machine that loses power or a full disk would be the end of every key.
 func keepTokens(tokens string, log *slog.Logger) error {
 	all, _ := filepath.Glob(filepath.Join(tokens, "*", "token.object")) // it fails only for a bad pattern
 	for _, object := range all {
@@ -62,7 +66,7 @@ func keepTokens(tokens string, log *slog.Logger) error {
 			return fmt.Errorf("keep a copy of %s, which SoftHSM may lose when it logs in: %w", object, err)
 		}
 		if restored {
-			log.Warn("a token's file was empty: its copy was put back", "file", object, "copy", object+keptSuffix)
+			log.Warn("a token's file said nothing: its copy was put back", "file", object, "copy", object+keptSuffix)
 		}
 	}
 	return nil
@@ -103,15 +107,19 @@ func keepObject(object string) (restored bool, err error) {
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return false, err
-	case len(text) == 0 && len(kept) == 0: // cut off in its making: it has no key yet
+	case blank(text) && blank(kept): // cut off in its making: it has no key yet
 		return false, nil
-	case len(text) == 0:
+	case blank(text):
 		return true, replaceFile(object, kept)
 	case bytes.Equal(withoutCount(text), withoutCount(kept)):
 		return false, nil
 	}
 	return false, replaceFile(object+keptSuffix, text)
 }
+
+// blank tells whether an object says nothing: after a loss of power some file systems have a file as long as it was, of
+// zeros. It fits into one block of the disk, which is written whole or not at all.
+func blank(object []byte) bool { return len(bytes.Trim(withoutCount(object), "\x00")) == 0 }
 
 // withoutCount leaves out how often SoftHSM wrote the file, so that a copy is made with a new PIN and not with every login.
 func withoutCount(object []byte) []byte { return object[min(8, len(object)):] }

@@ -118,7 +118,12 @@ func Attack(ctx context.Context, config Config) (rows []AttackRow, err error) {
 }
 
 func (a *attacker) enter() error {
-	connected, err := a.config.connect()
+	leave, err := a.config.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	connected, err := connectModule(a.config.Module, a.config.Label, a.config.PIN)
 	if errors.Is(err, ErrPIN) {
 		markRefusedPIN(a.config, err)
 	}

@@ -310,6 +310,11 @@ func readElsewhere(a *attacker, v *victim) (string, [][]byte) {
 // loggedOut runs f after a logout and logs in again with the PIN, which this
 // process knows to be right.
 func (a *attacker) loggedOut(f func() (string, [][]byte)) (string, [][]byte) {
+	leave, err := a.config.enter()
+	if err != nil {
+		return err.Error(), nil
+	}
+	defer leave()
 	if err := a.context.Logout(a.session); err != nil {
 		return "C_Logout: " + said(err), nil
 	}

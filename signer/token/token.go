@@ -158,7 +158,7 @@ func unstarted(config Config, wrap func(cryptoki) cryptoki) (*Token, error) {
 		making:  make(chan struct{}, 1),
 	}
 	t.connect = func() (cryptoki, error) {
-		module, err := config.connect()
+		module, err := connectModule(config.Module, config.Label, config.PIN)
 		if err == nil && wrap != nil {
 			module = wrap(module)
 		}
@@ -202,6 +202,11 @@ func (t *Token) check(ctx context.Context) error {
 
 // dial opens one connection.
 func (t *Token) dial() (*connection, error) {
+	leave, err := t.config.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave() // when the token has been asked, too: beside the next login it would not answer
 	module, err := t.connect()
 	if err != nil {
 		return nil, err
@@ -298,16 +303,6 @@ func (c Config) enter() (leave func(), err error) {
 		return func() {}, nil
 	}
 	return c.Enter()
-}
-
-// connect is connectModule between Enter and what it returns.
-func (c Config) connect() (cryptoki, error) {
-	leave, err := c.enter()
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return connectModule(c.Module, c.Label, c.PIN)
 }
 
 func (t *Token) settle() error {
