@@ -112,9 +112,7 @@ func (in *invocation) openBackup(path string) (*backupOut, error) {
 	if err := absent(path); err != nil {
 		return nil, err
 	}
-	part := path + ".part"
-	_ = os.Remove(part) // one may be left of a run that was killed
-	file, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600; each run has its own
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("%w: this command is uid %d, the owner of the state directory, and has to be able to write there; or give --out - and redirect the output", err, os.Geteuid())
 	}
