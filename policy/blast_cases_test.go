@@ -41,6 +41,10 @@ func TestBlastRadius(t *testing.T) {
 		always.ID, always.Always = "always", true
 		d.Limits = append(d.Limits, always)
 	}
+	countedBehind := func(d *policy.Document, earlier policy.Rule) {
+		d.Rules = slices.Insert(d.Rules, 0, earlier)
+		d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{}, Max: 3, Window: hours(1), At: "wait"}}
+	}
 	cases := []struct {
 		name   string
 		change func(*policy.Document)
@@ -84,20 +88,32 @@ func TestBlastRadius(t *testing.T) {
 		}, "client:c1", hours(1), "xem", "", ""},
 		{"a count of what only a later rule pays", func(d *policy.Document) {
 			more := policy.Rule{ID: "more", Then: "deny", When: policy.When{Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{Above: units(5_000_000)}}}
-			d.Rules = slices.Insert(d.Rules, 0, more)
-			d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{}, Max: 3, Window: hours(1), At: "wait"}}
+			countedBehind(d, more)
 		}, "client:c1", hours(1), "xem", "36000000", "3 × 6 XEM"},
 		{"a count of what a later rule pays by night", func(d *policy.Document) {
 			more := policy.Rule{ID: "more", Then: "deny", When: policy.When{Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{Above: units(5_000_000)},
 				Hours: &policy.Hours{Offset: "+00:00", Days: []string{"mon"}, From: "09:00", To: "18:00"}}}
-			d.Rules = slices.Insert(d.Rules, 0, more)
-			d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{}, Max: 3, Window: hours(1), At: "wait"}}
+			countedBehind(d, more)
+		}, "client:c1", hours(1), "xem", "", ""},
+		{"a count of what an earlier rule denies another client", func(d *policy.Document) {
+			other := d.Clients[0]
+			other.ID, other.Keys = "c2", []string{worldKey("c2")}
+			d.Clients = append(d.Clients, other)
+			more := policy.Rule{ID: "more", Then: "deny", When: policy.When{Client: []policy.ClientID{"c2"}, Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{Above: units(5_000_000)}}}
+			countedBehind(d, more)
+		}, "client:c1", hours(1), "xem", "", ""},
+		{"a count of what an earlier rule denies another wallet", func(d *policy.Document) {
+			other := d.Wallets[0]
+			other.ID, other.PublicKey = "w2", account("w2").String()
+			d.Wallets = append(d.Wallets, other)
+			more := policy.Rule{ID: "more", Then: "deny", When: policy.When{Wallet: []policy.WalletID{"w2"}, Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{Above: units(5_000_000)}}}
+			countedBehind(d, more)
 		}, "client:c1", hours(1), "xem", "", ""},
 		{"a count of what the thief approves", func(d *policy.Document) {
 			more := policy.Rule{ID: "more", Then: "approve", When: policy.When{Asset: []policy.AssetRef{"xem"}, Amount: &policy.Range{Above: units(5_000_000)}},
 				Approval: &policy.Approval{AnyOf: []policy.Quorum{{AllOf: []policy.Need{{Group: "treasury", Count: 1}}}}, Expiry: hours(24), Rejections: 1}}
-			d.Rules = slices.Insert(d.Rules, 0, more)
-			d.Limits = []policy.Limit{{ID: "pace", Of: "count", Per: []string{}, Max: 3, Window: hours(1), At: "wait", Always: true}}
+			countedBehind(d, more)
+			d.Limits[0].Always = true
 		}, "client:c1,officer:dan", hours(1), "xem", "", ""},
 		{"a levy in itself", levied, "client:c1", hours(1), "gold", "66000", "3 × 11 GOLD"}, // 10 and a tenth, twice three times
 		{"fees of another asset", levied, "client:c1", hours(1), "xem", "6000000", "3 × 1 XEM"},
